@@ -15,9 +15,9 @@ from engine.batches.source import Batch
 from engine.metrics.bands import Bands
 from engine.metrics.cutoffs import WindowErrors
 from engine.metrics.evaluator import Evaluation, Evaluator
+from engine.metrics.following_bands import SeriesBands
 from engine.metrics.many_series import OwnScales, SeriesErrors, to_common
 from engine.metrics.quantiles import QuantileErrors, QuantileSums, pinball_loss
-from engine.metrics.recent_bands import FollowingBands
 from engine.reports.views import Lines, Table, View
 
 LossName = Literal["mse", "mae", "huber", "quantile"]
@@ -90,7 +90,6 @@ class ForecastEvaluator(Evaluator):
         stride: int = 1,
         dates: Callable[[int, NDArray[np.int64]], Sequence[str]] | None = None,
         own: OwnScales | None = None,
-        follows: bool = False,
     ) -> None:
         """``dates`` returns the texts of the times so many steps after one.
 
@@ -98,8 +97,9 @@ class ForecastEvaluator(Evaluator):
 
         ``cutoffs`` is the number of rolling origins to show, of windows ``stride`` rows apart.
 
-        ``bands`` says which quantiles the network forecasts, or adds them to its forecasts; where
-        it ``follows``, windows come in the order of time, and bands go by the errors before them.
+        ``bands`` says which quantiles the network forecasts, or adds them to its forecasts. Where
+        it has factors, windows come series by series in the order of time, and bands go by the
+        errors before them.
         """
         self._forward = forward
         self._scales = scales
@@ -111,8 +111,7 @@ class ForecastEvaluator(Evaluator):
         self._has_quantiles = False
         self._cutoffs = cutoffs
         self._stride = stride
-        self._follows = follows
-        self._following: FollowingBands | None = None
+        self._following: SeriesBands | None = None
         self._dates = dates
         self._windows = WindowErrors()
         self._series = None if own is None else SeriesErrors(own)
@@ -125,7 +124,7 @@ class ForecastEvaluator(Evaluator):
         # MPS has no float64; sums of many windows are kept exact where it can be had.
         exact = torch.float32 if truth.device.type == "mps" else torch.float64
         known = batch.inputs.get("known", torch.ones_like(truth, dtype=torch.bool))
-        quantiles = self._quantiles_of(returned, truth, known)
+        quantiles = self._quantiles_of(returned, batch, known)
         losing = forecast
         if self._loss == "quantile":
             losing = self._bands.every(returned) if quantiles is None else quantiles
@@ -173,12 +172,12 @@ class ForecastEvaluator(Evaluator):
             )
         )
 
-    def _quantiles_of(self, returned: Tensor, truth: Tensor, known: Tensor) -> Tensor | None:
-        if not self._follows:
-            return self._bands.quantiles(returned)
+    def _quantiles_of(self, returned: Tensor, batch: Batch, known: Tensor) -> Tensor | None:
+        truth = batch.targets
         if self._following is None:
-            self._following = FollowingBands(self._bands, -(-truth.shape[1] // self._stride))
-        return self._following.quantiles(returned, truth, known)
+            self._following = SeriesBands(self._bands, -(-truth.shape[1] // self._stride))
+        series = batch.inputs.get("order", torch.zeros(len(truth), dtype=torch.int64))
+        return self._following.quantiles(returned, truth, known, series)
 
     def _common(self, values: Tensor, batch: Batch, exact: torch.dtype) -> Tensor:
         """Values in the scales of their series, in that of all rows together."""

@@ -47,6 +47,23 @@ def recent_bands(bands: Bands, latest: Windows, count: int, every: int = 1) -> B
     return replace(bands, factors=(1 - share) * bands.factors + share * found)
 
 
+def kept_every(values: int) -> int:
+    """Return that every how many windows one stands for the latest; forecasts have ``values``."""
+    return max(RECENT // _KEPT, -(-RECENT * values // _VALUES))
+
+
+def known_before(window: int, apart: int) -> int:
+    """Return how many windows of a series have shown their truth when its bands are fitted.
+
+    These are those in force at a window, by its number; the truth of one is known ``apart`` later.
+    """
+    return window - window % _refitted_every(apart) - apart
+
+
+def _refitted_every(apart: int) -> int:
+    return max(1, apart // 2)
+
+
 class FollowingBands:
     """Bands of windows that come in the order of time, each with what was known at its time."""
 
@@ -54,7 +71,7 @@ class FollowingBands:
         """``apart`` is the number of windows after which the truth of a window is known."""
         self._static = self._bands = bands
         self._apart = apart
-        self._step = max(1, apart // 2)
+        self._step = _refitted_every(apart)
         self._kept: Windows | None = None
         self._every = 0
         self._seen = 0
@@ -63,8 +80,7 @@ class FollowingBands:
         """The quantiles of the next windows, by the errors of those before them."""
         if self._static.factors is None:
             return self._static.quantiles(forecast)
-        fewer = -(-RECENT * forecast[0].numel() // _VALUES)
-        self._every = self._every or max(RECENT // _KEPT, fewer)
+        self._every = self._every or kept_every(forecast[0].numel())
         found, begin = [], 0
         while begin < len(forecast):
             if self._seen % self._step == 0:
@@ -91,7 +107,7 @@ class FollowingBands:
 
     def _refitted(self) -> Bands:
         """The bands that are known before the next window: without what the last have not shown."""
-        count = self._seen - self._apart
+        count = known_before(self._seen, self._apart)
         if self._kept is None or count < 1:
             return self._static
         # The kept windows are every ``every``-th from the first on.

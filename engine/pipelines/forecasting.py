@@ -52,7 +52,7 @@ from engine.pipelines.many_series import fit_panel
 from engine.pipelines.one_series import check_lengths, fit_series
 from engine.pipelines.pipeline import DataPipeline
 from engine.pipelines.series_fitted import SeriesFitted, frequency_of, roles_of
-from engine.pipelines.series_notes import role_notes, time_notes, without_truth
+from engine.pipelines.series_notes import repeat_notes, role_notes, time_notes, without_truth
 from engine.pipelines.series_reader import SeriesReader
 from engine.pipelines.series_summary import summarize_series
 from engine.reports.data_summary import DataSummary
@@ -93,6 +93,7 @@ class ForecastingPipeline(DataPipeline[SeriesFitted]):
         check_holidays(section.holidays, same_step(parts))
         notes += time_notes(raw.train, roles, train)
         notes += role_notes(raw.train, roles, section)
+        notes += repeat_notes(raw.train, roles, self._reader.times(raw.train, roles))
         splits, context, cuts = cut_in_time(
             parts, self.config.data, section.split_rows, section.window
         )

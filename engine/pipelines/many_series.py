@@ -36,6 +36,7 @@ def fit_panel(table: pa.Table, season: int, categorical: Collection[str]) -> Ser
         **described(note),
         **channels,
         season=season,
+        trained_to=tuple(panel.times[panel.starts[1:] - 1].tolist()),
         naive_error=np.mean(own.naive_error, 1).tolist(),
         naive_squared=np.mean(own.naive_squared, 1).tolist(),
         series=roles.series,

@@ -26,6 +26,7 @@ def fit_series(table: pa.Table, season: int) -> SeriesFitted:
         **described(note),
         **channels,
         season=season,
+        trained_to=(int(series.times[-1]),) if roles.time else (),
         naive_error=_mean_change(series, count, season).tolist(),
         naive_squared=_mean_change(series, count, season, power=2).tolist(),
     )

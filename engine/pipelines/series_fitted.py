@@ -33,6 +33,10 @@ class SeriesFitted(Fitted):
     """For each target, the mean squared change over one season: what RMSSE divides by."""
     bands: list[list[list[float]]] = Field(default_factory=list)
     """Factors of each step, target and quantile, fitted on the validation rows; else empty."""
+    own_bands: dict[int, list[list[list[float]]]] = Field(default_factory=dict)
+    """Factors for single series of a file, by their order in it; never saved."""
+    trained_to: tuple[int, ...] = ()
+    """The time of each series' last training row; empty where rows have none."""
     time_parts: tuple[str, ...] = ()
     """Columns that together have the time, such as year and month; else empty."""
     spelling: str = ""

@@ -9,9 +9,11 @@ import pyarrow as pa
 
 from engine.config.tasks.forecasting import ForecastingConfig
 from engine.data.raw import VALIDATION, RawData
+from engine.data.series.frequency import Times
 from engine.data.series.indicators import category_notes
 from engine.data.series.read import Series
 from engine.data.series.roles import Roles, unused_columns
+from engine.data.series.several import suspect_series
 from engine.data.series.times import unread_time_column
 from engine.files.sanitize import plain
 from engine.reports.note import Note
@@ -58,6 +60,17 @@ def time_notes(table: pa.Table, roles: Roles, train: Series) -> Iterator[Note]:
     if counting := _counting(train, roles):
         why = f"{counting} grows by the same step from row to row: is it the time?"
         yield Note(why, counting, "input", change=f"task.time={counting}")
+
+
+def repeat_notes(table: pa.Table, roles: Roles, times: Times) -> Iterator[Note]:
+    """Yield a note where some times repeat, and a column may tell several series apart."""
+    if roles.time and (name := suspect_series(table, roles, times)):
+        shown = plain(name, 60)
+        why = (
+            f"{shown} differs between rows of one time, whose mean is taken: does it tell series "
+            "apart?"
+        )
+        yield Note(why, shown, "not used", change=f'task.series=["{shown}"]')
 
 
 def _counting(series: Series, roles: Roles) -> str:

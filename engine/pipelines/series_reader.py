@@ -11,7 +11,7 @@ import pyarrow as pa
 from engine.config.data.base import DataConfig
 from engine.config.tasks.forecasting import ForecastingConfig
 from engine.data.series.channels import format_notes, number_formats
-from engine.data.series.frequency import Frequency
+from engine.data.series.frequency import Frequency, Times
 from engine.data.series.panel import number_series
 from engine.data.series.read import Series, read_series, read_time_column
 from engine.data.series.roles import Roles, check_columns, find_roles
@@ -38,7 +38,7 @@ class SeriesReader:
         if section.series and not roles.time:
             raise DataError("task.series needs a column with the time.", "Set task.time.")
         if not section.series and roles.time and table.num_rows:
-            times = read_time_column(table, roles, None, self.spelling(roles)).times
+            times = self.times(table, roles)
             once = np.flatnonzero(~repeated_rows(table, roles, times))
             if found := find_series(table, roles, times, once):
                 roles = self._named(table, found, section.static)
@@ -54,12 +54,22 @@ class SeriesReader:
         return find_roles(table, *named, series, section.known_future, static, categorical)
 
     def _static(self, table: pa.Table, roles: Roles) -> tuple[str, ...]:
-        """Columns that are the same in all rows of each series and have no role that was set."""
+        """Columns that are the same in all rows of each series and have no role that was set.
+
+        A column is left to be forecast, even if no series of the data changes.
+        """
         section = self._section
         found = {*roles.inputs, *roles.targets} - {*section.inputs, *section.targets}
         taken = {*roles.asked} - found | {*section.inputs}
         free = (name for name in table.column_names if name not in taken)
-        return find_static(table, free, *number_series(table, roles.series))
+        static = find_static(table, free, *number_series(table, roles.series))
+        if {*roles.targets, *roles.inputs} <= {*static}:
+            static = tuple(name for name in static if name not in roles.targets)
+        return static
+
+    def times(self, table: pa.Table, roles: Roles) -> Times:
+        """The times of the training rows, in the format that is set."""
+        return read_time_column(table, roles, None, self.spelling(roles)).times
 
     def training_series(self, table: pa.Table, roles: Roles) -> Series:
         """The series of the training rows, in the formats that are set, else those that fit."""

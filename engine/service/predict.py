@@ -65,9 +65,9 @@ def answer(
 
     A file of the ``future`` has the columns of a forecast that are known ahead. Without rows and
     file, only the names of the columns are returned. Returns ``inputs``, ``ahead`` (the columns of
-    a file of the future), ``records`` (one a row, or for a forecast one a step of the horizon),
-    ``notes`` on the input and ``pictures`` of the first rows. Raises
-    :class:`~engine.errors.UserError`.
+    a file of the future), ``by_row`` (whether each row is predicted by itself), ``records`` (one a
+    row, or for a forecast one a step of the horizon), ``notes`` on the input and ``pictures`` of
+    the first rows. Raises :class:`~engine.errors.UserError`.
     """
     task, fitted, network = load(run, device)
     inputs, ahead = task.pipeline.inputs(fitted), _ahead(task, fitted)
@@ -86,7 +86,7 @@ def answer(
             records = shown.records(found)
     elif future:
         raise DataError("A future file continues a file of the past.", "Give that with --file.")
-    columns = {"inputs": list(inputs), "ahead": list(ahead)}
+    columns = {"inputs": list(inputs), "ahead": list(ahead), "by_row": task.predicts_rows}
     beside = {"notes": list(map(asdict, notes)), "pictures": list(map(asdict, pictures))}
     return columns | {"records": records} | beside
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from engine.batches.source import Batch
 from engine.data.series.panel_windows import PanelWindowSource
@@ -23,7 +23,7 @@ from engine.tasks.many_series import own_scales
 
 Numbers = NDArray[np.float64]
 Units = Callable[[Batch, SeriesFitted], tuple[Numbers, Numbers]]
-Forward = Callable[[nn.Module, Batch], Tensor]
+Forward = Callable[[Batch], Tensor]
 
 MOST = 5_000
 """Forecasts that are kept, those with the largest errors."""
@@ -51,26 +51,29 @@ class ForecastCases:
     """Forecasts the latest window of each series; of a few series, earlier ones too."""
 
     def __init__(
-        self, bands: Bands, fitted: SeriesFitted, forward: Forward, units: Units, timed: bool
+        self, bands_at: Callable[[Tensor], Bands], fitted: SeriesFitted, units: Units, timed: bool
     ) -> None:
-        """``timed`` tells whether rows have times; ``units`` are those of a batch."""
-        self._bands = bands
+        """``bands_at`` returns the bands of windows by their numbers, ``units`` those of a batch.
+
+        ``timed`` tells whether rows have times.
+        """
+        self._bands_at = bands_at
         self._fitted = fitted
-        self._forward = forward
         self._units = units
         self._frequency = frequency_of(fitted)
         self._timed = timed
         self._naive = _naive_errors(fitted)
 
     def gallery(
-        self, network: nn.Module, source: WindowSource | PanelWindowSource, apart: int
+        self, forward: Forward, source: WindowSource | PanelWindowSource, apart: int
     ) -> Gallery:
-        """The forecasts of ``source``, from windows ``apart`` steps from each other."""
+        """What ``forward`` returns for ``source``, from windows ``apart`` steps from each other."""
         windows = source.latest(apart, _CUTS)
         cases: list[_Case] = []
         for first in range(0, len(windows), _BATCH):
             rows = windows[first : first + _BATCH]
-            cases += self._cases(network, next(source.read([rows])))
+            [batch] = source.read([rows])
+            cases += self._cases(batch, forward(batch), self._bands_at(rows))
             if len(cases) > 2 * MOST:
                 cases = sorted(cases, key=_badness)[:MOST]
         cases = sorted(cases, key=_badness)[:MOST]
@@ -97,20 +100,20 @@ class ForecastCases:
     def _after(self, case: _Case) -> str:
         return self._frequency.text(case.time) if self._timed else f"row {case.time + 1:,}"
 
-    def _cases(self, network: nn.Module, batch: Batch) -> Iterator[_Case]:
-        returned = self._forward(network, batch).float().cpu()
+    def _cases(self, batch: Batch, returned: Tensor, bands: Bands) -> Iterator[_Case]:
+        returned = returned.float().cpu()
         mean, std = self._units(batch, self._fitted)
         forecast, truth, past = (
             part.float().cpu().double().numpy() * std + mean
             for part in (
-                self._bands.point(returned),
+                bands.point(returned),
                 batch.targets,
                 batch.inputs["past"][:, -2 * batch.targets.shape[1] :, : len(self._fitted.targets)],
             )
         )
         if (known := batch.inputs.get("known")) is not None:
             truth = np.where(known.cpu().numpy(), truth, np.nan)
-        bands = self._band_values(returned, mean, std)
+        ends = _ends_of(bands, returned, mean, std)
         keys = [{}] * len(truth) if batch.rows is None else batch.rows.to_pylist()
         places = batch.inputs.get("series", torch.zeros(len(truth), dtype=torch.long)).tolist()
         errors = _errors(forecast, truth, self._naive[places])
@@ -125,20 +128,9 @@ class ForecastCases:
                     past[i, :, j].copy(),
                     truth[i, :, j].copy(),
                     forecast[i, :, j].copy(),
-                    {level: values[i, :, j].copy() for level, values in bands.items()},
+                    {level: values[i, :, j].copy() for level, values in ends.items()},
                     tuple(errors[i, j].tolist()),
                 )
-
-    def _band_values(self, returned: Tensor, mean: Numbers, std: Numbers) -> dict[str, Numbers]:
-        """The ends of the widest band ``[batch, horizon, targets]``, by their levels."""
-        quantiles = self._bands.quantiles(returned)
-        if quantiles is None:
-            return {}
-        ends = sorted({0, len(self._bands.levels) - 1} - {self._bands.median})
-        return {
-            f"{self._bands.levels[end]:g}": quantiles[..., end].double().numpy() * std + mean
-            for end in ends
-        }
 
     def _picture(self, case: _Case) -> Lines:
         names = [case.series] * bool(case.series)
@@ -150,6 +142,17 @@ class ForecastCases:
             return picture
         times = self._frequency.along(case.time, np.array(picture.x, np.int64))
         return replace(picture, labels=[self._frequency.text(time) for time in times.tolist()])
+
+
+def _ends_of(bands: Bands, returned: Tensor, mean: Numbers, std: Numbers) -> dict[str, Numbers]:
+    """The ends of the widest band ``[batch, horizon, targets]``, by their levels."""
+    quantiles = bands.quantiles(returned)
+    if quantiles is None:
+        return {}
+    ends = sorted({0, len(bands.levels) - 1} - {bands.median})
+    return {
+        f"{bands.levels[end]:g}": quantiles[..., end].double().numpy() * std + mean for end in ends
+    }
 
 
 def _series(case: _Case) -> str:

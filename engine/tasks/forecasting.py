@@ -44,8 +44,14 @@ from engine.tasks.calibration import Calibration
 from engine.tasks.deployment import Deployment
 from engine.tasks.forecast_baselines import Contest, compete, history_of
 from engine.tasks.forecast_gallery import ForecastCases
-from engine.tasks.latest_windows import by_latest
-from engine.tasks.many_series import doubts_of_new, own_scales, panel_source, with_future
+from engine.tasks.latest_windows import LatestWindows, by_latest
+from engine.tasks.many_series import (
+    doubts_of_new,
+    own_scales,
+    panel_source,
+    trained_to,
+    with_future,
+)
 from engine.tasks.one_series import series_source, with_unknown_future
 from engine.tasks.shown_samples import ShownSamples
 from engine.tasks.task import Task
@@ -133,7 +139,6 @@ class Forecasting(Task[SeriesFitted]):
             stride=section.stride,
             dates=partial(_dates, frequency_of(fitted)) if fitted.time else None,
             own=None if fitted.own is None else own_scales(fitted.series, fitted.own),
-            follows=fitted.own is None,
         )
 
     @override
@@ -154,16 +159,14 @@ class Forecasting(Task[SeriesFitted]):
     ) -> SeriesFitted:
         """Bands by the errors of the latest forecasts in the past of a file, where it has some."""
         bands = _bands(fitted, self.section.quantiles)
-        if bands.factors is None or fitted.own is not None:
+        if bands.factors is None:
             return fitted
         device = next(network.parameters()).device
-        past = self.pipeline.series(past_rows(table, fitted), fitted)
-        source = series_source(past, fitted, self.section, device)
-        found, said = by_latest(bands, source, partial(_forward, network))
+        source, after = _past_windows(self.pipeline, table, fitted, device)
+        found, said = by_latest(LatestWindows(bands, source, partial(_forward, network)), after)
         report(Log(level="info", message=said))
-        if found is bands or found.factors is None:
-            return fitted
-        return fitted.model_copy(update={"bands": found.factors.tolist()})
+        own = {number: factors.tolist() for number, factors in found.items()}
+        return fitted.model_copy(update={"own_bands": own})
 
     @override
     def deployment(self) -> Deployment:
@@ -177,7 +180,7 @@ class Forecasting(Task[SeriesFitted]):
     ) -> list[dict[str, Any]]:
         """One record a step of the horizon: its time, the value of each target, its quantiles."""
         frequency = frequency_of(fitted)
-        bands = _bands(fitted, self.section.quantiles)
+        bands = _bands_of(batch, fitted, self.section.quantiles)
         names, values = _named_values(_forward(network, batch), batch, fitted, bands)
         keys = [{}] * len(values) if batch.rows is None else batch.rows.to_pylist()
         records = []
@@ -269,9 +272,11 @@ class Forecasting(Task[SeriesFitted]):
         """Forecasts of each series against the truth, the worst first."""
         if not isinstance(source, WindowSource | PanelWindowSource) or not len(source):
             return None
-        bands, timed = _bands(fitted, self.section.quantiles), bool(fitted.time)
-        cases = ForecastCases(bands, fitted, _forward, _units, timed)
-        return cases.gallery(network, source, self.section.horizon)
+        bands, section = _bands(fitted, self.section.quantiles), self.section
+        latest = LatestWindows(bands, source, partial(_forward, network))
+        apart = -(-section.horizon // section.stride)
+        cases = ForecastCases(partial(latest.at, apart=apart), fitted, _units, bool(fitted.time))
+        return cases.gallery(partial(_forward, network), source, section.horizon)
 
 
 def _named_values(
@@ -297,9 +302,32 @@ def _bands(fitted: SeriesFitted, levels: tuple[float, ...]) -> Bands:
     return Bands(levels, torch.tensor(fitted.bands) if fitted.bands else None)
 
 
+def _bands_of(batch: Batch, fitted: SeriesFitted, levels: tuple[float, ...]) -> Bands:
+    """The bands of the windows of a batch, by series where some have bands of their own."""
+    if not fitted.own_bands:
+        return _bands(fitted, levels)
+    series = batch.inputs["order"].tolist() if "order" in batch.inputs else [0] * len(batch.targets)
+    factors = [fitted.own_bands.get(number, fitted.bands) for number in series]
+    return Bands(levels, torch.tensor(factors))
+
+
 def _forward(network: nn.Module, batch: Batch) -> torch.Tensor:
     forecast: torch.Tensor = network(batch.inputs["past"], batch.inputs["future"])
     return forecast
+
+
+def _past_windows(
+    pipeline: ForecastingPipeline, table: pa.Table, fitted: SeriesFitted, device: torch.device
+) -> tuple[WindowSource | PanelWindowSource, torch.Tensor]:
+    """All windows in the past of a file, and the times where training ended, ``[series]``."""
+    section = pipeline.section
+    if fitted.own is None:
+        past = pipeline.series(past_rows(table, fitted), fitted)
+        return series_source(past, fitted, section, device), trained_to(fitted)
+    panel, _ = pipeline.panel_ahead(table, fitted)
+    context = np.zeros(len(panel), np.int64)
+    source = panel_source(panel, context, fitted, fitted.own, section, device)
+    return source, trained_to(fitted, panel)
 
 
 def _tell(notes: Sequence[Note], report: Report) -> None:

@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from engine.batches.source import Source
 from engine.config.tasks.forecasting import ForecastingConfig
 from engine.data.series.channels import Values
 from engine.data.series.panel import Panel, Rows, find_keys, key_texts
@@ -30,7 +29,7 @@ def panel_source(
     own: SeriesScales,
     section: ForecastingConfig,
     device: torch.device,
-) -> Source:
+) -> PanelWindowSource:
     """All windows whose horizon lies behind the ``context`` of each series.
 
     A series that was not in training has the scale of its first window, of the rows before a
@@ -98,6 +97,20 @@ def with_future(panel: Panel, known: Values, window: int) -> tuple[Panel, Rows]:
     values[ahead, values.shape[1] - known.shape[2] :] = np.concatenate([*known])
     extended = Panel(panel.keys, starts, times, values, panel.frequency, notes=panel.notes)
     return extended, past
+
+
+def trained_to(fitted: SeriesFitted, panel: Panel | None = None) -> torch.Tensor:
+    """Return the time of the last training row of each series of ``panel``, or of the one series.
+
+    It is before all times for series that were not in training; for those of older models, which do
+    not know it, behind all.
+    """
+    ends = np.iinfo(np.int64)
+    if panel is None or fitted.own is None:
+        return torch.tensor(fitted.trained_to or (ends.min,))
+    places = find_keys(fitted.own.keys, key_texts(panel.keys, fitted.series))
+    known = fitted.trained_to or (ends.max,) * len(fitted.own.keys[0])
+    return torch.tensor([*known, ends.min])[torch.tensor(places)]
 
 
 def own_scales(columns: Sequence[str], own: SeriesScales) -> OwnScales:

@@ -9,7 +9,11 @@ from torch.distributed import Store  # type: ignore[attr-defined]
 
 from engine.files.disk_space import too_little_room
 from engine.hardware import device
-from engine.hardware.allocator import keep_freed_memory
+from engine.hardware.allocator import (
+    keep_freed_memory,
+    return_freed_arrays,
+    return_freed_memory,
+)
 from engine.hardware.determinism import determinism_errors
 from engine.hardware.device import Compute
 from engine.hardware.driver import why_unused
@@ -59,8 +63,7 @@ def _train(session: RunSession, compute: Compute, group: SingleProcess) -> Event
     events, termination = session.events, session.termination
     if group.sharded:
         shardable.check(session.config, compute)
-    if compute.device.type == "cpu":
-        keep_freed_memory()
+    return_freed_arrays()
     resumed, saved, damaged = newest_checkpoint(session.run, group)
     position = Position(**saved["position"]) if saved else Position()
     events.write(started(compute, resumed.step if resumed else 0))
@@ -73,6 +76,10 @@ def _train(session: RunSession, compute: Compute, group: SingleProcess) -> Event
             training = TrainingSession(session, create_task(session.config), compute, group)
             fit = partial(fit_once, training)
             material = prepare(training.task, compute, events.write, fit)
+            return_freed_memory()
+            if compute.device.type == "cpu":
+                # Not before: the data, prepared once, would leave all that it needed meanwhile.
+                keep_freed_memory()
             settle_fields(training, material)
             settle_batch_size(training, material)
             if not saved:

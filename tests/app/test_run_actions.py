@@ -137,6 +137,46 @@ async def test_the_future_of_each_series_is_saved(sales, tmp_path, until, text_o
     ]
 
 
+@pytest.mark.parametrize("apart", [True, False], ids=["a file of the future", "the same file"])
+async def test_a_forecast_is_saved_with_what_is_known_ahead(
+    trained, trained_home, tmp_path, until, text_of, apart
+) -> None:
+    days = [f"2024-{1 + i // 28:02}-{1 + i % 28:02}" for i in range(112)]
+    past, future = trained_home / "prices.csv", trained_home / "ahead.csv"
+    rows = [f"{day},{i % 7},{i % 5}" for i, day in enumerate(days)]
+    past.write_text("day,sales,price\n" + "\n".join(rows) + "\n")
+    coming = [f"2024-04-{29 + i},{i}" for i in range(2)]
+    future.write_text("day,price\n" + "\n".join(coming) + "\n")
+    task = {"kind": "forecasting", "window": 14, "horizon": 2, "targets": ["sales"]}
+    values = {
+        "task": task | {"known_future": ["price"]},
+        "data": {"kind": "file", "path": str(past)},
+        "model": {"kind": "dlinear"},
+        "train": {"max_steps": 2},
+    }
+    run = trained("prices", values)
+    both = tmp_path / "both.csv"
+    both.write_text(past.read_text() + "".join(line.replace(",", ",,") + "\n" for line in coming))
+    target = tmp_path / "out.csv"
+    app = DltuiApp(run.id)
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, ResultsScreen))
+        await pilot.press("F")
+        await until(pilot, lambda: "Forecast by" in text_of(pilot))
+        await pilot.press("enter" if apart else "down", *[] if apart else ["enter"])
+        if not apart:
+            await typed(pilot, until, both)
+        await until(pilot, lambda: "price of the horizon" in text_of(pilot))
+        await pilot.press("enter" if apart else "down", *[] if apart else ["enter"])
+        if apart:
+            await typed(pilot, until, future)
+        await until(pilot, lambda: "Save predictions to" in text_of(pilot))
+        await typed(pilot, until, target)
+        await until(pilot, lambda: "2 rows of predictions" in text_of(pilot))
+    with target.open(newline="") as file:
+        assert [row["day"] for row in csv.DictReader(file)] == ["2024-04-29", "2024-04-30"]
+
+
 @pytest.mark.parametrize(("name", "problem"), [("a.txt", "no format"), ("b.csv", "already")])
 def test_predictions_are_not_written_over_a_file_nor_in_other_formats(
     name, problem, customers, trained_home, tmp_path

@@ -279,6 +279,29 @@ async def test_a_forecast_with_columns_known_ahead_asks_for_a_file_of_the_future
     assert (asked[1]["file"], asked[1]["future"], asked[1]["rows"]) == ("a.csv", "b.csv", [])
 
 
+async def test_a_forecast_asks_for_files_alone_and_begins_there(make_run, until, text_of) -> None:
+    asked: list[dict[str, Any]] = []
+
+    def ask(question: str, **arguments: Any) -> dict[str, Any]:
+        asked.append(arguments)
+        return {
+            "inputs": ["day", "sales"],
+            "ahead": [],
+            "by_row": False,
+            "records": [],
+            "notes": [],
+        }
+
+    async with DltuiApp().run_test(size=(80, 24)) as pilot:
+        await opened(pilot, TryItScreen(make_run("one"), ask), until)
+        await until(pilot, lambda: "name a file of the past, and press enter" in text_of(pilot))
+        await until(pilot, lambda: "Parquet … with day, sales" in text_of(pilot))
+        assert len(pilot.app.screen.query(RowInput)) == 1
+        await pilot.press(*"a.csv", "enter")
+        await until(pilot, lambda: len(asked) == 2)
+    assert (asked[1]["file"], asked[1]["rows"]) == ("a.csv", [])
+
+
 async def test_a_mistake_is_answered_by_a_sentence(flowers, advisor, until, text_of) -> None:
     async with DltuiApp().run_test(size=(120, 40)) as pilot:
         await opened(pilot, TryItScreen(flowers, advisor.ask), until)

@@ -69,7 +69,7 @@ def by_dltui(updates: int, seed: int, folder: str) -> dict[str, float]:
     """The figures of this program."""
     changes = [
         f"data.path={DATA / 'm4_hourly.parquet'}", f"train.max_steps={updates}", "name=run",
-        f"train.seed={seed}", "compute.device=cpu", "compute.threads=1", "task.rival_seconds=0",
+        f"train.seed={seed}", "compute.device=cpu", "compute.threads=1", "task.baseline_seconds=0",
     ]  # fmt: skip
     figures, _ = measured([sys.executable, "-m", "tui", "run", "m4-hourly-nhits", *changes], folder)
     [report] = Path(folder).glob("runs/*/report.json")

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
 import pytest
 import torch
 
+from engine.data.series.panel_windows import PanelWindowSource, SeriesFacts
+from engine.data.series.window_plan import plan_windows
 from engine.data.series.windows import WindowSource
 from engine.metrics.bands import Bands, calibrate
+from engine.metrics.following_bands import SeriesBands
 from engine.metrics.recent_bands import RECENT, FollowingBands, recent_bands
-from engine.tasks.latest_windows import by_latest
+from engine.tasks.latest_windows import LatestWindows, by_latest
 
 LEVELS = (0.1, 0.5, 0.9)
 HORIZON = 6
@@ -39,6 +45,31 @@ def following(truth: torch.Tensor, batch: int, bands: Bands | None = None) -> to
 def coverage(quantiles: torch.Tensor, truth: torch.Tensor) -> float:
     inside = (truth >= quantiles[..., 0]) & (truth <= quantiles[..., 2])
     return float(inside.float().mean())
+
+
+NEVER = torch.tensor([torch.iinfo(torch.int64).min])
+WINDOW = 4
+
+
+def latest_windows(values: torch.Tensor, lengths: Sequence[int] = ()) -> LatestWindows:
+    """Windows of one series, or of several of these lengths, that are forecast as 0."""
+    rows = len(values)
+    if len(lengths) > 1:
+        starts = np.cumsum([0, *lengths])
+        times = torch.cat([torch.arange(length) for length in lengths])
+        plan = plan_windows(starts, np.zeros(len(lengths), np.int64), WINDOW, HORIZON)
+        numbers, ones = torch.arange(len(lengths)), torch.ones(len(lengths), 1)
+        facts = SeriesFacts(numbers, 0 * ones, ones)
+        source = PanelWindowSource(values[:, None], times, None, plan, facts, channels=1)
+        return LatestWindows(static(), source, lambda batch: torch.zeros_like(batch.targets))
+    one = WindowSource(
+        values[:, None], torch.arange(rows), channels=1, targets=1, window=WINDOW, horizon=HORIZON
+    )
+    return LatestWindows(static(), one, lambda batch: torch.zeros_like(batch.targets))
+
+
+def width(factors: torch.Tensor) -> float:
+    return float((factors[..., 2] - factors[..., 0]).mean())
 
 
 def test_bands_hold_again_once_a_series_has_become_calmer() -> None:
@@ -98,13 +129,70 @@ def test_a_network_without_bands_stays_without() -> None:
 def test_a_file_with_a_long_past_corrects_the_bands_of_its_forecast(
     rows: int, follow: bool
 ) -> None:
-    values = torch.randn(rows, 1, generator=torch.Generator().manual_seed(0))
-    source = WindowSource(
-        values, torch.arange(rows), channels=1, targets=1, window=4, horizon=HORIZON
-    )
-    bands, said = by_latest(static(), source, lambda batch: torch.zeros_like(batch.targets))
-    assert bands.factors is not None
-    width = float((bands.factors[..., 2] - bands.factors[..., 0]).mean())
-    assert width == pytest.approx(2 * 1.2816 if follow else 6 * 1.2816, rel=0.05)
+    latest = latest_windows(torch.randn(rows, generator=torch.Generator().manual_seed(0)))
+    found, said = by_latest(latest, NEVER)
+    assert list(found) == [0] * follow
+    if follow:
+        assert width(found[0]) == pytest.approx(2 * 1.2816, rel=0.1)
     expected = "the last 1,000 forecasts" if follow else "those of the validation rows"
     assert expected in said
+
+
+def test_forecasts_of_rows_that_were_trained_on_do_not_correct_bands() -> None:
+    values = torch.randn(1200, generator=torch.Generator().manual_seed(0))
+    values[:800] /= 100
+    after = torch.tensor([799])
+    found, said = by_latest(latest_windows(values), after)
+    assert "the last 395 forecasts" in said
+    share = 395 / RECENT
+    assert width(found[0]) == pytest.approx((6 - 4 * share) * 1.2816, rel=0.1)
+    found, said = by_latest(latest_windows(values), after + 310)
+    assert not found
+    assert "the file has 85 windows after the training rows" in said
+
+
+def test_the_bands_of_each_series_follow_its_own_past() -> None:
+    values = torch.randn(2150, generator=torch.Generator().manual_seed(0))
+    values[1200:2100] *= 2
+    latest = latest_windows(values, [1200, 900, 50])
+    found, said = by_latest(latest, NEVER.expand(3))
+    assert sorted(found) == [0, 1]
+    assert width(found[0]) == pytest.approx(2 * 1.2816, rel=0.1)
+    assert width(found[1]) == pytest.approx((6 - 2 * 0.891) * 1.2816, rel=0.1)
+    assert said == (
+        "The bands of 2 series follow the errors of their own latest forecasts; those of 1 are of "
+        "the validation rows, as they have fewer than 100 after the training rows."
+    )
+
+
+def test_bands_of_series_follow_each_by_itself_in_any_batches() -> None:
+    lengths = [300, 3, 40, 500, 1, 1, 1, 250]
+    truth = truths(sum(lengths), 1.0)
+    known = torch.ones_like(truth, dtype=torch.bool)
+    series = torch.repeat_interleave(torch.arange(len(lengths)), torch.tensor(lengths))
+    alone = torch.cat([following(part, 1000) for part in truth.split(lengths)])
+    for size in (len(truth), 37, 1):
+        bands, found = SeriesBands(static(), HORIZON), []
+        for rows in torch.arange(len(truth)).split(size):
+            batch = torch.zeros_like(truth[rows]), truth[rows], known[rows], series[rows]
+            quantiles = bands.quantiles(*batch)
+            assert quantiles is not None
+            found.append(quantiles)
+        assert torch.equal(torch.cat(found), alone)
+
+
+@pytest.mark.parametrize("lengths", [[1500], [700, 60, 400]])
+def test_a_window_seen_by_itself_has_the_band_of_the_evaluation(lengths: list[int]) -> None:
+    values = torch.randn(sum(lengths), generator=torch.Generator().manual_seed(3))
+    latest = latest_windows(values, lengths)
+    [batch] = latest.source.read([torch.arange(len(latest.source))])
+    truth = batch.targets
+    known = torch.ones_like(truth, dtype=torch.bool)
+    order = batch.inputs.get("order", torch.zeros(len(truth), dtype=torch.int64))
+    evaluated = SeriesBands(static(), HORIZON)
+    expected = evaluated.quantiles(torch.zeros_like(truth), truth, known, order)
+    assert expected is not None
+    windows = torch.tensor([0, 5, 111, 300, len(latest.source) - 1])
+    found = latest.at(windows, HORIZON).quantiles(torch.zeros_like(truth[windows]))
+    assert found is not None
+    torch.testing.assert_close(found, expected[windows])

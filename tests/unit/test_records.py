@@ -95,3 +95,22 @@ def test_a_query_shows_its_nearest_passages_and_a_vector_its_first_numbers() -> 
     assert line.endswith("…")
     lines = [line.plain for line in answer_lines([{"embedding": vector}] * 5)]
     assert all("384 numbers" in line for line in lines)
+
+
+def test_forecasts_of_several_series_stand_in_columns_with_their_names() -> None:
+    records = [
+        {"shop": shop, "day": f"2024-01-0{day}", "sales": 100.0 * day, "sales 0.1": 9.5 * day}
+        for shop in ("a", "Zürich") for day in (1, 2)
+    ]  # fmt: skip
+    head, *rows = [line.plain.split() for line in answer_lines(records)]
+    assert head == ["shop", "day", "sales", "sales", "0.1"]
+    assert rows[2] == ["3", "Zürich", "2024-01-01", "100", "9.5000"]
+    lines = [line.plain for line in answer_lines(records)]
+    assert len({len(line) for line in lines}) == 1
+    assert lines[0].index("day") == lines[3].index("2024")
+
+
+@pytest.mark.parametrize("value", ["long " * 20, "two\nlines", ["a"]])
+def test_records_with_texts_of_any_length_have_a_line_each(value: Any) -> None:
+    lines = [line.plain for line in answer_lines([{"text": value, "score": 0.5}] * 5)]
+    assert len(lines) == 5

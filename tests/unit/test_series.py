@@ -652,6 +652,26 @@ def test_a_missing_time_is_named_with_its_row() -> None:
         read([HOURS[0], None, *HOURS[2:]], list(range(12)))
 
 
+def test_a_number_too_large_to_compute_with_is_named_with_its_row() -> None:
+    table = pa.table({"time": HOURS, "y": [1.0] * 4 + [-1e300] + [1.0] * 7})
+    with pytest.raises(DataError, match=r"'y' holds -1e\+300 in row 5, where numbers up to 1e\+30"):
+        read_series(table, Roles("time", ("y",), ()))
+
+
+@pytest.mark.parametrize(
+    ("names", "target"),
+    [
+        (["sales", "price"], "sales"),
+        (["price", "sales", "stock"], "sales"),
+        (["open", "close", "adj close", "price"], "adj close"),
+        (["price", "stock"], "price"),
+    ],
+)
+def test_what_is_sold_is_forecast_rather_than_its_price(names: list[str], target: str) -> None:
+    table = pa.table({"time": HOURS, **{name: list(range(12)) for name in names}})
+    assert find_roles(table).targets == (target,)
+
+
 def test_a_text_among_numbers_is_named_with_its_row() -> None:
     table = pa.table({"time": HOURS[:3], "y": ["1", "2", "many"]})
     with pytest.raises(DataError, match=r"'y' holds 'many' in row 3"):
@@ -678,6 +698,19 @@ def test_a_season_is_found_under_noise_and_trend() -> None:
     assert find_season(values) == 37
     assert find_season(generator.standard_normal(3000).cumsum()) == 1
     assert find_season(np.ones(100)) == 1
+
+
+def test_noise_of_few_values_has_no_season() -> None:
+    found = []
+    for seed in range(40):
+        generator = np.random.default_rng(seed)
+        found += [find_season(generator.standard_normal(140), (7,))]
+        found += [find_season(generator.poisson(0.5, 140).astype(float), (7,))]
+    assert found.count(1) >= 72
+    week = np.sin(2 * np.pi * np.arange(140) / 7)
+    noise = np.random.default_rng(0).standard_normal(140)
+    assert find_season(week + 0.5 * noise, (7,)) == 7
+    assert find_season(week + 0.5 * noise) % 7 == 0
 
 
 def test_the_week_is_preferred_to_the_day_only_where_it_says_more() -> None:

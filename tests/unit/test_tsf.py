@@ -86,6 +86,24 @@ def test_starts_that_cannot_be_used_are_told(tmp_path: Path, line: str, why: str
     assert note.kind == "dropped"
 
 
+def test_a_start_may_be_a_date_alone(tmp_path: Path) -> None:
+    text = _FILE.format(frequency="daily").replace(" 00-00-00", "")
+    table = read_file(_written(tmp_path, text), ReadOptions()).table
+    assert table["time"].to_pylist()[:2] == [pd.Timestamp("2024-01-31"), pd.Timestamp("2024-02-01")]
+
+
+def test_series_without_any_value_are_left_out_and_counted(tmp_path: Path) -> None:
+    text = _FILE.format(frequency="daily")
+    text += "C:2024-01-31 00-00-00:\nD:2024-01-31 00-00-00:?,?\n"
+    reading = read_file(_written(tmp_path, text), ReadOptions())
+    assert reading.table["series_name"].unique().to_pylist() == ["A", "B"]
+    [note] = reading.notes
+    assert note.why == "2 series without any value left out, the first in line 12 of shops.tsf"
+    only = text.replace("1.5,?,3", "?").replace("4,5", "?")
+    with pytest.raises(DataError, match="no series with a value"):
+        read_file(_written(tmp_path, only), ReadOptions())
+
+
 @pytest.mark.parametrize(
     ("frequency", "offset"),
     [

@@ -35,9 +35,13 @@ def answer_lines(records: Sequence[Record], bar: int = WIDE_BAR) -> list[Content
     if len(records) <= AT_LENGTH:
         return [line for record in records for line in record_lines(record, bar)]
     width = len(str(len(records)))
-    lines = [
-        Content.styled(f"{place:>{width}}  ", _MUTED) + _brief(record)
-        for place, record in enumerate(records[:MOST], 1)
+    shown = records[:MOST]
+    lines: list[Content] = []
+    if rows := _columns(shown):
+        lines.append(Content(" " * (width + 2)) + rows.pop(0).stylize(_MUTED))
+    lines += [
+        Content.styled(f"{place:>{width}}  ", _MUTED) + row
+        for place, row in enumerate(rows or map(_brief, shown), 1)
     ]
     if len(records) > MOST:
         lines.append(Content.styled(f"… and {len(records) - MOST:,} more", _MUTED))
@@ -154,6 +158,37 @@ def _text(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(_text, value))
     return str(value)
+
+
+def _columns(records: Sequence[Record]) -> list[Content]:
+    """Names and values in columns; empty unless all records are rows of the same names."""
+    names = [*records[0]]
+    if len(names) < 2 or not all([*record] == names and _is_row(record) for record in records):
+        return []
+    numeric = [isinstance(value, int | float) for value in records[0].values()]
+    rows = [names, *([_text(value) or "—" for value in record.values()] for record in records)]
+    texts = [[literal(text, _NAME) for text in row] for row in rows]
+    widths = [max(text.cell_length for text in column) for column in zip(*texts, strict=True)]
+    return [
+        Content("  ").join(
+            text.pad_left(room) if right else text.pad_right(room)
+            for text, room, right in zip(row, _room(row, widths), numeric, strict=True)
+        )
+        for row in texts
+    ]
+
+
+def _room(row: Sequence[Content], widths: Sequence[int]) -> Iterator[int]:
+    return (width - text.cell_length for text, width in zip(row, widths, strict=True))
+
+
+def _is_row(record: Record) -> bool:
+    """Whether a record has numbers, and beside them at most short texts on a line."""
+    values = [*record.values()]
+    texts = [value for value in values if isinstance(value, str)]
+    others = all(value is None or isinstance(value, int | float | str) for value in values)
+    short = all(len(text) <= _NAME and "\n" not in text for text in texts)
+    return others and short and any(isinstance(value, float) for value in values)
 
 
 def _brief(record: Record) -> Content:

@@ -8,6 +8,7 @@ from functools import partial
 from textual.screen import Screen
 
 from engine.config.run_config import RunConfig
+from engine.config.tasks.forecasting import ForecastingConfig
 from engine.errors import UserError
 from engine.files.paths import expanded
 from engine.runs.directory import RunDirectory
@@ -17,17 +18,13 @@ from tui.report.written import FORMATS, write_report
 from tui.screens.dialogs.ask_path import AskPathScreen
 from tui.screens.dialogs.ask_value import AskValueScreen
 from tui.screens.errands import errands_of
+from tui.screens.forecast_files import ask_files
 from tui.screens.placed_changes import is_own
 from tui.screens.registry import make_screen
 from tui.widgets.form.choice import ChoiceScreen
 from tui.widgets.notify import complain, tell
 from tui.widgets.question import Answer
 
-_FUTURE, _FILE = "the future", "a file"
-_SOURCES = {
-    _FUTURE: "what follows the last row of the run's data",
-    _FILE: "what follows the last row of a file",
-}
 _VISIBLE = {"private": "only you and those you let", "public": "everybody"}
 
 
@@ -56,18 +53,11 @@ class RunActions:
         config = self._config_with_model(run)
         if config is None:
             return
-        if config.task.kind != "forecasting":
+        if isinstance(config.task, ForecastingConfig):
+            known = config.task.known_future
+            ask_files(self._screen, run, known, partial(self._save, run, config.name))
+        else:
             self._predict_file(run, config.name)
-            return
-
-        def chosen(source: str | None) -> None:
-            if source == _FUTURE:
-                self._save(run, config.name, "")
-            elif source == _FILE:
-                self._predict_file(run, config.name)
-
-        dialog = ChoiceScreen(f"Forecast by {run.id}", _SOURCES, _FUTURE)
-        self._screen.app.push_screen(dialog, chosen)
 
     def _predict_file(self, run: RunDirectory, name: str) -> None:
         def answered(file: str | None) -> None:
@@ -77,10 +67,10 @@ class RunActions:
         dialog = AskPathScreen("Predict the rows of a file (CSV, JSON lines, Parquet …)", "")
         self._screen.app.push_screen(dialog, answered)
 
-    def _save(self, run: RunDirectory, name: str, file: str) -> None:
+    def _save(self, run: RunDirectory, name: str, file: str, future: str = "") -> None:
         def answered(output: str | None) -> None:
             if output:
-                what = file or "what follows its data"
+                what = (file or "what follows its data") + f", then {future}" * bool(future)
                 errands_of(self._screen.app).ask(
                     f"Predicting {what} by {run.id}, to {output}",
                     _predicted,
@@ -88,6 +78,7 @@ class RunActions:
                     run=run.id,
                     output=output,
                     file=file,
+                    future=future,
                 )
 
         dialog = AskPathScreen(

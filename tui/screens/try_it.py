@@ -47,6 +47,8 @@ class TryItScreen(Screen[None]):
         columns: Sequence[str] | UserError
         ahead: Sequence[str] = ()
         """Columns of a file of the future, for a forecast that knows some ahead."""
+        by_row: bool = True
+        """Whether rows are predicted by themselves; a forecast needs a file of many."""
 
     @dataclass
     class Answered(Message):
@@ -115,7 +117,10 @@ class TryItScreen(Screen[None]):
         except UserError as error:
             self.post_message(self.Loaded(error))
         else:
-            columns = [(answer["inputs"], answer.get("ahead", ())) for answer in told]
+            columns = [
+                (answer["inputs"], answer.get("ahead", ()), answer.get("by_row", True))
+                for answer in told
+            ]
             same = all(names == columns[0] for names in columns)
             differ = UserError("These models need different inputs, so they cannot be compared.")
             self.post_message(self.Loaded(*columns[0]) if same else self.Loaded(differ))
@@ -127,10 +132,9 @@ class TryItScreen(Screen[None]):
             self._show_head("")
             await self._exchanges.mount(Static(literal(event.columns, 1000).stylize("$text-error")))
         else:
-            files = "name files of the past and its future, and press enter"
-            self._show_head(files if event.ahead else "type, and press enter")
+            self._show_head(_request(event))
             typed, self._typed = self._typed or "", None
-            rows = InputRows(event.columns, event.ahead, typed)
+            rows = InputRows(event.columns, event.ahead, typed, event.by_row)
             await self.mount(rows, before=self.query_one(SteadyFooter))
 
     @on(InputRows.Asked)
@@ -185,6 +189,13 @@ class TryItScreen(Screen[None]):
     def action_leave(self) -> None:
         """Close the screen."""
         self.dismiss()
+
+
+def _request(found: TryItScreen.Loaded) -> str:
+    """Return what the user is asked for."""
+    if found.ahead:
+        return "name files of the past and its future, and press enter"
+    return "type, and press enter" if found.by_row else "name a file of the past, and press enter"
 
 
 def _question(event: InputRows.Asked) -> Content:

@@ -1,6 +1,7 @@
 """Input lines for a model: one for each column that it needs, and one for a file.
 
-A forecast with columns that are known ahead has one for a file of the future too.
+A forecast, which needs many rows, has those for files alone: of the past, and of the future where
+columns are known ahead.
 """
 
 from __future__ import annotations
@@ -77,16 +78,26 @@ class InputRows(VerticalScroll, can_focus=False):
     class Left(Message):
         """Input has ended."""
 
-    def __init__(self, columns: Sequence[str], ahead: Sequence[str] = (), typed: str = "") -> None:
+    def __init__(
+        self,
+        columns: Sequence[str],
+        ahead: Sequence[str] = (),
+        typed: str = "",
+        by_row: bool = True,
+    ) -> None:
         """``ahead`` are the columns of a file of the future, if the model takes one.
 
-        The first line begins with what was ``typed`` before it was there.
+        The first line begins with what was ``typed`` before it was there. Unless ``by_row``, there
+        are no lines for the columns of a row.
         """
         super().__init__()
         self._typed = typed
-        self._columns = columns
-        self._inputs = [_line(PathSuggester(rooted=True)) for _ in columns]
-        self._file = _line(PathSuggester(), "CSV, JSON lines, Parquet …: many rows at once")
+        self._columns = columns if by_row else ()
+        self._inputs = [_line(PathSuggester(rooted=True)) for _ in self._columns]
+        asked = ", ".join(plain(name, 40) for name in columns)
+        files = "CSV, JSON lines, Parquet …"
+        hint = f"{files}: many rows at once" if by_row else f"{files} with {asked}"
+        self._file = _line(PathSuggester(), hint)
         known = ", ".join(plain(name, 40) for name in ahead)
         self._future = _line(PathSuggester(), f"known ahead: {known}") if ahead else None
 
@@ -94,7 +105,7 @@ class InputRows(VerticalScroll, can_focus=False):
         """Yield a name and a line for each column."""
         for name, line in zip(self._columns, self._inputs, strict=True):
             yield Horizontal(Static(literal(name)), line)
-        yield Horizontal(Static("or a file"), self._file)
+        yield Horizontal(Static("or a file" if self._inputs else "a file of the past"), self._file)
         if self._future is not None:
             yield Horizontal(Static("and its future"), self._future)
 

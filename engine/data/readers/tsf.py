@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from engine.errors import DataError
 from engine.files.sanitize import plain
+from engine.reports.counted import counted
 from engine.reports.note import Note
 
 _STEPS = {
@@ -22,7 +23,7 @@ _STEPS = {
 """Names of frequencies, and those of pandas."""
 _OWN = ("time", "value")
 """Columns that are no attributes of a series."""
-_DATE = "%Y-%m-%d %H-%M-%S"
+_DATES = ("%Y-%m-%d %H-%M-%S", "%Y-%m-%d")
 
 
 @dataclass
@@ -39,10 +40,18 @@ def read_tsf(path: Path, text: str) -> tuple[pa.Table, tuple[Note, ...]]:
     missing value. Raises :class:`DataError` that names the line.
     """
     header, lines = _header(path, text)
-    parts = [_series(path, header, number, line) for number, line in lines]
+    numbered = [(number, _series(path, header, number, line)) for number, line in lines]
+    parts = [part for _, part in numbered if part["value"].null_count < len(part)]
     if not parts:
-        raise DataError(f"{plain(path.name)} has no series behind @data.")
-    return pa.concat_tables(parts, promote_options="permissive"), tuple(_notes(path, header))
+        raise DataError(f"{plain(path.name)} has no series with a value behind @data.")
+    notes = [*_notes(path, header)]
+    if empty := [number for number, part in numbered if part["value"].null_count == len(part)]:
+        why = (
+            f"{counted(len(empty), 'series', 'series')} without any value left out, the first in "
+            f"line {empty[0]:,} of {plain(path.name)}"
+        )
+        notes.append(Note(why, rows=len(empty), kind="lost"))
+    return pa.concat_tables(parts, promote_options="permissive"), tuple(notes)
 
 
 def _notes(path: Path, header: _Header) -> Iterator[Note]:
@@ -84,8 +93,9 @@ def _series(path: Path, header: _Header, number: int, line: str) -> pa.Table:
         raise _wrong(
             path, number, f"has {len(given)} attributes, where {len(header.attributes)} are named"
         )
+    texts = written.split(",") if written.strip() else ["?"]  # a series without any value
     try:
-        values = np.array([np.nan if v.strip() == "?" else float(v) for v in written.split(",")])
+        values = np.array([np.nan if v.strip() == "?" else float(v) for v in texts])
     except ValueError:
         raise _wrong(path, number, "has a value that is neither a number nor ?") from None
     count = len(values)
@@ -95,8 +105,9 @@ def _series(path: Path, header: _Header, number: int, line: str) -> pa.Table:
         if kind != "date":
             columns[name] = pa.array([text.strip()] * count)
             continue
-        start = pd.to_datetime(text.strip(), format=_DATE, errors="coerce")
-        if pd.isna(start):
+        read = (pd.to_datetime(text.strip(), format=form, errors="coerce") for form in _DATES)
+        start = next((date for date in read if not pd.isna(date)), None)
+        if start is None:
             raise _wrong(path, number, f"has the start {text!r}, which is not a date")
         if header.frequency in _STEPS:
             try:

@@ -21,6 +21,9 @@ from engine.reports.note import Note
 
 Values = NDArray[np.float64]
 
+_LARGEST = 1e30
+"""Squares and sums of larger numbers are beyond what networks compute with."""
+
 
 def is_number(type: pa.DataType) -> bool:
     """Whether a type is one of numbers."""
@@ -76,7 +79,8 @@ def read_channels(
 ) -> Values:
     """``[rows, columns]`` with NaN for what is missing or infinite; texts in their ``formats``.
 
-    Raises :class:`DataError` for a column without numbers, and for a value that is none.
+    Raises :class:`DataError` for a column without numbers, for a value that is none, and for one
+    that is too large.
     """
     columns = []
     for name in names:
@@ -86,6 +90,13 @@ def read_channels(
             raise DataError(
                 f"The column {plain(name, 60)!r} holds no numbers.",
                 "Give it some, or choose another one.",
+            )
+        if (huge := known & (np.abs(values) > _LARGEST)).any():
+            row = int(huge.argmax())
+            raise DataError(
+                f"The column {plain(name, 60)!r} holds {values[row]:g} in row {row + 1:,}, where "
+                f"numbers up to {_LARGEST:g} can be computed with.",
+                "Correct the row, or choose another column.",
             )
         columns.append(np.where(known, values, np.nan))
     return np.stack(columns, 1)

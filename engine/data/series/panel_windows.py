@@ -34,9 +34,10 @@ class SeriesFacts:
 class PanelWindowSource(Source):
     """Windows of several series, as :class:`engine.data.series.windows.WindowSource` gives them.
 
-    Besides its inputs there are ``series``, int64 ``[batch]``, and of each window's series
-    ``shift`` and ``scale`` ``[batch, 1, targets]``. A window that reaches back
-    before the first row of its series repeats this row. ``rows`` of a batch has the keys.
+    Besides its inputs there are ``series`` and ``order``, int64 ``[batch]``: the number of each
+    window's series in training, and among those of the source; and of this series ``shift`` and
+    ``scale`` ``[batch, 1, targets]``. A window that reaches back before the first row of its series
+    repeats this row. ``rows`` of a batch has the keys.
     """
 
     def __init__(
@@ -86,6 +87,27 @@ class PanelWindowSource(Source):
             back += step
         return found
 
+    def begins(self, windows: Tensor) -> Tensor:
+        """Return, for each of some windows, the number of the first one of its series."""
+        ends, counts = self._ends.cpu(), self._counts.cpu()
+        series = torch.searchsorted(ends, windows, right=True)
+        return (ends - counts)[series]
+
+    def newest(self, most: int, after: Tensor) -> tuple[Tensor, Tensor]:
+        """Return for each series how many of its windows count, and the number behind the last.
+
+        Those count that forecast what comes after a time, int64 ``[series]``; of more than
+        ``most``, the newest do.
+        """
+        ends, counts = self._ends.cpu(), self._counts.cpu()
+        first, times = self._first.cpu(), self._times.cpu()
+        series = torch.repeat_interleave(torch.arange(len(counts)), counts)
+        steps = torch.arange(len(series)) - (ends - counts)[series]
+        rows = first[series] + steps * self._stride
+        such = times[rows - 1] >= after[series]
+        found = torch.zeros_like(counts).index_add_(0, series, such.long())
+        return found.clamp(max=most), ends
+
     @override
     def read(
         self, plan: Sequence[Tensor], start: int = 0, noise: Noise | None = None
@@ -107,6 +129,7 @@ class PanelWindowSource(Source):
             "future": self._with_static(future[..., self._channels :], series),
             "time": self._times[first - 1],
             "series": facts.places[series],
+            "order": series,
             "shift": facts.shift[series][:, None],
             "scale": facts.scale[series][:, None],
         }

@@ -19,8 +19,8 @@ from engine.errors import DataError
 from engine.files.sanitize import plain
 
 _TARGET_NAMES = ("target", "y", "value", "ot")
-_LIKELY_NAMES = ("sales", "demand", "load", "close", "adj close", "price")
-"""Names of columns that are forecast more often than those beside them."""
+_LIKELY_NAMES = (("price",), ("close", "adj close"), ("sales", "demand", "load"))
+"""Names of columns that are forecast more often than those beside them, from group to group."""
 _ROW_NUMBERS = re.compile(r"__index_level_\d+__")
 """Names that pandas gives to the numbers of rows when it writes a file."""
 
@@ -172,7 +172,7 @@ def _likely_target(table: pa.Table, numeric: Sequence[str]) -> str:
     """The column of numbers that is the likeliest to be forecast: one that changes."""
     changing = [name for name in numeric if pc.count_distinct(table[name]).as_py() > 1] or numeric
     usual = [name for name in changing if name.strip().lower() in _TARGET_NAMES]
-    likely = [name for name in changing if name.strip().lower() in _LIKELY_NAMES]
+    likely = [n for group in _LIKELY_NAMES for n in changing if n.strip().lower() in group]
     typed = [name for name in changing if is_number(table[name].type)]
     return (usual or likely or typed or changing)[-1]
 

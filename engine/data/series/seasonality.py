@@ -12,6 +12,10 @@ _MULTIPLES = 8
 _CLEAR = 0.2
 _CLEAR_FOR_CANDIDATES = 0.1
 """Autocorrelation below this is no season; where one is expected, noise may hide more of it."""
+_BY_CHANCE = 5.0
+_BY_CHANCE_FOR_CANDIDATES = 2.0
+"""The same for few values, over the root of their number. The changes of noise have
+autocorrelations of 0 ± 1.2 over that root (Bartlett 1946), and many lags are looked at."""
 
 
 def find_season(values: NDArray[np.float64], candidates: Sequence[int] = ()) -> int:
@@ -27,9 +31,11 @@ def find_season(values: NDArray[np.float64], candidates: Sequence[int] = ()) -> 
     correlation = _autocorrelation(changes, longest)
     peaks = _peaks(correlation)
     expected = [lag for lag in peaks if lag in candidates]
-    if season := _first_strong(correlation, expected, _CLEAR_FOR_CANDIDATES):
+    root = len(changes) ** 0.5
+    least = max(_CLEAR_FOR_CANDIDATES, _BY_CHANCE_FOR_CANDIDATES / root)
+    if season := _first_strong(correlation, expected, least):
         return season
-    season = _first_strong(correlation, peaks, _CLEAR)
+    season = _first_strong(correlation, peaks, max(_CLEAR, _BY_CHANCE / root))
     return _sharpened(correlation, season) if season else 1
 
 

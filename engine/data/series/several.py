@@ -72,6 +72,27 @@ def find_series(
     return ()
 
 
+def suspect_series(table: pa.Table, roles: Roles, times: Times) -> str:
+    """Return a column that may tell series apart where some times repeat; empty where none does.
+
+    Rows of one time differ in it, and each of its values has several rows. Numbers count only where
+    the column is named for series, as measured ones differ by themselves.
+    """
+    rows = np.flatnonzero(~repeated_rows(table, roles, times))
+    times = times[rows]
+    order = np.argsort(times, kind="stable")
+    same = np.append(np.diff(times[order]) == 0, False)
+    twice = order[same | np.roll(same, 1)]
+    for name in sorted(_possible(table, roles), key=lambda n: not _is_named_for_series(n)):
+        if is_number(table[name].type) and not _is_named_for_series(name):
+            continue
+        codes = _codes(table[name])[rows]
+        pairs = pd.DataFrame({"time": times[twice], "code": codes[twice]})
+        if len(twice) and _is_teller(codes) and not pairs.duplicated().any():
+            return name
+    return ""
+
+
 def repeated_rows(table: pa.Table, roles: Roles, times: Times) -> NDArray[np.bool_]:
     """The rows that repeat another one, time and values and all."""
     if not _repeated(times):

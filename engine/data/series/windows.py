@@ -66,6 +66,19 @@ class WindowSource(Source):
         step = max(1, apart // self._stride)
         return torch.arange(len(self) - 1, -1, -step)[:most]
 
+    def begins(self, windows: Tensor) -> Tensor:
+        """Return, for each of some windows, the number of the first one of its series: 0."""
+        return torch.zeros_like(windows)
+
+    def newest(self, most: int, after: Tensor) -> tuple[Tensor, Tensor]:
+        """Return how many windows count, and the number behind the last, of the one series.
+
+        Those count that forecast what comes after a time, int64 ``[1]``; of more than ``most``, the
+        newest do.
+        """
+        times = self._times[: len(self)].cpu()
+        return (times >= after).sum()[None].clamp(max=most), torch.tensor([len(self)])
+
     @override
     def read(
         self, plan: Sequence[Tensor], start: int = 0, noise: Noise | None = None

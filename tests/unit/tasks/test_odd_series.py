@@ -126,3 +126,13 @@ def test_times_that_count_are_numbers_and_close_quantiles_keep_their_names(prepa
         records = made.task.predict(network, made.encoded_new(table(frame)), made.fitted)
     assert [record["day"] for record in records] == [DAYS, DAYS + 1]
     assert list(records[0])[2:] == ["sales", "sales 0.9991", "sales 0.9994"]
+
+
+def test_a_column_is_forecast_even_if_no_series_changes(prepare: Make) -> None:
+    rows = table(*(shop(name, 0).assign(sales=size) for name, size in (("a", 7.0), ("b", 9.0))))
+    made = prepare(KIND, rows, window=4, horizon=2)
+    assert made.fitted.targets == ["sales"]
+    assert not made.fitted.static
+    mean, scale = np.array(made.fitted.own.mean), np.array(made.fitted.own.std)
+    assert (mean == [[7.0, 9.0]]).all()
+    assert (scale > 0).all()
