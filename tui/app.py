@@ -83,7 +83,7 @@ class DltuiApp(KeysInOrder):
         self._problem = problem
         self.settings = settings or Settings()
         self.messages = Messages(maxlen=KEPT)
-        self.hosts = Hosts(hosts, self._told_by_host)
+        self.hosts = Hosts(hosts, self._told_by_host, crash.describe)
         self._plain = PlainCharacters()
         self._colourless = NoColor(enabled=self.no_color)
         self.crash_report: Path | None = None

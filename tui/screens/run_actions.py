@@ -11,6 +11,7 @@ from engine.config.run_config import RunConfig
 from engine.errors import UserError
 from engine.files.paths import expanded
 from engine.runs.directory import RunDirectory
+from engine.runs.origin import host_of
 from tui.format.export_formats import FORMS, free_name, told
 from tui.format.numbers import size
 from tui.report.written import FORMATS, write_report
@@ -45,9 +46,10 @@ class RunActions:
         }
 
     def do(self, name: str, run: RunDirectory | None) -> None:
-        """Start an action by its name; all except for the queue need a run."""
+        """Start an action by its name; all except the queue need a run of this machine."""
         if name == "queue":
-            self._screen.app.push_screen(make_screen("queue"))
+            machine = host_of(run) if run is not None else ""
+            self._screen.app.push_screen(make_screen("queue", machine))
         elif run is not None and is_own(self._screen, run):
             self._actions[name](run)
 
