@@ -18,13 +18,13 @@ from engine.service.predict import answer
 from engine.service.saved_predictions import answer as save
 from tui.app import DltuiApp
 from tui.screens.dialogs.actions import actions_of
-from tui.screens.dialogs.ask_path import AskPathScreen
 from tui.screens.dialogs.confirm import ConfirmScreen
 from tui.screens.errands import Errands
 from tui.screens.queue import QueueScreen
 from tui.screens.registry import make_screen
 from tui.screens.results import ResultsScreen
 from tui.widgets.form.choice import ChoiceScreen
+from tui.widgets.form.path_picker import PathPickerScreen
 from tui.widgets.listing import Listing
 
 KEYS = {
@@ -74,7 +74,7 @@ def sales(trained: Any, trained_home: Path) -> RunDirectory:
 
 
 async def typed(pilot: Pilot[Any], until: Any, path: Path) -> None:
-    await until(pilot, lambda: isinstance(pilot.app.screen, AskPathScreen))
+    await until(pilot, lambda: isinstance(pilot.app.screen, PathPickerScreen))
     pilot.app.screen.query_one(Input).value = str(path)
     await pilot.press("enter")
 

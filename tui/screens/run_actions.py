@@ -15,12 +15,12 @@ from engine.runs.origin import host_of
 from tui.format.export_formats import FORMS, free_name, told
 from tui.format.numbers import size
 from tui.report.written import FORMATS, write_report
-from tui.screens.dialogs.ask_path import AskPathScreen
 from tui.screens.dialogs.ask_value import AskValueScreen
 from tui.screens.errands import errands_of
 from tui.screens.placed_changes import is_own
 from tui.screens.registry import make_screen
 from tui.widgets.form.choice import ChoiceScreen
+from tui.widgets.form.path_picker import PathPickerScreen
 from tui.widgets.notify import complain, tell
 from tui.widgets.question import Answer
 
@@ -29,6 +29,7 @@ _SOURCES = {
     _FUTURE: "what follows the last row of the run's data",
     _FILE: "what follows the last row of a file",
 }
+_PREDICTED = "Predict the rows of a file (CSV, JSON lines, Parquet …)"
 _VISIBLE = {"private": "only you and those you let", "public": "everybody"}
 
 
@@ -76,7 +77,7 @@ class RunActions:
             if file:
                 self._save(run, name, file)
 
-        dialog = AskPathScreen("Predict the rows of a file (CSV, JSON lines, Parquet …)", "")
+        dialog = PathPickerScreen(_PREDICTED, "", purpose="read")
         self._screen.app.push_screen(dialog, answered)
 
     def _save(self, run: RunDirectory, name: str, file: str) -> None:
@@ -92,9 +93,9 @@ class RunActions:
                     file=file,
                 )
 
-        dialog = AskPathScreen(
-            "Save predictions to (.csv or .parquet)", _free(f"./{name}-predictions", ".csv")
-        )
+        path = _free(f"./{name}-predictions", ".csv")
+        title = "Save predictions to (.csv or .parquet)"
+        dialog = PathPickerScreen(title, path, purpose="write")
         self._screen.app.push_screen(dialog, answered)
 
     def export(self, run: RunDirectory) -> None:
@@ -119,7 +120,8 @@ class RunActions:
                 )
 
         title = f"Merge {run.id}, to" if form == "merged" else f"Export {run.id}, to"
-        self._screen.app.push_screen(AskPathScreen(title, free_name(name, form)), answered)
+        dialog = PathPickerScreen(title, free_name(name, form), purpose="write")
+        self._screen.app.push_screen(dialog, answered)
 
     def report(self, run: RunDirectory) -> None:
         """Write a page about the run, as HTML or Markdown."""
@@ -133,7 +135,8 @@ class RunActions:
 
         title = f"Report, written to ({' or '.join(FORMATS)})"
         path = _free(f"./{run.id}", ".html")
-        self._screen.app.push_screen(AskPathScreen(title, path), answered)
+        dialog = PathPickerScreen(title, path, purpose="write")
+        self._screen.app.push_screen(dialog, answered)
 
     def push(self, run: RunDirectory) -> None:
         """Push the model to the hub, for the eyes that the user chooses."""

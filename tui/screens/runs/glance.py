@@ -19,6 +19,7 @@ from tui.charts.chart import Curve
 from tui.charts.plot import Pair
 from tui.format.imported import imported_settings
 from tui.format.key_settings import key_settings
+from tui.format.metric_names import metric_names
 from tui.widgets.run_panels import AXES, curves, usable_axis
 
 
@@ -88,7 +89,8 @@ class GlanceReader:
 
 def glance(row: RunSummary, history: History, before: RunSummary | None = None) -> Glance:
     """Read what the pane shows beside the history; what cannot be read is left out."""
-    metric = row.metric if (row.metric, "validation") in history.curves else "loss"
+    decides = (row.metric, "validation") in history.curves
+    metric = row.metric if decides else metric_names(history)[0]
     axis = usable_axis([history], AXES[0])
     drawn, best = curves(history, metric, axis)
     config = _config(row)

@@ -18,12 +18,12 @@ from engine.runs.status import State
 from engine.runs.summary import RunSummary
 from tui.charts.chart import MOST_SERIES
 from tui.screens.clone import clone
-from tui.screens.dialogs.ask_path import AskPathScreen
 from tui.screens.errands import errands_of
 from tui.screens.placed_changes import hosts_of, is_own
 from tui.screens.registry import make_screen, try_screen
 from tui.screens.runs.imports import import_from, imported_lines
 from tui.screens.save_preset import save_preset_of
+from tui.widgets.form.path_picker import PathPickerScreen
 from tui.widgets.notify import complain, tell
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class Openings:
                 )
 
         title = "Import runs of TensorBoard, W&B or transformers from a file or folder"
-        self._screen.app.push_screen(AskPathScreen(title, ""), answered)
+        self._screen.app.push_screen(PathPickerScreen(title, "", purpose="read"), answered)
 
     def try_it(self, rows: Sequence[RunSummary]) -> None:
         """Try the runs' models on new inputs, side by side."""
