@@ -30,6 +30,7 @@ from tui.widgets.listing import Listing
 KEYS = {
     "Save predictions": "F", "Export the model": "X", "Write a report": "R",
     "Push to the hub (upload)": "U", "Benchmarks (eval)": "B", "Queue": "Q",
+    "Sweeps": "W",
 }  # fmt: skip
 
 

@@ -47,8 +47,10 @@ class RunActions:
         }
 
     def do(self, name: str, run: RunDirectory | None) -> None:
-        """Start an action by its name; all except the queue need a run of this machine."""
-        if name == "queue":
+        """Start an action by its name; all except queue and sweeps need a run of this machine."""
+        if name == "sweeps":
+            self._screen.app.push_screen(make_screen("sweeps", run))
+        elif name == "queue":
             machine = host_of(run) if run is not None else ""
             self._screen.app.push_screen(make_screen("queue", machine))
         elif run is not None and is_own(self._screen, run):

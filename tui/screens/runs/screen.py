@@ -74,7 +74,6 @@ class RunsScreen(Screen[None]):
         Binding("T", "do('trash')", "Trash", show=False),
         Binding("I", "do('import')", "Import runs of TensorBoard, W&B", show=False),
         Binding("A", "do('adapters')", "Adapters", show=False),
-        Binding("W", "do('sweeps')", "Sweeps", show=False),
         *RUN_KEYS,
         *(
             Binding(key, f"do('{_START}{preset}')", f"Train {preset}", show=False)
@@ -123,7 +122,6 @@ class RunsScreen(Screen[None]):
             "import": self._openings.import_runs,
             "trash": partial(self._openings.show, "trash"),
             "adapters": partial(self._openings.show, "adapters"),
-            "sweeps": partial(self._openings.show, "sweeps"),
             "filter": self._filter.open,
             "show_all": self._filter.close,
             "sort": partial(self._listing.sort_by_next, 1),
