@@ -10,9 +10,10 @@ import signal
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
@@ -139,9 +140,9 @@ class DltuiApp(KeysInOrder):
         )
         self.animation_level = "none" if settings.slow_link else "full"
 
-    def choose(self, **choices: object) -> None:
+    def choose(self, **choices: Any) -> None:
         """Change settings, now and for later times."""
-        self._take(self.settings.model_copy(update=choices))
+        self._take(replace(self.settings, **choices))
         self.refresh_css(animate=False)
         self.run_worker(partial(_keep, self, choices), thread=True, group="settings")
 
@@ -293,7 +294,7 @@ def farewell(running: int) -> str:
     return f"{runs} without this window; dltui shows them again, `dltui stop RUN` ends one."
 
 
-def run_app(first: str | None = None, choices: Mapping[str, object] | None = None) -> int:
+def run_app(first: str | None = None, choices: Mapping[str, Any] | None = None) -> int:
     """Open the application in this terminal; returns the exit status.
 
     ``choices`` are settings for this time only.
@@ -303,14 +304,14 @@ def run_app(first: str | None = None, choices: Mapping[str, object] | None = Non
     if first not in (None, "new"):
         RunDirectory.open(runs_folder(), first)
     settings, problem = Settings(), ""
-    given = Settings.model_validate(choices or {})
+    given = replace(Settings(), **(choices or {}))
     hosts = parse_hosts(given.hosts)
     try:
         settings = read_settings()
         hosts = hosts or parse_hosts(settings.hosts)
     except UserError as error:
         problem = str(error)
-    app = DltuiApp(first, settings.model_copy(update=choices or {}), problem, hosts)
+    app = DltuiApp(first, replace(settings, **(choices or {})), problem, hosts)
     with output.owned():
         message = app.run()
         signal.alarm(0)

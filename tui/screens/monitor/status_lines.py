@@ -39,7 +39,7 @@ class StatusLines:
     def paint(self, watch: Watch, pending: Sequence[Content]) -> None:
         """Paint the lines if they changed; ``pending`` requests replace the message."""
         history, state = watch.history, watch.state
-        if not self._repaint.new("numbers", history.version, state, pending):
+        if not self._repaint.new("numbers", history.version, state, watch.gone, pending):
             return
         self._head.show([run_panels.head(self._name, state, history)])
         for line in (self._epoch, self._total, self._numbers):
@@ -68,6 +68,9 @@ def _how(ending: Finished | Stopped) -> str:
 def _message(watch: Watch) -> Content:
     """Return the message about the run's state."""
     ending, run = watch.history.ending, watch.run
+    if watch.gone:
+        text = f"{run.path} was deleted or moved; what is shown was read before."
+        return literal(text, 400).stylize("$error")
     if isinstance(ending, Failed):
         return literal(f"{ending.message}  c opens its form. Its log: {run.log}", 600).stylize(
             "$error"
