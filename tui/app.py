@@ -171,8 +171,10 @@ class DltuiApp(KeysInOrder):
             home.call_after_refresh(complain, home, UserError(problem))
 
     def on_unmount(self) -> None:
-        """Close the connections to the hosts."""
+        """Close the connections to the hosts, and end helper processes."""
         self.hosts.end()
+        if "errands" in vars(self):
+            self.errands.close()
 
     def _told_by_host(self, text: str, error: bool) -> None:
         """Show a sentence about a host, from its thread."""

@@ -25,6 +25,7 @@ from tui.screens.registry import make_screen
 from tui.screens.results import ResultsScreen
 from tui.widgets.form.choice import ChoiceScreen
 from tui.widgets.form.path_picker import PathPickerScreen
+from tui.widgets.input_rows import InputRows
 from tui.widgets.listing import Listing
 
 KEYS = {
@@ -211,3 +212,21 @@ async def test_the_queue_is_ordered_started_from_its_head_and_emptied(until, tex
     assert [entry.run.id for entry in entries.entries()] == [runs[1], runs[2]]
     for entry in entries.entries():
         entries.remove(entry.run.id)
+
+
+async def test_a_tried_model_stays_loaded_while_the_program_is_open(customers, until) -> None:
+    app = DltuiApp(customers.id)
+    async with app.run_test(size=(80, 24)) as pilot:
+        helpers = []
+        for _ in range(2):
+            await until(pilot, lambda: isinstance(app.screen, ResultsScreen))
+            await pilot.press("t")
+            await until(pilot, lambda: app.screen.query(InputRows))
+            helpers.append(app.errands.models._process)
+            await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, ResultsScreen))
+        assert helpers[0] is helpers[1]
+        assert helpers[0] is not None
+        assert helpers[0].poll() is None
+        app._leave()
+    assert helpers[0].poll() is not None, "it ends with the program"

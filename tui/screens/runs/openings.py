@@ -125,7 +125,8 @@ class Openings:
                 return
         if rows:
             first, *others = [row.run for row in rows]
-            self._screen.app.push_screen(try_screen(first, others))
+            models = errands_of(self._screen.app).models
+            self._screen.app.push_screen(try_screen(first, others, models, models.ask))
 
     def save_preset(self, row: RunSummary) -> None:
         """Save the experiment of the run as a preset."""
