@@ -23,6 +23,7 @@ from tui.format.run_states import STATES
 from tui.format.text import literal
 from tui.screens.placed_changes import hosts_of
 from tui.screens.placed_queue import Queue, QueuedRow, QueueShown, queues
+from tui.terminal.key_names import key_of
 from tui.widgets.columns import Column
 from tui.widgets.listing import Listing
 from tui.widgets.notify import complain
@@ -30,8 +31,6 @@ from tui.widgets.steady_footer import SteadyFooter
 
 _REFRESH_SECONDS = 1.0
 _EMPTY = "No run is in the queue.\n\n"
-_HOW = "ctrl+l on a new run puts it here."
-_HOW_ON_HOST = "c on a run of the list clones it into this queue."
 _COLUMNS = (
     Column("#", 3, 4, right=True),
     Column("Run", 20, 60),
@@ -141,7 +140,10 @@ class QueueScreen(Screen[None]):
         listing.set_items(shown.rows)
         listing.display = bool(shown.rows)
         empty = self.query_one("#empty", Static)
-        empty.update(_EMPTY + (_HOW_ON_HOST if event.queue.machine else _HOW))
+        how = f"{key_of(self.app, 'enqueue')} on a new run puts it here."
+        if event.queue.machine:
+            how = f"{key_of(self.app, 'clone')} on a run of the list clones it into this queue."
+        empty.update(_EMPTY + how)
         empty.display = not shown.rows
         self.query_one("#heading", Canvas).show([_heading(event.queue, shown, len(self._queues))])
 
