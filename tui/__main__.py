@@ -5,13 +5,12 @@ Nothing heavy is imported before it is known what is wanted, so that ``dltui --h
 
 from __future__ import annotations
 
-import difflib
 import io
 import os
 import sys
-from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from argparse import Action, ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable, Sequence
-from importlib.metadata import version
+from typing import Any, NoReturn
 
 from tui.cli.commands import COMMANDS, load
 from tui.cli.exit_codes import DONE, FAILED, INTERRUPTED, USAGE
@@ -30,6 +29,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return guarded(lambda: _open(choices))
 
 
+class _Version(Action):
+    """Prints the version, for which much of the library is loaded, and exits."""
+
+    def __call__(self, parser: ArgumentParser, *rest: Any) -> NoReturn:
+        from importlib.metadata import version
+
+        parser.exit(DONE, f"dltui {version('dltui')}\n")
+
+
 def _parse_top(given: list[str]) -> dict[str, object]:
     """Answer ``--help``, ``--version`` and what is no command; returns the settings given."""
     width = max(map(len, COMMANDS))
@@ -43,7 +51,7 @@ def _parse_top(given: list[str]) -> dict[str, object]:
         "143 ended by the system (SIGTERM), `dltui run PRESET --resume auto` resumes",
         formatter_class=RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=f"dltui {version('dltui')}")
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
     parser.add_argument(
         "--plain", dest="characters", action="store_const", const="plain",
         help="show ASCII characters only, this time",
@@ -62,6 +70,8 @@ def _parse_top(given: list[str]) -> dict[str, object]:
     )  # fmt: skip
     options, unknown = parser.parse_known_args(given)
     if unknown:
+        import difflib
+
         near = difflib.get_close_matches(unknown[0], COMMANDS, n=1)
         suggestion = f"; did you mean {near[0]}?" if near else ""
         parser.error(f"there is no command {unknown[0][:60]!a}{suggestion}")

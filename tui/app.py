@@ -9,9 +9,10 @@ import signal
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
@@ -76,7 +77,7 @@ class DltuiApp(KeysInOrder):
         self._first = first
         self._problem = problem
         self.messages = Messages(maxlen=KEPT)
-        self.hosts = Hosts(hosts, partial(_notify_of_host, self))
+        self.hosts = Hosts(hosts, partial(_notify_of_host, self), crash.describe)
         self.crash_report: Path | None = None
         settings = settings or Settings()
         self.preferences = Preferences(self, settings)
@@ -136,8 +137,10 @@ class DltuiApp(KeysInOrder):
             home.call_after_refresh(complain, home, UserError(problem))
 
     def on_unmount(self) -> None:
-        """Close the connections to the hosts."""
+        """Close the connections to the hosts, and end helper processes."""
         self.hosts.end()
+        if "errands" in vars(self):
+            self.errands.close()
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Everything that the keys of the screen do, besides Textual's own commands."""
@@ -221,7 +224,7 @@ def farewell(running: int) -> str:
     return f"{runs} without this window; dltui shows them again, `dltui stop RUN` ends one."
 
 
-def run_app(first: str | None = None, choices: Mapping[str, object] | None = None) -> int:
+def run_app(first: str | None = None, choices: Mapping[str, Any] | None = None) -> int:
     """Open the application in this terminal; returns the exit status.
 
     ``choices`` are settings for this time only.
@@ -231,14 +234,14 @@ def run_app(first: str | None = None, choices: Mapping[str, object] | None = Non
     if first not in (None, "new"):
         RunDirectory.open(runs_folder(), first)
     settings, problem = Settings(), ""
-    given = Settings.model_validate(choices or {})
+    given = replace(Settings(), **(choices or {}))
     hosts = parse_hosts(given.hosts)
     try:
         settings = read_settings()
         hosts = hosts or parse_hosts(settings.hosts)
     except UserError as error:
         problem = str(error)
-    app = DltuiApp(first, settings.model_copy(update=choices or {}), problem, hosts)
+    app = DltuiApp(first, replace(settings, **(choices or {})), problem, hosts)
     with output.owned():
         message = app.run()
         signal.alarm(0)

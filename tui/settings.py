@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
-
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from engine.errors import UserError
 from engine.files import safe_toml
@@ -14,20 +13,18 @@ from engine.files.paths import settings_file
 Characters = Literal["auto", "plain", "all"]
 
 
-class CommandSettings(BaseModel):
+@dataclass(frozen=True)
+class CommandSettings:
     """A command of the user's on a key."""
-
-    model_config = ConfigDict(frozen=True)
 
     key: str
     run: str
     """A program and its arguments; ``{run}`` and ``{folder}`` stand for those of a run."""
 
 
-class Settings(BaseModel):
+@dataclass(frozen=True)
+class Settings:
     """The settings; what a newer version has written beside them is left alone."""
-
-    model_config = ConfigDict(frozen=True)
 
     theme: str = "auto"
     """Its name; ``auto`` is the dark one, or that of high contrast among 16 colours."""
@@ -39,9 +36,9 @@ class Settings(BaseModel):
     """Whether as little as possible is sent to the terminal."""
     desktop_notifications: bool = True
     """Whether the terminal is asked to show a notification when a run ends."""
-    keys: dict[str, str] = Field(default_factory=dict)
+    keys: dict[str, str] = field(default_factory=dict)
     """Other keys, by the names of docs/keys.md."""
-    commands: dict[str, CommandSettings] = Field(default_factory=dict)
+    commands: dict[str, CommandSettings] = field(default_factory=dict)
     """The user's own commands by their names."""
 
 
@@ -53,17 +50,25 @@ def read_settings() -> Settings:
     """The settings as they were left, the usual ones at first. Raises :class:`SettingsError`."""
     path = settings_file()
     try:
-        return Settings.model_validate(safe_toml.read(path))
+        values = safe_toml.read(path)
     except FileNotFoundError:
         return Settings()
     except OSError as error:
         raise SettingsError(f"Cannot read {path}: {error.strerror}.") from error
-    except ValidationError as error:
-        problem = error.errors()[0]
-        field = ".".join(map(str, problem["loc"]))
-        raise SettingsError(f"{path}, {field}: {problem['msg']}.") from error
     except safe_toml.TomlError as error:
         raise SettingsError(f"{path} is not a TOML file: {error}.") from error
+    return _validated(values, str(path))
+
+
+def _validated(values: Mapping[str, Any], path: str) -> Settings:
+    from pydantic import TypeAdapter, ValidationError  # a start without a file need not wait for it
+
+    try:
+        return TypeAdapter(Settings).validate_python(values)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        name = ".".join(map(str, problem["loc"]))
+        raise SettingsError(f"{path}, {name}: {problem['msg']}.") from error
 
 
 def write_settings(choices: Mapping[str, object]) -> None:

@@ -72,6 +72,8 @@ class Node:
     tell: Callable[[str], None]
     """Show a message to the user."""
     leads: bool
+    stalled: Callable[[str], None] = lambda text: None
+    """Record that no process makes progress."""
 
 
 class Agent(LocalElasticAgent):
@@ -170,7 +172,9 @@ class Agent(LocalElasticAgent):
             number = int(last.partition(".")[0])
         lags = "" if number is None else f"; process {number + 1} of {size} lags behind"
         text = f"No update for {self._watch.limit / 60:.2g} minutes{lags}; log.txt and the folder "
-        return Cause(f"{text}ranks have the stacks of all.", stalled=True)
+        cause = Cause(f"{text}ranks have the stacks of all.", stalled=True)
+        self._node.stalled(cause.message)
+        return cause
 
     def _end_stalled(self, worker_group: WorkerGroup) -> None:
         """Let the processes here print their stacks, and end them."""

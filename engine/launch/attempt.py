@@ -38,12 +38,13 @@ def attempt(run: RunDirectory, work: Work, patience: float = 0.0) -> Event:
             termination.handled(),
             _beating(run),
             _log_of(run) as events,
-            notified(run, events),
+            notified(run, events) as close_notifier,
         ):
             try:
                 with termination.heard():
                     run.status.set_worker(ProcessIdentity.own())
                     session = RunSession(run, run.config.read(), events, termination)
+                    session.reports.append(close_notifier)
                     with reported(session):
                         last = work(session)
             except UserError as error:

@@ -20,7 +20,7 @@ from engine.launch.rank_files import final_event
 from engine.launch.rendezvous import hosted, rendezvous
 from engine.processes.signals import Terminated
 from engine.runs import control
-from engine.runs.events import Event, Log
+from engine.runs.events import Event, Log, Stalled
 from engine.runs.session import RunSession
 from engine.vision.pixel_cache import delete_unused_caches
 
@@ -49,7 +49,12 @@ def train_in_ranks(session: RunSession) -> Event:
 
     store = hosted(place, run.id)
     handler = rendezvous(place, store, run.id, train)
-    agent = Agent(Node(run, train, place.network(), asked, session.warn, leads=True), handler)
+
+    def stalled(text: str) -> None:
+        session.events.write(Stalled(message=text))
+
+    node = Node(run, train, place.network(), asked, session.warn, leads=True, stalled=stalled)
+    agent = Agent(node, handler)
     try:
         with termination.deferred():
             result = run_agent(agent)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from engine.processes.spawn import open_log
-from engine.runs.events import Failed
+from engine.runs.events import Failed, Stalled
 from engine.runs.progress_marks import StallWatch
 from engine.runs.session import RunSession
 
@@ -38,5 +38,7 @@ def _watch(session: RunSession, ended: threading.Event) -> None:
                 f"No update for {minutes:.2g} minutes, and nothing was saved or exported; log.txt "
                 "shows where it hangs. Resume it."
             )
+            session.events.write(Stalled(message=text))
             session.events.write(Failed(message=text, report=str(session.run.log)))
+            session.close_reports()
             os._exit(1)

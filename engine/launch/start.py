@@ -6,8 +6,8 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from engine.config.run_config import RunConfig
 from engine.errors import RunError
 from engine.files.paths import runs_folder
 from engine.processes.identity import ProcessIdentity
@@ -18,6 +18,9 @@ from engine.runs.control import Request
 from engine.runs.directory import RunDirectory
 from engine.runs.origin import require_own
 from engine.runs.status import State
+
+if TYPE_CHECKING:
+    from engine.config.run_config import RunConfig
 
 
 @dataclass(frozen=True)

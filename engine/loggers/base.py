@@ -57,13 +57,16 @@ def reported(session: RunSession) -> Iterator[None]:
     """
     names = dict.fromkeys(session.config.train.report_to)
     there: dict[str, Destination] = {name: DESTINATIONS[name](session) for name in names}
-    with forwarded(session.run, there, session.warn):
+    with forwarded(session.run, there, session.warn) as close:
+        session.reports.append(close)
         yield
 
 
 @contextmanager
-def notified(run: RunDirectory, events: EventLog) -> Iterator[None]:
+def notified(run: RunDirectory, events: EventLog) -> Iterator[Callable[[], None]]:
     """Notify the user of what happens within the block, as the settings say.
+
+    Yields what sends the last notifications before the end of the block, see :func:`forwarded`.
 
     Settings that are not usable are a warning of the run, which does not fail by them. What fails
     later is reported in its log alone, as nothing may come after its final event.
@@ -75,8 +78,8 @@ def notified(run: RunDirectory, events: EventLog) -> Iterator[None]:
             there["the user"] = Notifier(run, settings)
     except UserError as error:
         events.write(Log(level="warning", message=f"Notifications are off for this run: {error}"))
-    with forwarded(run, there, _print):
-        yield
+    with forwarded(run, there, _print) as close:
+        yield close
 
 
 def _print(text: str) -> None:
@@ -86,10 +89,11 @@ def _print(text: str) -> None:
 @contextmanager
 def forwarded(
     run: RunDirectory, there: Mapping[str, Destination], warn: Callable[[str], None]
-) -> Iterator[None]:
+) -> Iterator[Callable[[], None]]:
     """Pass on the events that are written within the block, in a thread for each destination.
 
-    ``warn`` takes the sentence on one that failed.
+    ``warn`` takes the sentence on one that failed. Yields a function that passes on what is written
+    until it is called, and ends the threads: for a process that exits within the block.
     """
     log = run.events.path
     begin = log.stat().st_size
@@ -102,12 +106,16 @@ def forwarded(
     ]
     for thread in threads:
         thread.start()
-    try:
-        yield
-    finally:
+
+    def close() -> None:
         ended.set()
         for thread in threads:
             thread.join(_PATIENCE_SECONDS)
+
+    try:
+        yield close
+    finally:
+        close()
 
 
 def _pass_on(

@@ -1,4 +1,4 @@
-"""Notifications of a run by apprise: its end, a metric that was reached, a disk nearly full.
+"""Notifications of a run by apprise: its end, a stall, a metric reached, a disk nearly full.
 
 The process that trains sends them, so that no screen need be open.
 """
@@ -20,6 +20,8 @@ from engine.runs.events import (
     Finished,
     Interrupted,
     Resources,
+    Stalled,
+    Started,
     Stopped,
 )
 
@@ -71,11 +73,19 @@ class Notifier:
         self._settings = settings
         self._waiting = list(settings.bounds)
         self._disk_told = False
+        self._stall_told = False
         self._services = connect(settings.urls)
 
     def report(self, event: Event) -> None:
         """Notify of the event, if it is an occasion. Raises :class:`NotifyError`."""
         match event:
+            case Started():
+                self._stall_told = False
+            case Stalled(message=message):
+                self._stall_told = "stalled" in self._settings.on
+                self._tell("stalled", f"Stalled: {message}")
+            case Failed() if self._stall_told:
+                pass  # the user was told why
             case Failed(message=message):
                 self._tell("failed", f"Failed: {message}")
             case Finished(metrics=metrics):

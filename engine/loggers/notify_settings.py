@@ -17,7 +17,7 @@ from engine.errors import UserError
 from engine.files import safe_toml
 from engine.files.paths import settings_file
 
-Occasion = Literal["finished", "failed", "disk"]
+Occasion = Literal["finished", "failed", "stalled", "disk"]
 _BOUND = re.compile(r"\s*([\w/@.-]+)\s*(>=|<=|>|<)\s*([-+.\de]+)\s*")
 _RELATIONS: dict[str, Callable[[float, float], bool]] = {
     ">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt,
@@ -56,7 +56,7 @@ class NotifySettings(BaseModel):
 
     urls: tuple[str, ...] = ()
     """Addresses as apprise writes them: ``ntfy://topic``, ``slack://…``, ``mailto://…``."""
-    on: tuple[Occasion, ...] = ("finished", "failed", "disk")
+    on: tuple[Occasion, ...] = ("finished", "failed", "stalled", "disk")
     """Occasions; a run that was stopped or interrupted counts as finished."""
     metrics: tuple[str, ...] = ()
     """Values of metrics on the validation split, such as ``accuracy>0.9``."""

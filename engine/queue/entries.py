@@ -22,8 +22,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from engine.config.run_config import RunConfig
 from engine.errors import RunError
 from engine.files import atomic, safe_json
 from engine.files.paths import queue_folder, runs_folder
@@ -32,6 +32,9 @@ from engine.processes.lock import locked
 from engine.processes.spawn import spawn
 from engine.runs.directory import RunDirectory
 from engine.runs.status import State
+
+if TYPE_CHECKING:
+    from engine.config.run_config import RunConfig
 
 _counter = count()
 

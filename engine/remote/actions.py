@@ -11,6 +11,7 @@ from engine.launch.start import Handle, start
 from engine.queue import entries
 from engine.remote.messages import (
     Annotate,
+    ChangeQueue,
     Control,
     Discard,
     Done,
@@ -21,13 +22,14 @@ from engine.remote.messages import (
     ReadFile,
     Resume,
 )
+from engine.remote.queue_news import change_queue
 from engine.remote.run_files import file_list, file_part
 from engine.runs.annotations import Annotations, to_tags, write_annotations
 from engine.runs.control import Request
 from engine.runs.directory import RunDirectory
 from engine.runs.trash import discard
 
-Asked = Control | Annotate | Resume | Discard | Launch | ListFiles | ReadFile
+Asked = Control | Annotate | Resume | Discard | Launch | ChangeQueue | ListFiles | ReadFile
 
 
 class Actions:
@@ -41,6 +43,9 @@ class Actions:
         """Carry out a request. Raises :class:`~engine.errors.UserError` and ``OSError``."""
         if isinstance(asked, Launch):
             return Done(number=asked.number, run=self._launch(asked).id)
+        if isinstance(asked, ChangeQueue):
+            change_queue(asked)
+            return Done(number=asked.number)
         run = self._run(asked.run)
         if isinstance(asked, ListFiles):
             return file_list(asked, run)

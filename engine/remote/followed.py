@@ -16,7 +16,7 @@ _LISTED: tuple[FileName, ...] = ("config.toml", "annotations.json", "report.json
 """The files that a list shows of the run at its cursor."""
 _ALL: tuple[FileName, ...] = get_args(FileName)
 _LARGEST = 16 << 20
-"""Bytes of a file that is sent; a larger one comes with the whole run."""
+"""Bytes of a file that is sent; of a larger one the size, and it comes with the whole run."""
 _LOG: FileName = "log.txt"
 _LOG_BYTES = 8 << 10
 _LOG_SECONDS = 10.0
@@ -56,27 +56,34 @@ class FollowedRun:
     def _file(self, name: FileName) -> Iterator[File]:
         path = self._run.path / name
         try:
-            if (stamp := _stamp(path)) == self._stamps.get(name, ""):
+            stamp, size = _stamp(path)
+            if stamp == self._stamps.get(name, ""):
                 return
-            data = _read(path, name) if stamp else b""
+            too_large = size if size > _LARGEST and name != _LOG else 0
+            data = _read(path, name) if stamp and not too_large else b""
         except OSError:
             return  # it is being replaced, or the run is gone
         self._stamps[name] = stamp
         if name == _LOG:
             self._log_sent = time.monotonic()
         for part, more in in_parts(data.decode(errors="replace")):
-            yield File(run=self._run.id, name=name, stamp=stamp, data=part, more=more)
+            yield File(
+                run=self._run.id,
+                name=name,
+                stamp=stamp,
+                data=part,
+                more=more,
+                too_large=too_large,
+            )
 
 
-def _stamp(path: Path) -> str:
-    """Return a text that changes with the file; empty where there is none, or it is too large."""
+def _stamp(path: Path) -> tuple[str, int]:
+    """Return a text that changes with the file, empty where there is none, and its bytes."""
     try:
         status = os.stat(path, follow_symlinks=False)  # noqa: PTH116 — Path has no such argument
     except FileNotFoundError:
-        return ""
-    if status.st_size > _LARGEST and path.name != _LOG:
-        return ""
-    return f"{status.st_mtime_ns}-{status.st_size}"
+        return "", 0
+    return f"{status.st_mtime_ns}-{status.st_size}", status.st_size
 
 
 def _read(path: Path, name: FileName) -> bytes:

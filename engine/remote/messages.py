@@ -26,7 +26,7 @@ from engine.files.slugs import NAME_PATTERN
 from engine.runs.annotations import LONGEST_NOTE, LONGEST_TAG, MOST_TAGS
 from engine.runs.status import State
 
-PROTOCOL = 1
+PROTOCOL = 2
 LONGEST_LINE = 1 << 20
 """Bytes of a message at most, with its line end."""
 PART = 128 << 10
@@ -37,6 +37,8 @@ MOST_FOLLOWED = 16
 MOST_ROWS = 200
 """Runs in one message at most."""
 MOST_METRICS = 200
+MOST_QUEUED = 500
+"""Runs of a queue in one message at most; of others only the number is sent."""
 
 RunId = Annotated[str, StringConstraints(pattern=f"^{NAME_PATTERN}$")]
 Short = Annotated[str, StringConstraints(max_length=300)]
@@ -60,6 +62,8 @@ Action = Literal[
     "stop", "checkpoint", "evaluate", "pause", "continue", "learning_rate", "epochs"
 ]  # fmt: skip
 """The requests of :mod:`engine.runs.control`."""
+QueueAction = Literal["start", "stop", "earlier", "later", "remove"]
+"""Changes of the queue; the last three are about one of its runs."""
 
 
 class ProtocolError(ValueError):
@@ -146,6 +150,14 @@ class Launch(Numbered):
     queue: bool = False
 
 
+class ChangeQueue(Numbered):
+    """Start or stop the queue, or move or take out one of its runs."""
+
+    type: Literal["change queue"] = "change queue"
+    action: QueueAction
+    run: RunId | None = None
+
+
 class ListFiles(Numbered):
     """List the files of a run that make it complete elsewhere."""
 
@@ -169,8 +181,17 @@ class Ping(Message):
 
 
 Request = (
-    Follow | Control | Annotate | Resume | Discard | Launch | ListFiles | ReadFile | Ping
-)  # fmt: skip
+    Follow
+    | Control
+    | Annotate
+    | Resume
+    | Discard
+    | Launch
+    | ChangeQueue
+    | ListFiles
+    | ReadFile
+    | Ping
+)
 
 
 class Hello(Message):
@@ -237,6 +258,25 @@ class Machine(Message):
     working: bool = False
 
 
+class QueuedRun(Message):
+    """A run of the host's queue; ``device`` is the GPU that it was started on, if any."""
+
+    run: RunId
+    state: State
+    device: Short = ""
+
+
+class Queued(Message):
+    """The host's queue from its head on, whenever it has changed."""
+
+    type: Literal["queued"] = "queued"
+    runs: Annotated[tuple[QueuedRun, ...], Field(max_length=MOST_QUEUED)] = ()
+    more: Natural = 0
+    """Further runs, which are not listed."""
+    running: bool = False
+    """Whether the queue has been started."""
+
+
 class Events(Message):
     """Lines of a followed run's ``events.jsonl``."""
 
@@ -254,7 +294,10 @@ class Events(Message):
 
 
 class File(Message):
-    """A part of a followed run's file; with the last part it replaces the one before."""
+    """A part of a followed run's file; with the last part it replaces the one before.
+
+    Of a file that is too large to be followed only its size is sent.
+    """
 
     type: Literal["file"] = "file"
     run: RunId
@@ -262,6 +305,8 @@ class File(Message):
     stamp: Short
     data: str
     more: bool = False
+    too_large: Natural = 0
+    """Bytes of a file that is not sent."""
 
 
 class Current(Message):
@@ -305,7 +350,7 @@ class Part(Message):
     data: str
 
 
-Answer = Hello | Rows | Machine | Events | File | Current | Done | FileList | Part
+Answer = Hello | Rows | Machine | Queued | Events | File | Current | Done | FileList | Part
 
 _REQUEST: TypeAdapter[Request] = TypeAdapter(Annotated[Request, Field(discriminator="type")])
 _ANSWER: TypeAdapter[Answer] = TypeAdapter(Annotated[Answer, Field(discriminator="type")])

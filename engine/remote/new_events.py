@@ -1,4 +1,4 @@
-"""The new events of a followed run, at most so many bytes a second.
+"""The new events of a followed run, sent at a limited rate.
 
 What a terminal does not know yet at first may be hours of training: it is downsampled as for a
 local screen. From then on a run has :data:`BYTES_A_SECOND`, saved up for some time: an evaluation

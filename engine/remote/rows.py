@@ -24,6 +24,7 @@ class RowNews:
     def __init__(self, folder: Path) -> None:
         self._list = RunList(folder)
         self._sent: dict[str, tuple[float, Row]] = {}
+        self._made: dict[str, tuple[RunSummary, Row]] = {}
         self._complete = False
 
     def news(self) -> Iterator[Rows]:
@@ -37,7 +38,7 @@ class RowNews:
         try:
             for summary in self._list.read():
                 seen.add(summary.id)
-                row = row_of(summary)
+                row = self._row(summary)
                 if self._tells(row, now):
                     self._sent[row.run] = now, row
                     changed.append(row)
@@ -49,9 +50,17 @@ class RowNews:
         self._list.save()
         gone = tuple(self._sent.keys() - seen)
         for run in gone:
-            del self._sent[run]
+            del self._sent[run], self._made[run]
         yield from _messages(changed, gone, not self._complete)
         self._complete = True
+
+    def _row(self, summary: RunSummary) -> Row:
+        """Return the row of a run; of one without changes the list has the same summary again."""
+        summarized, row = self._made.get(summary.id, (None, None))
+        if row is None or summarized is not summary:
+            row = row_of(summary)
+            self._made[summary.id] = summary, row
+        return row
 
     def _tells(self, row: Row, now: float) -> bool:
         moment, known = self._sent.get(row.run, (0.0, None))

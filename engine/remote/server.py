@@ -36,6 +36,7 @@ from engine.remote.messages import (
     ProtocolError,
     read_request,
 )
+from engine.remote.queue_news import QueueNews
 from engine.remote.rows import RowNews
 from engine.runs.directory import RunDirectory
 
@@ -66,12 +67,13 @@ def serve() -> int:
 
 
 class Session:
-    """What one terminal is told and asks for."""
+    """The requests of one terminal, and the news for it."""
 
     def __init__(self) -> None:
         self._folder = runs_folder()
         self._lines = LineBuffer()
         self._rows = RowNews(self._folder)
+        self._queue = QueueNews()
         self._actions = Actions(self._folder)
         self._followed: dict[str, FollowedRun] = {}
         self._rows_due = self._machine_due = 0.0
@@ -107,6 +109,7 @@ class Session:
             yield from run.news()
         now = time.monotonic()
         if now >= self._rows_due:
+            yield from self._queue.news()
             yield from self._rows.news()
             took = time.monotonic() - now
             self._rows_due = time.monotonic() + max(_ROWS_SECONDS, _REST * took)

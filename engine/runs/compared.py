@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engine.config.metric import Metric
-from engine.config.run_config import RunConfig
 from engine.runs.directory import RunDirectory
 from engine.runs.imported import ImportedRun
+
+if TYPE_CHECKING:
+    from engine.config.run_config import RunConfig
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engine.config.metric import LOSS, Metric
-from engine.config.run_config import RunConfig
 from engine.errors import RunError
 from engine.files import atomic
 from engine.files.sanitize import plain
@@ -20,6 +19,9 @@ from engine.runs.directory import RunDirectory
 from engine.runs.imported import ImportedRun
 from engine.runs.listing import RunSummary, summarize
 from engine.runs.spread import Alike, alike
+
+if TYPE_CHECKING:
+    from engine.config.run_config import RunConfig
 
 _NAMES = ("name", "title")
 """Fields that only name a run."""

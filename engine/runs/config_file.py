@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import tomlkit
-
-from engine.config.run_config import RunConfig
 from engine.errors import ConfigError, RunError
 from engine.files import atomic, plain_paths, safe_toml
-from engine.runs.imported import ImportedRun, parse_imported, refuse_imported
+from engine.runs.imported_text import is_imported
+
+if TYPE_CHECKING:
+    from engine.config.run_config import RunConfig
+    from engine.runs.imported import ImportedRun
 
 _ASKED = "config-asked.toml"
 """The configuration before automatic values were found, if any were."""
@@ -33,9 +35,9 @@ class ConfigFile:
         Raises :class:`RunError` when it cannot be read, and for an imported run, which has none.
         """
         text = self.text()
-        refuse_imported(text)
+        _refuse_imported(text)
         try:
-            return RunConfig.parse(safe_toml.loads(text))
+            return _parsed(text)
         except ValueError as error:
             raise RunError(f"Cannot read {self._path}: {error}.") from error
         except ConfigError as error:
@@ -46,7 +48,12 @@ class ConfigFile:
 
         Raises :class:`RunError`.
         """
-        return parse_imported(self.text())
+        text = self.text()
+        if not is_imported(text):
+            return None
+        from engine.runs.imported import parse_imported
+
+        return parse_imported(text)
 
     def text(self) -> str:
         """Return the text of the configuration. Raises :class:`RunError`."""
@@ -57,7 +64,7 @@ class ConfigFile:
 
     def write(self, config: RunConfig) -> None:
         """Write the configuration, or replace it. Raises ``OSError``."""
-        atomic.write_text(self._path, tomlkit.dumps(config.values()))
+        atomic.write_text(self._path, _text_of(config))
 
     def settle(self, config: RunConfig, before: RunConfig) -> None:
         """Replace the configuration by one with values that were found; keep the one before them.
@@ -65,7 +72,7 @@ class ConfigFile:
         Raises ``OSError``.
         """
         if not self._asked.exists():
-            atomic.write_text(self._asked, tomlkit.dumps(before.values()))
+            atomic.write_text(self._asked, _text_of(before))
         self.write(config)
 
     def asked(self) -> RunConfig:
@@ -77,10 +84,32 @@ class ConfigFile:
         except (OSError, ValueError) as error:
             raise RunError(f"Cannot read {self._asked}: {error}.") from error
         try:
-            return RunConfig.parse(safe_toml.loads(text))
+            return _parsed(text)
         except (ValueError, ConfigError) as error:
             raise RunError(f"Cannot read {self._asked}: {error}.") from error
 
     @property
     def _asked(self) -> Path:
         return self._folder / _ASKED
+
+
+# Lists of runs rarely parse or write a configuration, and what does it takes long to load.
+
+
+def _parsed(text: str) -> RunConfig:
+    from engine.config.run_config import RunConfig
+
+    return RunConfig.parse(safe_toml.loads(text))
+
+
+def _text_of(config: RunConfig) -> str:
+    import tomlkit
+
+    return tomlkit.dumps(config.values())
+
+
+def _refuse_imported(text: str) -> None:
+    if is_imported(text):
+        from engine.runs.imported import refuse_imported
+
+        refuse_imported(text)

@@ -28,18 +28,21 @@ import shutil
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from engine.config.run_config import RunConfig
 from engine.errors import RunError
 from engine.files.plain_paths import changed
 from engine.files.slugs import is_name, to_name
 from engine.runs.config_file import ConfigFile
 from engine.runs.control import Requests
 from engine.runs.event_file import EventFile
-from engine.runs.gallery_file import GalleryFile
 from engine.runs.lock import RunLock
 from engine.runs.report_file import ReportFile
 from engine.runs.status import Status
+
+if TYPE_CHECKING:
+    from engine.config.run_config import RunConfig
+    from engine.runs.gallery_file import GalleryFile
 
 _STAMPED = ("events.jsonl", "worker.json", "annotations.json", "config.toml")
 
@@ -55,7 +58,6 @@ class RunDirectory:
         "config",
         "evals",
         "events",
-        "gallery",
         "lock",
         "path",
         "report",
@@ -70,7 +72,6 @@ class RunDirectory:
         self.report = ReportFile(path, "report.json")
         self.base = ReportFile(path, "base.json")
         self.evals = ReportFile(path, "evals.json")
-        self.gallery = GalleryFile(path / "gallery.jsonl")
         self.requests = Requests(path / "control")
         self.status = Status(path, self.events)
         self.lock = RunLock(path)
@@ -165,6 +166,13 @@ class RunDirectory:
             )
         some = ", ".join(run.id for run in found[:3])
         raise RunError(f"{len(found)} runs match {run_id!r}: {some} …", "Give more of the name.")
+
+    @property
+    def gallery(self) -> GalleryFile:
+        """The gallery, whose records a list of runs need not load."""
+        from engine.runs.gallery_file import GalleryFile
+
+        return GalleryFile(self.path / "gallery.jsonl")
 
     def stamp(self) -> tuple[int, ...]:
         """Return numbers that change with new events, another worker or new annotations."""

@@ -204,6 +204,14 @@ class Interrupted(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stalled(Event):
+    """The training made no progress for too long; it is ended or restarted."""
+
+    kind: ClassVar[str] = "stalled"
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Failed(Event):
     """The run failed; ``report`` names a file in case of a defect of the program."""
 
@@ -229,7 +237,7 @@ KINDS: dict[str, type[Event]] = {
     kind.kind: kind
     for kind in (
         Started, Data, Model, Progress, Evaluated, Samples, SamplePictures, CheckpointSaved,
-        Resources, Log, Controlled, Finished, Stopped, Interrupted, Failed, Imported,
+        Resources, Log, Controlled, Finished, Stopped, Interrupted, Stalled, Failed, Imported,
     )
 }  # fmt: skip
 ENDINGS = (Finished, Stopped, Interrupted, Failed, Imported)

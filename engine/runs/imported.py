@@ -5,7 +5,6 @@ Its ``config.toml`` has a table ``imported`` in place of a configuration of this
 
 from __future__ import annotations
 
-import re
 from typing import Any, Literal
 
 import tomlkit
@@ -14,8 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from engine.errors import RunError
 from engine.files import safe_toml
 from engine.files.sanitize import plain
+from engine.runs.imported_text import is_imported
 
-_TABLE = re.compile(r"^\[imported\]$", re.MULTILINE)
 _HEADING = "# A run of another program, imported for comparing.\n"
 _FIELDS = {
     "train.learning_rate": ("learning_rate", "lr", "optimizer.lr"),
@@ -69,7 +68,7 @@ class ImportedRun(BaseModel):
 
 def parse_imported(text: str) -> ImportedRun | None:
     """Parse a ``config.toml``; ``None`` for a run of this program. Raises :class:`RunError`."""
-    if not _TABLE.search(text):  # as for most runs of a long list
+    if not is_imported(text):  # as for most runs of a long list
         return None
     try:
         return ImportedRun.model_validate(safe_toml.loads(text)["imported"])

@@ -6,10 +6,12 @@ read like any other, but nothing may be started in it or moved out of it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
 from engine.errors import RunError
+from engine.files import safe_json
 from engine.files.paths import hosts_folder
 from engine.runs.directory import RunDirectory
 
@@ -31,6 +33,15 @@ def host_of_folder(folder: Path) -> str:
 def host_of(run: RunDirectory) -> str:
     """Return the host that a run belongs to; empty for this machine."""
     return host_of_folder(run.path.parent)
+
+
+def left_on_host(run: RunDirectory) -> Mapping[str, int]:
+    """Return the files of a mirrored run that are too large to be mirrored, in bytes."""
+    try:
+        sizes = safe_json.loads((run.path / "mirror.json").read_bytes())["too_large"]
+        return {str(name): int(size) for name, size in sizes.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
 
 
 def require_own(run: RunDirectory) -> None:

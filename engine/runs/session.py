@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from engine.config.run_config import RunConfig
@@ -23,10 +23,17 @@ class RunSession:
     termination: Termination
     begun: float = field(default_factory=time.perf_counter)
     """When this process began to work on the run, by ``time.perf_counter``."""
+    reports: list[Callable[[], None]] = field(default_factory=list)
+    """Let the loggers take in what was written, and end them; each waits for some seconds."""
 
     def warn(self, text: str) -> None:
         """Write a warning for the user."""
         self.events.write(Log(level="warning", message=text))
+
+    def close_reports(self) -> None:
+        """Let all loggers take in the last events, for a process that exits at once."""
+        for close in self.reports:
+            close()
 
     def settle(self, changes: Sequence[str], write: bool) -> None:
         """Override the configuration by values found at the start of the run.

@@ -7,11 +7,13 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from statistics import fmean, stdev
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engine.config.metric import Metric
-from engine.config.run_config import RunConfig
 from engine.runs.summary import RunSummary
+
+if TYPE_CHECKING:
+    from engine.config.run_config import RunConfig
 
 _CHANCE = {"train": ("seed",), "data": ("split_seed", "fold")}
 """Fields that say nothing about how good a method is."""

@@ -7,35 +7,19 @@ configuration that are shown, the first event and the last.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any
 
-from pydantic import ValidationError
-
-from engine.config.data.registry import DATA
-from engine.config.models.registry import MODELS
-from engine.config.run_config import RunConfig
-from engine.config.tasks.base import TaskConfig
-from engine.config.tasks.registry import TASKS
-from engine.errors import RunError
-from engine.files import safe_toml
-from engine.files.sanitize import plain
 from engine.runs.annotations import NOTHING_NOTED, Annotations, read_annotations
 from engine.runs.directory import RunDirectory
 from engine.runs.events import Evaluated, Event, Finished, Imported, Progress, Stopped
-from engine.runs.imported import parse_imported
 from engine.runs.origin import host_of
 from engine.runs.status import State
 
 _OVERLAP = 64 * 1024
 """Bytes that are read again, since the last line may have been incomplete."""
-_LISTED = ("task", "data", "model")
-_NAME = re.compile(r'^name = "([a-z0-9._-]+)"$', re.MULTILINE)
-_DECIDES = re.compile(r'^metric_for_best_model = (?:"(\w*)")?', re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +92,12 @@ def summarize(run: RunDirectory, before: RunSummary | None = None) -> RunSummary
 
     ``before`` is an earlier summary: only newer events are read.
     """
+    from engine.runs.listed_config import listed_config  # an indexed list need not load it
+
     size = _size(run)
     first, (state, last) = run.events.first(), run.status.standing()
     started = first.time if first is not None else _made(run)
-    shown = _shown(run)
+    shown = listed_config(run)
     return RunSummary(
         run=run,
         name=shown.name,
@@ -164,76 +150,3 @@ def _metrics(
 
 def _numbers(metrics: Mapping[str, object]) -> dict[str, float]:
     return {name: float(value) for name, value in metrics.items() if isinstance(value, float | int)}
-
-
-@dataclass(frozen=True, slots=True)
-class _Shown:
-    """The parts of a configuration that a list shows."""
-
-    name: str
-    task: str = ""
-    data: str = ""
-    model: str = ""
-    metric: str = ""
-    problem: str = ""
-
-
-def _shown(run: RunDirectory) -> _Shown:
-    """Read those parts.
-
-    Reading and validating whole files would take most of the time of a long list. The sections of
-    most runs are the same. So only what is shown is read, each different text once.
-    """
-    try:
-        text = run.config.text()
-        return _of_others(text) or _quickly(text) or _described(run.config.read())
-    except RunError as error:
-        return _Shown(run.id, problem=str(error))
-
-
-def _of_others(text: str) -> _Shown | None:
-    """Return what is shown of an imported run; ``None`` for any other. Raises ``RunError``."""
-    if (imported := parse_imported(text)) is None:
-        return None
-    return _Shown(
-        plain(imported.name),
-        data=imported.program,
-        model=plain(imported.model) or f"({imported.program})",
-        metric=plain(imported.metric),
-    )
-
-
-def _quickly(text: str) -> _Shown | None:
-    """Parse a file as the program writes it; ``None`` for any other."""
-    head, *sections = text.split("\n[")
-    name, decides = _NAME.search(head), _DECIDES.search(text)
-    if '"""' in text or "'''" in text or not name or (decides and decides[1] is None):
-        return None
-    wanted = "".join(f"[{part}" for part in sections if part.partition("]")[0] in _LISTED)
-    try:
-        task, data, model = _parsed(wanted)
-        return _Shown(
-            name[1], task.kind, data, model, task.metric(decides[1] if decides else "").name
-        )
-    except (ValidationError, ValueError, KeyError):
-        return None
-
-
-@lru_cache(maxsize=4096)
-def _parsed(text: str) -> tuple[TaskConfig, str, str]:
-    values = safe_toml.loads(text)
-    return (
-        TASKS.parse(values["task"]),
-        DATA.parse(values["data"]).label,
-        MODELS.parse(values["model"]).kind,
-    )
-
-
-def _described(config: RunConfig) -> _Shown:
-    return _Shown(
-        config.name,
-        config.task.kind,
-        config.data.label,
-        config.model.kind,
-        config.task.metric(config.train.metric_for_best_model).name,
-    )

@@ -1,4 +1,4 @@
-"""What an exported model makes of test-time flip, for whoever uses it elsewhere."""
+"""Notes on test-time flip in exported models, for their use in other programs."""
 
 from __future__ import annotations
 

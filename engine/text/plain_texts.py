@@ -1,7 +1,7 @@
 """Special tokens that are written in texts, where they are read as plain text.
 
-Tokenizers take ``[SEP]`` or ``</s>`` in a text for the token itself, by which whoever writes a text
-could end it, or begin another one.
+Tokenizers read ``[SEP]`` or ``</s>`` in a text as the token itself. So an author of texts could end
+a text, or begin another one.
 """
 
 from __future__ import annotations

@@ -18,11 +18,11 @@ from engine.text.tokenizer import train_wordpiece, wordpiece_from
 from tui.app import DltuiApp
 from tui.screens.adapters.combine import CombineScreen
 from tui.screens.adapters.screen import AdaptersScreen
-from tui.screens.dialogs.ask_path import AskPathScreen
 from tui.screens.new_run.screen import NewRunScreen
 from tui.screens.try_it import TryItScreen
 from tui.widgets.exchanges import Reply
 from tui.widgets.form.choice import ChoiceScreen
+from tui.widgets.form.path_picker import PathPickerScreen
 from tui.widgets.input_rows import RowInput
 from tui.widgets.listing import Listing
 from tui.widgets.question import Ask
@@ -130,7 +130,7 @@ async def test_one_is_merged_where_it_is_asked_for(
     async with DltuiApp().run_test(size=(120, 40), notifications=True) as pilot:
         await opened(pilot, until, advisor.ask)
         await pilot.press("I")
-        await until(pilot, lambda: isinstance(pilot.app.screen, AskPathScreen))
+        await until(pilot, lambda: isinstance(pilot.app.screen, PathPickerScreen))
         assert pilot.app.screen.query_one(Input).value == "./large-merged"
         pilot.app.screen.query_one(Input).value = str(target)
         await pilot.press("enter")
@@ -145,7 +145,7 @@ async def test_a_merge_over_something_is_refused(
     async with DltuiApp().run_test(size=(120, 40), notifications=True) as pilot:
         await opened(pilot, until, advisor.ask)
         await pilot.press("I")
-        await until(pilot, lambda: isinstance(pilot.app.screen, AskPathScreen))
+        await until(pilot, lambda: isinstance(pilot.app.screen, PathPickerScreen))
         pilot.app.screen.query_one(Input).value = str(tmp_path)
         await pilot.press("enter")
         await until(pilot, lambda: "exists already" in text_of(pilot))
@@ -194,7 +194,7 @@ async def test_an_adapter_is_exported_alone(adapters, until, text_of, tmp_path) 
         await pilot.press("X")
         await until(pilot, lambda: isinstance(pilot.app.screen, ChoiceScreen))
         await pilot.press("enter")
-        await until(pilot, lambda: isinstance(pilot.app.screen, AskPathScreen))
+        await until(pilot, lambda: isinstance(pilot.app.screen, PathPickerScreen))
         pilot.app.screen.query_one(Input).value = str(target)
         await pilot.press("enter")
         await until(pilot, lambda: "loaded back" in text_of(pilot))

@@ -13,11 +13,11 @@ from engine.runs.directory import all_runs
 from tui.app import DltuiApp
 from tui.charts.series_chart import SeriesChart
 from tui.screens.compare.screen import CompareScreen
-from tui.screens.dialogs.ask_path import AskPathScreen
 from tui.screens.presets.save_preset import SavePresetScreen
 from tui.screens.runs.annotate import AnnotateScreen
 from tui.screens.runs.screen import RunsScreen
 from tui.screens.runs.trash import TrashScreen
+from tui.widgets.form.path_picker import PathPickerScreen
 from tui.widgets.listing import Listing
 
 
@@ -113,7 +113,7 @@ async def test_the_comparison_is_written_to_the_path_that_is_typed(
         await until(pilot, lambda: app.screen._comparison is not None)
         for name in ("out.csv", "out.md"):
             await pilot.press("X")
-            await until(pilot, lambda: isinstance(app.screen, AskPathScreen))
+            await until(pilot, lambda: isinstance(app.screen, PathPickerScreen))
             app.screen.query_one(Input).value = str(tmp_path / name)
             await pilot.press("enter")
             await until(pilot, (tmp_path / name).exists)

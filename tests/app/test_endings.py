@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from typing import Any
 
@@ -66,3 +67,26 @@ async def test_runs_that_end_are_told_once_also_behind_another_screen(
         "\x1b]9;dltui listed: finished, accuracy 0.5000\x07",
         "\x1b]9;dltui started: finished, accuracy 0.5000\x07",
     ]
+
+
+async def test_a_run_that_is_deleted_while_it_is_open_is_said_to_be_gone(
+    make_run, training, until, text_of
+) -> None:
+    run = make_run("going", training(trained=2))
+    app = DltuiApp(run.id)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "Step 20/40" in text_of(pilot))
+        shutil.rmtree(run.path)
+        await until(pilot, lambda: "was deleted or moved" in text_of(pilot))
+        assert "Step 20/40" in text_of(pilot)
+
+
+async def test_a_run_with_a_broken_configuration_opens_with_the_reason(make_run, until) -> None:
+    run = make_run("broken")
+    (run.path / "config.toml").write_text('name = "broken"\n[task]\nkind = "[red]none"\n')
+    app = DltuiApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: app.screen.query("#runs").first().items)
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, MonitorScreen))
+        assert "no task is called '[red]none'" in app.messages[-1].text

@@ -25,7 +25,6 @@ from engine.sweep.table import SweepTable, TrialRow
 from tui.app import DltuiApp
 from tui.screens.adapters.screen import AdaptersScreen
 from tui.screens.dialogs.actions import actions_of
-from tui.screens.dialogs.ask_path import AskPathScreen
 from tui.screens.dialogs.confirm import ConfirmScreen
 from tui.screens.dialogs.keys import KeysScreen
 from tui.screens.monitor.screen import MonitorScreen
@@ -136,7 +135,7 @@ def screens(make_run: Any, training: Any, finished: Any) -> Callable[[str], dict
             "targets": lambda: TargetsScreen(Draft(values), silent),
             "adapters": AdaptersScreen,
             "confirm": lambda: ConfirmScreen(f"Delete {text}?"),
-            "path": lambda: AskPathScreen(text, text),
+            "path": lambda: PathPickerScreen(text, text, purpose="write"),
             "path picker": lambda: PathPickerScreen(text, text, options),
             "sweeps": lambda: (sweep(config, text), SweepsScreen())[1],
             "sweep": lambda: SweepScreen(sweep(config, text)),

@@ -16,6 +16,7 @@ from textual.widgets import Input
 
 from engine.config.run_config import RunConfig
 from engine.processes.identity import ProcessIdentity
+from engine.queue import entries
 from engine.runs.annotations import Annotations, write_annotations
 from engine.runs.directory import RunDirectory
 from engine.runs.event_file import EventFile
@@ -24,6 +25,7 @@ from tui.app import DltuiApp
 from tui.hosts import connection
 from tui.hosts.address import Address
 from tui.screens.monitor.screen import MonitorScreen
+from tui.screens.queue import QueueScreen
 from tui.screens.results.screen import ResultsScreen
 from tui.screens.runs.screen import RunsScreen
 from tui.widgets.listing import Listing
@@ -170,6 +172,32 @@ async def test_a_clone_is_put_into_the_queue_of_a_host(
     (cloned,) = list((box / "runs").glob("*-other"))
     assert RunDirectory(cloned).config.read().train.epochs == 7
     assert run.config.read().train.epochs != 7
+
+
+async def test_the_queue_of_a_host_is_ordered_beside_that_of_this_machine(
+    make_there: Any, finished: Any, until: Any, text_of: Any, box: Path, monkeypatch: Any
+) -> None:
+    with monkeypatch.context() as there:
+        there.setenv("DLTUI_HOME", str(box))
+        first, second = make_there("first", finished()), make_there("second", finished())
+        for run in (first, second):
+            entries.append(run)
+    async with opened() as pilot:
+        await until(pilot, lambda: len(rows(pilot)) == 2)
+        await pilot.press("Q")
+        await until(pilot, lambda: isinstance(pilot.app.screen, QueueScreen))
+        await until(pilot, lambda: "Queue of gpu1" in text_of(pilot))
+
+        def queue() -> list[str]:
+            return [row.run for row in pilot.app.screen.query_one(Listing).items]
+
+        await until(pilot, lambda: queue() == [first.id, second.id])
+        await pilot.press("J")
+        await until(pilot, lambda: queue() == [second.id, first.id])
+        await pilot.press("right_square_bracket")
+        await until(pilot, lambda: "Queue of this machine" in text_of(pilot))
+        assert queue() == []
+        assert "No run is in the queue" in text_of(pilot)
 
 
 async def test_nothing_that_is_typed_waits_for_a_host_that_hangs(

@@ -10,7 +10,8 @@ from engine.files.paths import runs_folder
 from engine.importers.history import import_runs
 from tui.app import DltuiApp
 from tui.screens.compare.screen import CompareScreen
-from tui.screens.dialogs.ask_path import AskPathScreen
+from tui.screens.monitor.screen import MonitorScreen
+from tui.widgets.form.path_picker import PathPickerScreen
 
 
 def names(app: DltuiApp) -> list[str]:
@@ -37,11 +38,25 @@ async def test_a_key_imports_the_runs_of_a_folder(tmp_path, make_run, until, tex
     async with app.run_test(size=(120, 30)) as pilot:
         await until(pilot, lambda: names(app) == ["own"])
         await pilot.press("I")
-        await until(pilot, lambda: isinstance(app.screen, AskPathScreen))
+        await until(pilot, lambda: isinstance(app.screen, PathPickerScreen))
         app.screen.query_one(Input).value = str(tmp_path / "theirs")
         await pilot.press("enter")
         await until(pilot, lambda: sorted(names(app)) == ["own", "theirs"])
         await until(pilot, lambda: "↓ imported" in text_of(pilot))
+
+
+async def test_an_imported_run_without_a_loss_opens_on_a_metric_that_it_has(
+    tmp_path, until, text_of
+) -> None:
+    list(import_runs(tensorboard(tmp_path / "theirs"), runs_folder()))
+    app = DltuiApp()
+    async with app.run_test(size=(120, 30)) as pilot:
+        await until(pilot, lambda: names(app) == ["theirs"])
+        await until(pilot, lambda: "accuracy   ━●━ validation" in text_of(pilot))
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, MonitorScreen))
+        await until(pilot, lambda: "accuracy   ━●━ validation" in text_of(pilot))
+        assert "loss" not in text_of(pilot)
 
 
 async def test_the_monitor_of_an_imported_run_offers_nothing_that_needs_its_settings(

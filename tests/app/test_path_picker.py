@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from tui.app import DltuiApp
-from tui.widgets.form.path_picker import PathPickerScreen
+from tui.widgets.form.path_picker import PathPickerScreen, Purpose
 from tui.widgets.listing import Listing
 
 SIZES = [(80, 24), (120, 40)]
@@ -30,9 +30,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 class Picked:
     """An open picker, and what it was closed with."""
 
-    def __init__(self, pilot: Pilot[Any], text: str, options: dict[str, str] | None) -> None:
+    def __init__(
+        self, pilot: Pilot[Any], text: str, options: dict[str, str] | None, purpose: Purpose
+    ) -> None:
         self.results: list[str | None] = []
-        self.screen = PathPickerScreen("data.path", text, options)
+        self.screen = PathPickerScreen("data.path", text, options, purpose)
         pilot.app.push_screen(self.screen, self.results.append)
 
     @property
@@ -47,11 +49,15 @@ class Picked:
 
 
 async def opened(
-    pilot: Pilot[Any], until: Any, text: str = "", options: dict[str, str] | None = None
+    pilot: Pilot[Any],
+    until: Any,
+    text: str = "",
+    options: dict[str, str] | None = None,
+    purpose: Purpose = "field",
 ) -> Picked:
     """A picker that shows its first rows."""
     await until(pilot, lambda: pilot.app.screen.is_mounted)
-    picked = Picked(pilot, text, options)
+    picked = Picked(pilot, text, options, purpose)
     await until(pilot, lambda: picked.screen.is_mounted and picked.values)
     return picked
 
@@ -108,6 +114,37 @@ async def test_a_folder_opens_with_enter_and_is_taken_with_another(folder, until
         assert picked.values == ["data/photos/", "data/photos/cat.png"]
         await pilot.press("enter")
         await until(pilot, lambda: picked.results == ["data/photos"])
+
+
+NAMED = [
+    ([], "./out.csv"),
+    (["ctrl+u", *"new.csv"], "new.csv"),
+    (["ctrl+u", *"data/", "enter"], "data/out.csv"),
+    (["ctrl+u", *"photo", "down", "enter"], "data/photos/out.csv"),
+    (["ctrl+u", *"notes", "down", "enter"], "notes.txt"),
+]
+
+
+@pytest.mark.parametrize(("keys", "expected"), NAMED)
+async def test_a_new_file_is_named_in_any_folder(keys, expected, folder, until) -> None:
+    async with DltuiApp().run_test(size=(80, 24)) as pilot:
+        picked = await opened(pilot, until, "./out.csv", purpose="write")
+        for key in keys:
+            await pilot.press(key)
+            await pilot.pause()
+        if keys[-1:] == ["enter"]:
+            await until(pilot, lambda: picked.typed == expected)
+        assert not picked.results
+        await pilot.press("enter")
+        await until(pilot, lambda: picked.results == [expected])
+
+
+async def test_the_first_file_to_read_is_taken_at_once(folder, until) -> None:
+    (folder / "data").rename(folder / ".data")
+    async with DltuiApp().run_test(size=(80, 24)) as pilot:
+        picked = await opened(pilot, until, purpose="read")
+        await pilot.press("enter")
+        await until(pilot, lambda: picked.results == ["notes.txt"])
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -18,18 +18,20 @@ from engine.service.predict import answer
 from engine.service.saved_predictions import answer as save
 from tui.app import DltuiApp
 from tui.screens.dialogs.actions import actions_of
-from tui.screens.dialogs.ask_path import AskPathScreen
 from tui.screens.dialogs.confirm import ConfirmScreen
 from tui.screens.errands import Errands
 from tui.screens.queue import QueueScreen
 from tui.screens.registry import make_screen
 from tui.screens.results.screen import ResultsScreen
 from tui.widgets.form.choice import ChoiceScreen
+from tui.widgets.form.path_picker import PathPickerScreen
+from tui.widgets.input_rows import InputRows
 from tui.widgets.listing import Listing
 
 KEYS = {
     "Save predictions": "F", "Export the model": "X", "Write a report": "R",
     "Push to the hub (upload)": "U", "Benchmarks (eval)": "B", "Queue": "Q",
+    "Sweeps": "W",
 }  # fmt: skip
 
 
@@ -74,7 +76,7 @@ def sales(trained: Any, trained_home: Path) -> RunDirectory:
 
 
 async def typed(pilot: Pilot[Any], until: Any, path: Path) -> None:
-    await until(pilot, lambda: isinstance(pilot.app.screen, AskPathScreen))
+    await until(pilot, lambda: isinstance(pilot.app.screen, PathPickerScreen))
     pilot.app.screen.query_one(Input).value = str(path)
     await pilot.press("enter")
 
@@ -250,3 +252,21 @@ async def test_the_queue_is_ordered_started_from_its_head_and_emptied(until, tex
     assert [entry.run.id for entry in entries.entries()] == [runs[1], runs[2]]
     for entry in entries.entries():
         entries.remove(entry.run.id)
+
+
+async def test_a_tried_model_stays_loaded_while_the_program_is_open(customers, until) -> None:
+    app = DltuiApp(customers.id)
+    async with app.run_test(size=(80, 24)) as pilot:
+        helpers = []
+        for _ in range(2):
+            await until(pilot, lambda: isinstance(app.screen, ResultsScreen))
+            await pilot.press("t")
+            await until(pilot, lambda: app.screen.query(InputRows))
+            helpers.append(app.errands.models._process)
+            await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, ResultsScreen))
+        assert helpers[0] is helpers[1]
+        assert helpers[0] is not None
+        assert helpers[0].poll() is None
+        app._leave()
+    assert helpers[0].poll() is not None, "it ends with the program"

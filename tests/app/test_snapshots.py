@@ -48,7 +48,6 @@ from tui.screens.adapters.combine import CombineScreen
 from tui.screens.adapters.screen import AdaptersScreen
 from tui.screens.chat.screen import ChatScreen
 from tui.screens.compare.screen import CompareScreen
-from tui.screens.dialogs.ask_path import AskPathScreen
 from tui.screens.dialogs.ask_value import AskValueScreen
 from tui.screens.dialogs.confirm import ConfirmScreen
 from tui.screens.dialogs.explanation import ExplanationScreen
@@ -619,8 +618,13 @@ async def test_a_learning_rate_that_is_none(looks) -> None:
     await looks(screen, "x", shown="a number above 0")
 
 
-async def test_a_place_to_write_to(looks) -> None:
-    await looks(AskPathScreen("Write as .csv or .md to", f"./{LONG[:150]}"), shown="Write as")
+async def test_a_place_to_write_to(looks, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = f"./{LONG[:150]}"
+    await looks(
+        lambda: PathPickerScreen("Write as .csv or .md to", path, purpose="write"),
+        shown="a new file or folder",
+    )
 
 
 async def test_all_actions_by_name(looks, several) -> None:

@@ -14,11 +14,13 @@ from textual.widgets import Input
 from engine.config.presets import find_preset, load_preset
 from engine.files.paths import presets_folder, runs_folder, sweeps_folder
 from engine.runs.directory import RunDirectory, all_runs
+from engine.sweep import compose
 from engine.sweep.directory import SweepConfig, SweepDirectory
 from engine.sweep.space import Choice, Range
 from engine.sweep.table import SweepTable, TrialRow
 from tui.app import DltuiApp
 from tui.charts.chart import Chart
+from tui.screens.dialogs.pick import PickScreen
 from tui.screens.monitor.screen import MonitorScreen
 from tui.screens.sweeps.new_sweep import NewSweepScreen
 from tui.screens.sweeps.scatter import scatter
@@ -147,6 +149,41 @@ async def test_a_sweep_is_begun_followed_and_stopped(until) -> None:
     (run,) = all_runs(runs_folder())
     assert run.config.read().train.epochs == 5000
     assert run.status.state().ended
+
+
+async def test_a_sweep_of_a_run_begins_with_its_settings_and_fields_are_chosen(
+    until, text_of
+) -> None:
+    base = load_preset(find_preset("wine-mlp"), [])
+    run = RunDirectory.create(runs_folder(), base)
+    async with DltuiApp().run_test(size=(80, 24)) as pilot:
+        pilot.app.push_screen(MonitorScreen(run))
+        await until(pilot, lambda: isinstance(pilot.app.screen, MonitorScreen))
+        await pilot.press("W")
+        await until(pilot, lambda: isinstance(pilot.app.screen, SweepsScreen))
+        await pilot.press("n")
+        await until(pilot, lambda: isinstance(pilot.app.screen, NewSweepScreen))
+        dialog = pilot.app.screen
+        assert dialog.query_one("#preset", Input).value == str(run.path / "config.toml")
+        await pilot.press("tab", "ctrl+u", "ctrl+o")
+        await until(pilot, lambda: isinstance(pilot.app.screen, PickScreen))
+        await pilot.press(*"hidden", "enter")
+        await until(pilot, lambda: pilot.app.screen is dialog)
+        assert dialog.query_one("#space", Input).value == "model.hidden="
+        await pilot.press("shift+tab", "ctrl+o")
+        await until(pilot, lambda: isinstance(pilot.app.screen, PickScreen))
+        await pilot.press(*"adult", "enter")
+        await until(pilot, lambda: pilot.app.screen is dialog)
+        assert dialog.query_one("#preset", Input).value.startswith("adult")
+
+
+async def test_a_sweep_without_optuna_is_refused_before_anything_is_typed(
+    until, text_of, monkeypatch
+) -> None:
+    monkeypatch.setattr(compose, "find_spec", lambda name: None)
+    async with DltuiApp().run_test(size=(80, 24)) as pilot:
+        pilot.app.push_screen(NewSweepScreen())
+        await until(pilot, lambda: "! A sweep needs optuna" in text_of(pilot))
 
 
 @pytest.mark.parametrize(

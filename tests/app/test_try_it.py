@@ -17,9 +17,9 @@ from engine.service.predict import answer
 from tui.app import DltuiApp
 from tui.charts.chart import Chart
 from tui.format.numbers import number
-from tui.screens.dialogs.ask_path import AskPathScreen
 from tui.screens.try_it import TryItScreen
 from tui.widgets.exchanges import KEPT, Exchange, Reply
+from tui.widgets.form.path_picker import PathPickerScreen
 from tui.widgets.input_rows import RowInput
 
 SIZES = [(80, 24), (120, 40)]
@@ -184,7 +184,7 @@ async def test_predictions_are_saved_from_here(films, advisor, until) -> None:
     async with DltuiApp().run_test(size=(80, 24)) as pilot:
         await opened(pilot, TryItScreen(films, advisor.ask), until)
         await pilot.press("ctrl+s")
-        await until(pilot, lambda: isinstance(pilot.app.screen, AskPathScreen))
+        await until(pilot, lambda: isinstance(pilot.app.screen, PathPickerScreen))
 
 
 async def test_a_file_of_rows_is_completed_and_predicted(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from engine.errors import UserError
 from engine.files.paths import runs_folder, settings_file
 from engine.loggers import notifier
 from engine.loggers.notify_settings import Bound, NotifyError, read_notify_settings
+from engine.processes.environment import worker_environment
 from engine.runs.directory import RunDirectory, all_runs
 from engine.runs.events import Log, Resources
 from tui.__main__ import main
@@ -144,6 +146,40 @@ def test_a_disk_that_is_nearly_full_is_told_once(server, settings, tmp_path, mon
     told.report(measured)
     told.report(measured)
     assert server.texts == ["Its disk is nearly full: 20.0 GB are free."]
+
+
+HANGS = """
+import sys, threading
+from pathlib import Path
+from engine.launch.attempt import attempt
+from engine.launch.stall import watched
+from engine.runs.directory import RunDirectory
+from engine.runs.progress_marks import ProgressMarks
+
+def hang(session):
+    marks = ProgressMarks(session.run.path / "marks", 0.001)
+    with watched(session), marks.watched():
+        threading.Event().wait()
+
+attempt(RunDirectory(Path(sys.argv[1])), hang)
+"""
+
+
+@pytest.mark.parametrize(
+    ("on", "begin"), [(["stalled", "failed"], "Stalled: No up"), (["failed"], "Failed: No update")]
+)
+def test_a_run_that_hangs_tells_of_it_once_before_its_process_exits(
+    server, settings, on: list[str], begin: str
+) -> None:
+    settings(urls=[server.url], on=on)
+    run = RunDirectory.create(runs_folder(), RunConfig.parse(TABLE))
+    done = subprocess.run(
+        [sys.executable, "-c", HANGS, str(run.path)],
+        env=worker_environment(), timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    (text,) = server.texts
+    assert text.startswith(begin)
 
 
 def test_a_bound_of_a_metric() -> None:

@@ -25,7 +25,16 @@ from engine.launch.start import Handle, launch, start
 from engine.runs import control
 from engine.runs.control import Request
 from engine.runs.directory import RunDirectory, all_runs
-from engine.runs.events import Evaluated, Failed, Finished, Interrupted, Log, Progress, Started
+from engine.runs.events import (
+    Evaluated,
+    Failed,
+    Finished,
+    Interrupted,
+    Log,
+    Progress,
+    Stalled,
+    Started,
+)
 from engine.runs.status import State
 from engine.tasks.network_files import WEIGHTS
 from engine.training import checkpoint
@@ -316,6 +325,7 @@ def test_a_process_that_hangs_is_named_and_all_restart() -> None:
     assert "process 2 of 2 lags behind" in text
     assert "Resuming from the last checkpoint (1 of 3 times)" in text
     assert events(run, Started)[1].resumed_step >= 20
+    assert [event.message in text for event in events(run, Stalled)] == [True]
     assert "Current thread" in run.log.read_text(), "the stacks of those that waited"
 
 

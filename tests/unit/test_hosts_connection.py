@@ -21,10 +21,12 @@ from engine.config.run_config import RunConfig
 from engine.errors import RunError, UserError
 from engine.files.paths import runs_folder
 from engine.processes.identity import ProcessIdentity
+from engine.queue import entries
 from engine.runs.annotations import read_annotations
 from engine.runs.control import Request
 from engine.runs.directory import RunDirectory
 from engine.runs.events import EventLog, Progress, Started
+from engine.runs.origin import left_on_host
 from engine.runs.status import State
 from tui.hosts import connection, pending_requests, sockets, ssh
 from tui.hosts.address import Address, parse_hosts
@@ -33,7 +35,7 @@ from tui.hosts.host import Host
 from tui.hosts.hosts import Hosts
 from tui.hosts.ssh import command
 
-GREETING = '{"type":"hello","protocol":1,"version":"0.1.0"}'
+GREETING = '{"type":"hello","protocol":2,"version":"0.1.0"}'
 
 
 def wait_until(condition: Callable[[], object]) -> None:
@@ -224,7 +226,7 @@ def test_a_fetched_file_that_is_another_one_leaves_nothing(
             "Run `ssh gpu1` once",
         ),
         ("print('x: Permission denied (publickey).', file=sys.stderr); sys.exit(255)", "ssh-agent"),
-        ('print(\'{"type":"hello","protocol":2,"version":"9"}\', flush=True)', "protocol 2"),
+        ('print(\'{"type":"hello","protocol":3,"version":"9"}\', flush=True)', "protocol 3"),
         (f"print('{GREETING}'); print('x' * (2 << 20), flush=True); time.sleep(60)", "longer"),
         (f"print('{GREETING}'); print('hello?', flush=True); time.sleep(60)", "Invalid JSON"),
         ("print('motd\\n' * 500, flush=True); time.sleep(60)", "prints too much"),
@@ -257,6 +259,65 @@ def test_the_same_problem_is_said_once_and_tried_again_ever_later(
     waited = [seconds for seconds in waits if seconds is not None]
     assert waited[:5] == [0.05, 0.1, 0.2, 0.4, 0.4]
     assert len(box.told) == 1
+
+
+def test_an_internal_error_is_shown_reported_once_and_retried(box: Box, monkeypatch) -> None:
+    run = box.run()
+    failures, reports = [KeyError("broken"), KeyError("broken")], []
+    host = box.host = Host(
+        Address("gpu1"),
+        Path("/tmp"),
+        lambda text, error: box.told.append((text, error)),
+        box.command,
+        lambda error: reports.append(error) or "Internal error: KeyError.",
+    )
+    take = host.mirror.take_rows
+
+    def fail(message: Any) -> None:
+        if failures:
+            raise failures.pop()
+        take(message)
+
+    monkeypatch.setattr(host.mirror, "take_rows", fail)
+    host.connection.start()
+    wait_until(lambda: [row.id for row in host.mirror.rows] == [run.id])
+    assert host.link.standing.phase == "connected"
+    assert box.told[0] == ("gpu1 is not reachable: Internal error: KeyError.", True)
+    assert [type(error) for error in reports] == [KeyError]
+
+
+def test_the_queue_of_a_host_is_shown_and_ordered(box: Box, monkeypatch) -> None:
+    monkeypatch.setenv("DLTUI_HOME", str(box.home))
+    first, second = box.run(), box.run()
+    for run in (first, second):
+        entries.append(run)
+    host = box.connect()
+
+    def queue() -> list[str]:
+        queued = host.link.standing.queue
+        return [] if queued is None else [each.run for each in queued.runs]
+
+    wait_until(lambda: queue() == [first.id, second.id])
+    host.change_queue("later", first.id)
+    wait_until(lambda: queue() == [second.id, first.id])
+    host.change_queue("remove", second.id)
+    wait_until(lambda: queue() == [first.id])
+    assert [entry.run.id for entry in entries.entries()] == [first.id]
+    with pytest.raises(RunError, match="gpu1: The queue has no run called"):
+        host.change_queue("remove", second.id)
+
+
+def test_a_file_that_is_too_large_is_said_and_not_sent(box: Box) -> None:
+    run = box.run()
+    with run.report.path.open("wb") as file:
+        file.truncate(17 << 20)
+    mirrored = box.connect().runs.load(run.id, whole=True)
+    assert not mirrored.report.path.exists()
+    assert left_on_host(mirrored) == {"report.json": 17 << 20}
+    assert [text for text, _ in box.told if "report.json" in text and "18 MB" in text]
+    run.report.path.write_text("{}")
+    wait_until(mirrored.report.path.exists)
+    assert not left_on_host(mirrored)
 
 
 def test_what_a_login_prints_before_the_greeting_does_no_harm(box: Box, tmp_path: Path) -> None:

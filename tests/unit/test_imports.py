@@ -38,6 +38,18 @@ for registry in REGISTRIES.values():
 """
 
 
+FIRST_SCREEN = """
+import asyncio
+from tui.app import DltuiApp
+
+async def paint():
+    async with DltuiApp().run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+
+asyncio.run(paint())
+"""
+
+
 def loaded_by(program: str) -> set[str]:
     """Names of all modules that are loaded after ``program`` has run in a fresh interpreter."""
     last = "\nimport sys, json; print(); print(json.dumps(sorted(sys.modules)))"
@@ -53,6 +65,18 @@ def packages(modules: set[str]) -> set[str]:
 
 def test_nothing_of_the_terminal_loads_anything_heavy() -> None:
     assert not packages(loaded_by(ALL_OF_TUI)) & HEAVY
+
+
+def test_the_first_screen_waits_for_no_configuration() -> None:
+    loaded = loaded_by(FIRST_SCREEN)
+    assert "tui.screens.runs.screen" in loaded
+    assert not packages(loaded) & {"pydantic", "tomlkit"}
+    assert "engine.config.run_config" not in loaded
+
+
+def test_help_loads_neither_screens_nor_the_metadata_of_packages() -> None:
+    loaded = loaded_by(HELP)
+    assert not packages(loaded) & {"textual", "engine", "email", "difflib"}
 
 
 def test_the_whole_configuration_loads_nothing_heavy() -> None:

@@ -19,6 +19,7 @@ from engine.errors import UserError
 from engine.files.paths import runs_folder
 from engine.processes.identity import ProcessIdentity
 from engine.remote import new_events, server
+from engine.remote import rows as row_news
 from engine.remote.messages import (
     LONGEST_LINE,
     PROTOCOL,
@@ -116,6 +117,23 @@ def test_only_changed_runs_are_listed_again(write, monkeypatch) -> None:
     second.delete()
     monkeypatch.setattr(session, "_rows_due", 0.0)
     assert [part.gone for part in some(list(session.tick()), Rows)] == [(second.id,)]
+
+
+def test_the_worker_of_a_run_without_changes_is_not_read_again(write, monkeypatch) -> None:
+    run = make_run()
+    run.status.set_worker(ProcessIdentity.own())
+    write(run, Finished(step=1, seconds=1.0, time=time.time() + 1))
+    session, read = Session(), []
+    noted = rows(session, monkeypatch)["digits"].noted
+    assert noted is not None
+    original = row_news.plain_paths.read
+    monkeypatch.setattr(
+        row_news.plain_paths, "read", lambda *each: read.append(each[0]) or original(*each)
+    )
+    assert rows(session, monkeypatch) == {}
+    assert not [path for path in read if path.endswith("worker.json")]
+    run.status.set_worker(ProcessIdentity.own())
+    assert rows(session, monkeypatch)["digits"].noted != noted
 
 
 def test_a_followed_run_is_sent_whole_and_then_only_what_is_new(write) -> None:
@@ -267,7 +285,7 @@ def test_the_files_of_a_run_are_listed_without_links_and_read_by_parts(tmp_path:
 
 
 def test_something_else_than_a_request_ends_the_session_with_a_sentence() -> None:
-    with pytest.raises(UserError, match="protocol 1"):
+    with pytest.raises(UserError, match="protocol 2"):
         ask(Session(), type="shell", command="rm")
 
 

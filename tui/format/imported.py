@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from engine.runs.imported import ImportedRun
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from engine.runs.imported import ImportedRun
 
 _FIRST = 8
 """Settings that are shown where there is little room."""

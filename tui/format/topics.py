@@ -20,6 +20,7 @@ _BEGINNINGS = {
     "Errors by series": "By series",
     "Errors at cut-offs": "Cut-offs",
     "Importance of columns": "Importance",
+    "Reliability: ": "Reliability",
 }
 _LISTED = ("Forecast of ", "Worst forecast of ", "Worst mistakes")
 """Beginnings of the titles of what a gallery shows."""

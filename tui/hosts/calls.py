@@ -7,10 +7,20 @@ from collections.abc import Callable
 from itertools import count
 
 from engine.errors import RunError
-from engine.remote.messages import Annotate, Control, Discard, Done, FileList, Launch, Part, Resume
+from engine.remote.messages import (
+    Annotate,
+    ChangeQueue,
+    Control,
+    Discard,
+    Done,
+    FileList,
+    Launch,
+    Part,
+    Resume,
+)
 from tui.hosts.link import Link
 
-Call = Control | Annotate | Resume | Discard | Launch
+Call = Control | Annotate | Resume | Discard | Launch | ChangeQueue
 SECONDS = 30.0
 
 

@@ -16,6 +16,7 @@ from engine.remote.messages import (
     Machine,
     Ping,
     ProtocolError,
+    Queued,
     Request,
     read_answer,
 )
@@ -37,6 +38,8 @@ _NOISE = 200
 
 Say = Callable[[str, bool], None]
 """Shows a sentence to the user, and whether it is an error."""
+Describe = Callable[[Exception], str]
+"""Keeps a report on an internal error; returns a sentence about it."""
 
 
 class Ended(Exception):
@@ -69,12 +72,16 @@ class Connection:
         command: Callable[[], list[str]],
         say: Say,
         parts: Parts,
+        describe: Describe = repr,
     ) -> None:
         self._address = address
         self._link = link
         self._command = command
         self._say = say
         self._parts = parts
+        self._describe = describe
+        self._described: dict[str, str] = {}
+        """Sentences on internal errors: one that recurs is reported once."""
         self._told_gone = ""
         """The reason that was shown to the user last; empty after a connection."""
         self._thread = threading.Thread(target=self._run, name=f"host-{address.name}", daemon=True)
@@ -99,7 +106,7 @@ class Connection:
         with suppress(Ended):
             while not self._link.ended:
                 begin = time.monotonic()
-                problem = self._connect()
+                problem = self._try_once()
                 if time.monotonic() - begin > _STABLE_SECONDS:
                     wait = _SHORTEST_WAIT
                 self._link.wanted.clear()
@@ -107,6 +114,18 @@ class Connection:
                 self._link.wanted.wait(wait)
                 self._link.stand(replace(self._link.standing, phase="connecting"))
                 wait = min(2 * wait, _LONGEST_WAIT)
+
+    def _try_once(self) -> str:
+        """Use one connection; an internal error ends it, but not the thread."""
+        try:
+            return self._connect()
+        except Ended:
+            raise
+        except Exception as error:  # noqa: BLE001 — shown at the host's line and retried
+            known = f"{type(error).__name__}: {error}"
+            if known not in self._described:
+                self._described[known] = self._describe(error)
+            return self._described[known]
 
     def _connect(self) -> str:
         """Use one connection until its end; returns the reason for it."""
@@ -167,6 +186,8 @@ class Connection:
                 heard = time.monotonic()
                 if isinstance(message, Machine):
                     self._link.stand(replace(self._link.standing, machine=message))
+                elif isinstance(message, Queued):
+                    self._link.stand(replace(self._link.standing, queue=message))
                 else:
                     self._parts.take(message)
             now = time.monotonic()

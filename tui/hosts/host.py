@@ -17,6 +17,7 @@ from engine.errors import RunError
 from engine.remote.messages import (
     Annotate,
     Answer,
+    ChangeQueue,
     Control,
     Current,
     Discard,
@@ -26,6 +27,7 @@ from engine.remote.messages import (
     FileList,
     Launch,
     Part,
+    QueueAction,
     Request,
     Resume,
     Rows,
@@ -34,7 +36,7 @@ from engine.runs.annotations import Annotations
 from engine.runs.directory import RunDirectory
 from tui.hosts.address import Address
 from tui.hosts.calls import Calls
-from tui.hosts.connection import Connection, Say
+from tui.hosts.connection import Connection, Describe, Say
 from tui.hosts.fetch import fetch
 from tui.hosts.followed_runs import FollowedRuns
 from tui.hosts.link import Link
@@ -47,10 +49,15 @@ MakeCommand = Callable[[Address, Path], list[str]]
 
 
 class Host:
-    """A host with its parts; ``notice`` is called in its thread."""
+    """A host with its parts; ``notice`` and ``describe`` are called in its thread."""
 
     def __init__(
-        self, address: Address, sockets: Path, notice: Say, make_command: MakeCommand = command
+        self,
+        address: Address,
+        sockets: Path,
+        notice: Say,
+        make_command: MakeCommand = command,
+        describe: Describe = repr,
     ) -> None:
         self.name = address.name
         self.mirror = Mirror(address.name)
@@ -64,7 +71,7 @@ class Host:
         self._calls = Calls(self.link, numbers)
         requests = PendingRequests(self.mirror, numbers, notice)
         parts = _Parts(self.link, self.mirror, self.runs, self._calls, requests, notice)
-        self.connection = Connection(address, self.link, self._command, notice, parts)
+        self.connection = Connection(address, self.link, self._command, notice, parts, describe)
 
     def stop(self, run: str) -> None:
         """Ask a run to stop and keep its model."""
@@ -90,6 +97,10 @@ class Host:
         """Start a run of a configuration in TOML, or put it into the queue; returns its id."""
         answer = self._calls.call(lambda number: Launch(number=number, config=config, queue=queue))
         return answer.run or ""
+
+    def change_queue(self, action: QueueAction, run: str | None = None) -> None:
+        """Change the host's queue, or the place of a run in it."""
+        self._calls.call(lambda number: ChangeQueue(number=number, action=action, run=run))
 
     def fetch(self, run: str) -> RunDirectory:
         """Copy a run to this machine."""
@@ -124,6 +135,8 @@ class _Parts:
         self._requests = requests
         self._say = say
         self._saved = time.monotonic()
+        self._too_large: set[tuple[str, str]] = set()
+        """Runs and files that the user was told of."""
 
     def begin(self) -> None:
         """A connection begins."""
@@ -166,6 +179,14 @@ class _Parts:
             if not self._mirror.take_file(message):
                 what = f"{message.name} of {message.run}"
                 self._say(f"{self._link.name} has sent a {what} that cannot be read.", True)
+            elif message.too_large and (message.run, message.name) not in self._too_large:
+                self._too_large.add((message.run, message.name))
+                self._say(
+                    f"{message.name} of {message.run} on {self._link.name} "
+                    f"({message.too_large / 1e6:,.0f} MB) is too large to be shown from there. "
+                    "On the list of runs, H fetches it with the run.",
+                    False,
+                )
             return
         before = self._mirror.dropped
         if not self._mirror.take_events(message):

@@ -26,10 +26,15 @@ class Hosts:
     """The hosts by their names; without any it does nothing."""
 
     def __init__(
-        self, addresses: Sequence[Address] = (), notice: Notice = lambda text, error: None
+        self,
+        addresses: Sequence[Address] = (),
+        notice: Notice = lambda text, error: None,
+        describe: Callable[[Exception], str] = repr,
     ) -> None:
+        """``describe`` keeps a report on an internal error and returns a sentence about it."""
         self._addresses = addresses
         self._notice = notice
+        self._describe = describe
         self._sockets: Path | None = None
         self._hosts: dict[str, Host] = {}
 
@@ -48,7 +53,10 @@ class Hosts:
         from tui.hosts.sockets import make_folder
 
         sockets = self._sockets = make_folder()
-        hosts = [Host(address, sockets, self._notice) for address in self._addresses]
+        hosts = [
+            Host(address, sockets, self._notice, describe=self._describe)
+            for address in self._addresses
+        ]
         self._hosts = {host.name: host for host in hosts}
         for host in self:
             host.connection.start()

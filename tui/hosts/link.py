@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from engine.errors import RunError
-from engine.remote.messages import Machine, Request
+from engine.remote.messages import Machine, Queued, Request
 
 _MOMENT = 0.1
 
@@ -27,6 +27,7 @@ class Standing:
     note: str = ""
     """A remark, such as on another version."""
     machine: Machine | None = None
+    queue: Queued | None = None
 
 
 class Link:

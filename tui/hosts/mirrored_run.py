@@ -37,6 +37,8 @@ class _Known(BaseModel):
     size: int = 0
     """Bytes of the mirrored ones."""
     stamps: dict[FileName, str] = {}
+    too_large: dict[FileName, int] = {}
+    """Bytes of the files that the host does not send, see :mod:`engine.runs.origin`."""
 
 
 class MirroredRun:
@@ -65,18 +67,23 @@ class MirroredRun:
     def take_file(self, message: File) -> bool:
         """Take a part of a file; returns whether screens can read it. Raises ``OSError``.
 
-        One that they cannot read is left out.
+        One that they cannot read, or that is too large to be sent, is left out.
         """
         text = self._whole(message.name, message.data, message.more)
         if text is None:
             return True
         path = self._folder / message.name
-        readable = not message.stamp or is_readable(message.name, text)
-        if message.stamp and readable:
+        sent = bool(message.stamp) and not message.too_large
+        readable = not sent or is_readable(message.name, text)
+        if sent and readable:
             atomic.write_text(path, text)
         else:
             path.unlink(missing_ok=True)
-        self._keep(stamps={**self._known.stamps, message.name: message.stamp})
+        sizes = {**self._known.too_large, message.name: message.too_large}
+        self._keep(
+            stamps={**self._known.stamps, message.name: message.stamp},
+            too_large={name: size for name, size in sizes.items() if size},
+        )
         return readable
 
     def take_events(self, message: Events) -> bool:

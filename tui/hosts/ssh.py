@@ -108,7 +108,7 @@ class Channel:
         self._unsent += message.line()
 
     def receive(self, seconds: float, most: int = 1 << 30) -> Iterator[bytes]:
-        """Yield at most so many lines of those that come within ``seconds``; others wait here.
+        """Yield at most ``most`` of the lines that come within ``seconds``; others are kept.
 
         Return as soon as there are some. Raises :class:`Closed` at the end,
         :class:`~engine.remote.messages.ProtocolError` for a line that is too long.

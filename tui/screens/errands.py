@@ -31,6 +31,8 @@ class Errands:
     def __init__(self, app: App[Any]) -> None:
         self._app = app
         self._running: dict[Advisor, str] = {}
+        self.models = Advisor()
+        """The helper process that keeps the models loaded that were tried."""
 
     @property
     def running(self) -> tuple[str, ...]:
@@ -55,7 +57,7 @@ class Errands:
 
     def close(self) -> None:
         """End all tasks."""
-        for advisor in list(self._running):
+        for advisor in (self.models, *self._running):
             advisor.close()
 
     def _work(self, advisor: Advisor, notification: Notification, told: Told, work: Work) -> None:

@@ -9,8 +9,8 @@ from textual.screen import Screen
 
 from engine.runs.directory import RunDirectory
 from tui.format.text import literal
-from tui.screens.dialogs.ask_path import AskPathScreen
 from tui.widgets.form.choice import ChoiceScreen
+from tui.widgets.form.path_picker import PathPickerScreen
 
 _DATA, _FILE = "the future", "a file"
 _PASTS = {
@@ -23,6 +23,7 @@ _FUTURES = {
     _ROWS: "rows without a target behind the last one",
 }
 _NAMES = 30
+_PAST = "Forecast what follows a file (CSV, JSON lines, Parquet …)"
 
 Then = Callable[[str, str], None]
 
@@ -37,7 +38,7 @@ def ask_files(screen: Screen[None], run: RunDirectory, known: Sequence[str], the
         if source == _DATA:
             _ask_future(screen, known, partial(then, ""))
         elif source == _FILE:
-            dialog = AskPathScreen("Forecast what follows a file (CSV, JSON lines, Parquet …)", "")
+            dialog = PathPickerScreen(_PAST, "", purpose="read")
             screen.app.push_screen(dialog, past_named)
 
     def past_named(file: str | None) -> None:
@@ -56,7 +57,7 @@ def _ask_future(screen: Screen[None], known: Sequence[str], then: Callable[[str]
         if where == _ROWS:
             then("")
         elif where == _OWN:
-            dialog = AskPathScreen(f"A file of the future with {names}", "")
+            dialog = PathPickerScreen(f"A file of the future with {names}", "", purpose="read")
             screen.app.push_screen(dialog, lambda file: then(file) if file else None)
 
     names = literal(", ".join(known), _NAMES).plain

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -53,9 +54,9 @@ class Preferences:
 
         self._app.theme_changed_signal.subscribe(self._app, changed)
 
-    def choose(self, **choices: object) -> None:
+    def choose(self, **choices: Any) -> None:
         """Change settings, now and for later times."""
-        self._apply(self.settings.model_copy(update=choices))
+        self._apply(replace(self.settings, **choices))
         self._app.refresh_css(animate=False)
         self._app.run_worker(partial(self._save, choices), thread=True, group="settings")
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pkgutil import resolve_name
 from typing import Any
 
 from textual.screen import Screen
 
-from engine.config.registry import resolve
 from engine.errors import UserError
 from engine.runs.directory import RunDirectory
 
@@ -37,7 +37,7 @@ SCREENS = {
 
 def make_screen(name: str, *arguments: Any) -> Screen[Any]:
     """Create a screen with the arguments of its class."""
-    screen: Screen[Any] = resolve(SCREENS[name])(*arguments)
+    screen: Screen[Any] = resolve_name(SCREENS[name])(*arguments)
     return screen
 
 

@@ -12,19 +12,21 @@ from engine.config.tasks.forecasting import ForecastingConfig
 from engine.errors import UserError
 from engine.files.paths import expanded
 from engine.runs.directory import RunDirectory
+from engine.runs.origin import host_of
 from tui.format.export_formats import FORMS, free_name, told
 from tui.format.numbers import size
 from tui.report.written import FORMATS, write_report
-from tui.screens.dialogs.ask_path import AskPathScreen
 from tui.screens.dialogs.ask_value import AskValueScreen
 from tui.screens.errands import errands_of
 from tui.screens.forecast_files import ask_files
 from tui.screens.placed_changes import is_own
 from tui.screens.registry import make_screen
 from tui.widgets.form.choice import ChoiceScreen
+from tui.widgets.form.path_picker import PathPickerScreen
 from tui.widgets.notify import complain, tell
 from tui.widgets.question import Answer
 
+_PREDICTED = "Predict the rows of a file (CSV, JSON lines, Parquet …)"
 _VISIBLE = {"private": "only you and those you let", "public": "everybody"}
 
 
@@ -42,9 +44,12 @@ class RunActions:
         }
 
     def do(self, name: str, run: RunDirectory | None) -> None:
-        """Start an action by its name; all except for the queue need a run."""
-        if name == "queue":
-            self._screen.app.push_screen(make_screen("queue"))
+        """Start an action by its name; all except queue and sweeps need a run of this machine."""
+        if name == "sweeps":
+            self._screen.app.push_screen(make_screen("sweeps", run))
+        elif name == "queue":
+            machine = host_of(run) if run is not None else ""
+            self._screen.app.push_screen(make_screen("queue", machine))
         elif run is not None and is_own(self._screen, run):
             self._actions[name](run)
 
@@ -64,7 +69,7 @@ class RunActions:
             if file:
                 self._save(run, name, file)
 
-        dialog = AskPathScreen("Predict the rows of a file (CSV, JSON lines, Parquet …)", "")
+        dialog = PathPickerScreen(_PREDICTED, "", purpose="read")
         self._screen.app.push_screen(dialog, answered)
 
     def _save(self, run: RunDirectory, name: str, file: str, future: str = "") -> None:
@@ -81,9 +86,9 @@ class RunActions:
                     future=future,
                 )
 
-        dialog = AskPathScreen(
-            "Save predictions to (.csv or .parquet)", _free(f"./{name}-predictions", ".csv")
-        )
+        path = _free(f"./{name}-predictions", ".csv")
+        title = "Save predictions to (.csv or .parquet)"
+        dialog = PathPickerScreen(title, path, purpose="write")
         self._screen.app.push_screen(dialog, answered)
 
     def export(self, run: RunDirectory) -> None:
@@ -108,7 +113,8 @@ class RunActions:
                 )
 
         title = f"Merge {run.id}, to" if form == "merged" else f"Export {run.id}, to"
-        self._screen.app.push_screen(AskPathScreen(title, free_name(name, form)), answered)
+        dialog = PathPickerScreen(title, free_name(name, form), purpose="write")
+        self._screen.app.push_screen(dialog, answered)
 
     def report(self, run: RunDirectory) -> None:
         """Write a page about the run, as HTML or Markdown."""
@@ -122,7 +128,8 @@ class RunActions:
 
         title = f"Report, written to ({' or '.join(FORMATS)})"
         path = _free(f"./{run.id}", ".html")
-        self._screen.app.push_screen(AskPathScreen(title, path), answered)
+        dialog = PathPickerScreen(title, path, purpose="write")
+        self._screen.app.push_screen(dialog, answered)
 
     def push(self, run: RunDirectory) -> None:
         """Push the model to the hub, for the eyes that the user chooses."""

@@ -11,4 +11,5 @@ RUN_KEYS: tuple[BindingType, ...] = (
     Binding("U", "of_run('push')", "Push to the hub (upload)", show=False),
     Binding("B", "of_run('evaluate')", "Benchmarks (eval)", show=False),
     Binding("Q", "of_run('queue')", "Queue", show=False),
+    Binding("W", "of_run('sweeps')", "Sweeps", show=False),
 )

@@ -83,7 +83,7 @@ VOCABULARY = (
     Meaning("start", "ctrl+r", "Run", "start the run"),
     Meaning("enqueue", "ctrl+l", "Run", "put the run into the queue"),
     Meaning("write", "ctrl+s", "Run", "save as a preset, predictions, combined adapters"),
-    Meaning("load", "ctrl+o", "Run", "load a preset, a file"),
+    Meaning("load", "ctrl+o", "Run", "load a preset, a file; choose a field"),
     Meaning("new_chat", "ctrl+n", "Run", "new conversation"),
     Meaning("base_model", "ctrl+t", "Run", "the base model beside the tuned one"),
     Meaning("all", "a", "View", "all: rows, fields"),

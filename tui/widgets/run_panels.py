@@ -23,6 +23,7 @@ from engine.runs.events import (
     Stopped,
 )
 from engine.runs.history import History, Point
+from engine.runs.origin import left_on_host
 from engine.runs.status import State
 from tui.charts.chart import TIME, Curve
 from tui.charts.plot import Pair
@@ -336,6 +337,9 @@ def places(run: RunDirectory) -> list[Content]:
     for name, path in (("model", run.model), ("report", run.report.path), ("log", run.log)):
         if path.exists():
             found.append(pair(name, path, 400))
+    for name, count in left_on_host(run).items():
+        text = f"{name}, {size(count)}: too large to be mirrored; H on Runs fetches it"
+        found.append(pair("not here", text, 400))
     return found
 
 

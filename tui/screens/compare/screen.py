@@ -24,7 +24,7 @@ from tui.screens.compare.drawing import Drawing
 from tui.screens.compare.followed_runs import FollowedRun, FollowedRuns
 from tui.screens.compare.legend import Entry, Legend, final_row, row_at
 from tui.screens.compare.table import names_of, spreads, table
-from tui.screens.dialogs.ask_path import AskPathScreen
+from tui.widgets.form.path_picker import PathPickerScreen
 from tui.widgets.lines import Lines
 from tui.widgets.notify import in_thread
 from tui.widgets.panel_tabs import PanelTabs
@@ -109,7 +109,8 @@ class CompareScreen(Screen[None]):
 
         if self._comparison is not None:
             title = "Write as .csv or .md to"
-            self.app.push_screen(AskPathScreen(title, "./comparison.csv"), write)
+            dialog = PathPickerScreen(title, "./comparison.csv", purpose="write")
+            self.app.push_screen(dialog, write)
 
     def _take(self, part: FollowedRun | Comparison) -> None:
         """Draw a run with new events, or show a new comparison."""

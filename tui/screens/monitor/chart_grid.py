@@ -87,9 +87,12 @@ class ChartGrid(Container):
     ) -> None:
         """Draw the metrics that there is room for, the marked one among them.
 
-        ``changes`` are texts by the places on the ``axis`` at which a line is drawn.
+        A metric that the run does not have gives way to the first. ``changes`` are texts by the
+        places on the ``axis`` at which a line is drawn.
         """
         self._metrics = metrics
+        if self.metric not in metrics:
+            self.metric = metrics[0]
         columns, rows = layout(len(metrics), *self.size)
         self._switch(columns * rows > 1 and not self.enlarged)
         if not self._several:

@@ -8,7 +8,7 @@ from typing import Protocol
 from textual.widget import Widget
 
 from engine.runs.events import Evaluated
-from engine.runs.history import History
+from tui.format.metric_names import metric_names
 from tui.screens.monitor.chart_grid import ChartGrid
 from tui.screens.monitor.repaint import Repaint
 from tui.screens.monitor.watcher import Watch
@@ -46,7 +46,7 @@ class Charts:
     def metrics(self, watch: Watch) -> list[str]:
         """Return all metrics that can be drawn."""
         with watch.lock:
-            return _metrics(watch.history, self._order)
+            return metric_names(watch.history, self._order)
 
     def next_axis(self) -> None:
         """Draw against epochs, updates or time."""
@@ -61,7 +61,7 @@ class Charts:
         if self._repaint.new_and_due("chart", charts.sent, *drawn, watch.caught_up):
             axis = run_panels.usable_axis([history], self._axis)
             charts.show(
-                _metrics(history, self._order),
+                metric_names(history, self._order),
                 lambda name: run_panels.curves(history, name, axis),
                 axis,
                 run_panels.changes(history, axis),
@@ -86,7 +86,7 @@ class Table:
             return
         names = [
             name
-            for name in _metrics(history, self._order)
+            for name in metric_names(history, self._order)
             if (name, "validation") in history.curves
         ]
         self.widget.set_columns(_columns(names), run_panels.row_cells(names, history.best))
@@ -169,13 +169,6 @@ class Messages:
         newest = history.log[-1] if history.log else None
         if self._repaint.new("log", newest, len(history.log), printed):
             self.widget.show_log(run_panels.log(history, printed))
-
-
-def _metrics(history: History, order: Sequence[str]) -> list[str]:
-    """Return all metrics that have a curve: the loss, then in the order of the task."""
-    names = {name for name, _ in history.curves} - {"loss"}
-    known = [name for name in order if name in names]
-    return ["loss", *known, *sorted(names.difference(known))]
 
 
 _LOSS = {"loss": "val loss"}

@@ -40,7 +40,7 @@ class StatusLines:
     def paint(self, watch: Watch, pending: Sequence[Content]) -> None:
         """Paint the lines if they changed; ``pending`` requests replace the message."""
         history, state = watch.history, watch.state
-        if not self._repaint.new("numbers", history.version, state, pending):
+        if not self._repaint.new("numbers", history.version, state, watch.gone, pending):
             return
         self._head.show([run_panels.head(self._name, state, history)])
         for line in (self._epoch, self._total, self._numbers):
@@ -73,6 +73,9 @@ def _how(ending: Finished | Stopped) -> str:
 def _message(watch: Watch, key: Callable[[str], str]) -> Content:
     """Return the message about the run's state; ``key`` returns the key for a meaning."""
     ending, run = watch.history.ending, watch.run
+    if watch.gone:
+        text = f"{run.path} was deleted or moved; what is shown was read before."
+        return literal(text, 400).stylize("$error")
     if isinstance(ending, Failed):
         text = f"{ending.message}  {key('clone')} opens its form. Its log: {run.log}"
         return literal(text, 600).stylize("$error")

@@ -39,6 +39,8 @@ class Watch:
         """Bytes of the run's disk: used, and free for this user."""
         self.caught_up = False
         """Whether all earlier events have been read."""
+        self.gone = False
+        """Whether the run's folder was deleted or moved meanwhile; the rest is as it was."""
         self._events = Follower(run.events.path)
         self._state_read = 0.0
         self._log_size = -1
@@ -64,7 +66,9 @@ class Watch:
                 self._state_read = 0.0
             yield None
         if time.monotonic() - self._state_read >= _STATE_SECONDS:
-            self.state = self.run.status.state()
+            self.gone = self.caught_up and not self.run.path.is_dir()
+            if not self.gone:
+                self.state = self.run.status.state()
             self._read_log()
             self._read_disk()
             self._state_read = time.monotonic()

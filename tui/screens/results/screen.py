@@ -24,6 +24,7 @@ from tui.format.text import literal
 from tui.format.topics import is_empty, tab_title, topics
 from tui.format.whole import whole_case
 from tui.screens.clone import clone
+from tui.screens.errands import errands_of
 from tui.screens.last_run import leave
 from tui.screens.placed_changes import is_own
 from tui.screens.registry import make_screen, try_screen
@@ -76,7 +77,8 @@ class ResultsScreen(Screen[None]):
     def action_try_it(self) -> None:
         """Try the model on new inputs."""
         if is_own(self, self._run):
-            self.app.push_screen(try_screen(self._run))
+            models = errands_of(self.app).models
+            self.app.push_screen(try_screen(self._run, (), models, models.ask))
 
     def action_watch(self) -> None:
         """Show the curves and the log of the run."""

@@ -42,7 +42,7 @@ class ListActions:
             "new": openings.new,
             "presets": openings.presets,
             "import": openings.import_runs,
-            **{name: partial(openings.show, name) for name in ("trash", "adapters", "sweeps")},
+            **{name: partial(openings.show, name) for name in ("trash", "adapters")},
             "filter": filter.open,
             "show_all": filter.close,
             "clear": filter.clear,

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from engine.config.run_config import RunConfig
 from engine.errors import UserError
-from engine.runs.comparison import Row, differences
 from engine.runs.diagnosis import diagnose
 from engine.runs.directory import RunDirectory
 from engine.runs.events import Failed, Imported
@@ -19,7 +17,11 @@ from tui.charts.chart import Curve
 from tui.charts.plot import Pair
 from tui.format.imported import imported_settings
 from tui.format.key_settings import key_settings
-from tui.widgets.run_panels import AXES, curves, usable_axis
+from tui.format.metric_names import metric_names
+
+if TYPE_CHECKING:
+    from engine.config.run_config import RunConfig
+    from engine.runs.comparison import Row
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,12 @@ class GlanceReader:
 
 def glance(row: RunSummary, history: History, before: RunSummary | None = None) -> Glance:
     """Read what the pane shows beside the history; what cannot be read is left out."""
-    metric = row.metric if (row.metric, "validation") in history.curves else "loss"
+    # The first paint need not wait for these.
+    from engine.runs.comparison import differences
+    from tui.widgets.run_panels import AXES, curves, usable_axis
+
+    decides = (row.metric, "validation") in history.curves
+    metric = row.metric if decides else metric_names(history)[0]
     axis = usable_axis([history], AXES[0])
     drawn, best = curves(history, metric, axis)
     config = _config(row)

@@ -9,24 +9,22 @@ from typing import TYPE_CHECKING, Any
 
 from textual.screen import Screen
 
-from engine.config.overrides import Tree
-from engine.config.presets import Preset, find_preset, load_preset
 from engine.errors import UserError
-from engine.launch.start import launch
 from engine.runs.directory import RunDirectory
 from engine.runs.status import State
 from engine.runs.summary import RunSummary
 from tui.charts.chart import MOST_SERIES
 from tui.screens.clone import clone
-from tui.screens.dialogs.ask_path import AskPathScreen
 from tui.screens.errands import errands_of
 from tui.screens.placed_changes import hosts_of, is_own
 from tui.screens.registry import make_screen, try_screen
-from tui.screens.runs.imports import import_from, imported_lines
 from tui.screens.save_preset import save_preset_of
 from tui.widgets.notify import complain, tell
 
 if TYPE_CHECKING:
+    from engine.config.overrides import Tree
+    from engine.config.presets import Preset
+    from engine.launch.start import Handle
     from tui.screens.runs.on_hosts import OnHosts
 
 
@@ -59,6 +57,7 @@ class Openings:
 
     def presets(self) -> None:
         """Choose a preset and create a new run from it."""
+        from engine.config.presets import load_preset
 
         def chosen(preset: Preset | None) -> None:
             if preset is None:
@@ -76,14 +75,16 @@ class Openings:
 
     async def _start(self, name: str) -> None:
         try:
-            started = await asyncio.to_thread(lambda: launch(load_preset(find_preset(name))))
+            started = await asyncio.to_thread(_launch, name)
         except UserError as error:
             complain(self._screen, error)
         else:
             self._screen.app.push_screen(make_screen("monitor", started.run))
 
     def open(self, row: RunSummary) -> None:
-        """Open the run's results, or its monitor."""
+        """Open the run's results, or its monitor; say what is wrong with its configuration."""
+        if row.problem:
+            complain(self._screen, UserError(row.problem))
         self._loaded([row], True, lambda: self._screen.app.push_screen(screen_of(row.run)))
 
     def clone(self, row: RunSummary) -> None:
@@ -99,6 +100,8 @@ class Openings:
 
     def import_runs(self) -> None:
         """Import runs of other programs from a path that the user types."""
+        from tui.screens.runs.imports import import_from, imported_lines
+        from tui.widgets.form.path_picker import PathPickerScreen
 
         def answered(path: str | None) -> None:
             if path:
@@ -107,7 +110,7 @@ class Openings:
                 )
 
         title = "Import runs of TensorBoard, W&B or transformers from a file or folder"
-        self._screen.app.push_screen(AskPathScreen(title, ""), answered)
+        self._screen.app.push_screen(PathPickerScreen(title, "", purpose="read"), answered)
 
     def try_it(self, rows: Sequence[RunSummary]) -> None:
         """Try the runs' models on new inputs, side by side."""
@@ -122,7 +125,8 @@ class Openings:
                 return
         if rows:
             first, *others = [row.run for row in rows]
-            self._screen.app.push_screen(try_screen(first, others))
+            models = errands_of(self._screen.app).models
+            self._screen.app.push_screen(try_screen(first, others, models, models.ask))
 
     def save_preset(self, row: RunSummary) -> None:
         """Save the experiment of the run as a preset."""
@@ -147,3 +151,11 @@ class Openings:
             self._on_hosts.loaded(rows, whole, then)
         else:
             then()
+
+
+def _launch(preset: str) -> Handle:
+    """Start a preset; in a thread, as the configuration takes long to load."""
+    from engine.config.presets import find_preset, load_preset
+    from engine.launch.start import launch
+
+    return launch(load_preset(find_preset(preset)))

@@ -9,7 +9,6 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.timer import Timer
 
-from engine.runs.comparison import text_of
 from engine.runs.summary import RunSummary
 from tui.charts.canvas import Canvas
 from tui.charts.chart import Chart
@@ -133,6 +132,8 @@ def below(glance: Glance, width: int, compare_key: str) -> Iterator[Content]:
 
 
 def _changes(glance: Glance, width: int, compare_key: str) -> Iterator[Content]:
+    from engine.runs.comparison import text_of  # loaded by whatever made the glance
+
     rows: Sequence[tuple[str, str]] = [
         (row.name.rpartition(".")[2], f"{text_of(row.values[0])} → {text_of(row.values[1])}")
         for row in glance.changed

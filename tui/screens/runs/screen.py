@@ -69,7 +69,6 @@ class RunsScreen(Screen[None]):
         Binding("T", "do('trash')", "Trash", show=False),
         Binding("I", "do('import')", "Import runs of TensorBoard, W&B", show=False),
         Binding("A", "do('adapters')", "Adapters", show=False),
-        Binding("W", "do('sweeps')", "Sweeps", show=False),
         *RUN_KEYS,
         *(
             Binding(key, f"do('{START}{preset}')", f"Train {preset}", show=False)

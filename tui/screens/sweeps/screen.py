@@ -15,6 +15,7 @@ from textual.widgets import Static
 
 from engine.errors import UserError
 from engine.files.paths import sweeps_folder
+from engine.runs.directory import RunDirectory
 from engine.sweep.directory import SweepDirectory, all_sweeps
 from engine.sweep.table import SweepTable
 from tui.charts.canvas import Canvas
@@ -71,8 +72,10 @@ class SweepsScreen(Screen[None]):
         Binding("escape,q", "dismiss(None)", "Back"),
     ]
 
-    def __init__(self) -> None:
+    def __init__(self, run: RunDirectory | None = None) -> None:
+        """A new sweep begins with the configuration of ``run``."""
         super().__init__()
+        self._run = run
         self._feed = RunFeed(self, _read_sweeps, POLL_SECONDS, self._show)
 
     def compose(self) -> ComposeResult:
@@ -114,7 +117,17 @@ class SweepsScreen(Screen[None]):
             if sweep is not None:
                 self.app.push_screen(SweepScreen(sweep))
 
-        self.app.push_screen(NewSweepScreen(), begun)
+        self.app.push_screen(NewSweepScreen(_base(self._run)), begun)
+
+
+def _base(run: RunDirectory | None) -> str:
+    """Return the file that a sweep of a run begins with; empty where it cannot be trained."""
+    try:
+        if run is None or run.config.imported() is not None:
+            return ""
+    except UserError:
+        return ""
+    return str(run.path / "config.toml")
 
 
 def _read_sweeps() -> Iterator[Sequence[Row]]:

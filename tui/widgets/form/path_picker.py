@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from pathlib import PurePath
+from typing import ClassVar, Literal
 
 from textual import on
 from textual.app import ComposeResult
@@ -35,6 +36,8 @@ _LONGEST = 10_000
 _AT_ONCE = 40
 """Files whose facts are read in one go."""
 _PATTERN = frozenset("*?[")
+Purpose = Literal["field", "read", "write"]
+"""Change a field, whose value stays unless another is chosen; name what to read, or a new file."""
 
 
 class PathPickerScreen(Dialog[str | None]):
@@ -54,7 +57,13 @@ class PathPickerScreen(Dialog[str | None]):
         Binding("pageup", "move(-10)", "Ten up", show=False, priority=True),
     ]
 
-    def __init__(self, title: str, text: str, options: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        title: str,
+        text: str,
+        options: Mapping[str, str] | None = None,
+        purpose: Purpose = "field",
+    ) -> None:
         """Begin with the path ``text``; ``options`` are values that are not on this disk."""
         super().__init__()
         self._title = title
@@ -65,6 +74,9 @@ class PathPickerScreen(Dialog[str | None]):
             _COLUMNS, self._cells, lambda row: row.value, choosable=False
         )
         self._options = options or {}
+        self._purpose = purpose
+        self._new_name = PurePath(text).name if purpose == "write" else ""
+        """Name of the new file in whatever folder."""
         self._finder = PathFinder()
         self._searched: str | None = None
         self._facts: dict[str, PathFacts] = {}
@@ -115,8 +127,9 @@ class PathPickerScreen(Dialog[str | None]):
         listing.action_move(-len(listing.items))
         listing.items = ()  # the cursor stays at the top
         room = _NAME if self.size.width >= _WIDE else _NARROW_NAME
-        rows = PathRows(typed, found, count, self._options, room, bool(self._text))
-        listing.set_items(list(rows))
+        clears = self._purpose == "field" and bool(self._text)
+        new = self._purpose == "write"
+        listing.set_items(list(PathRows(typed, found, count, self._options, room, clears, new)))
         self.query_one("#note", Static).update(literal(" · ".join(notes(typed, found)), 300))
 
     async def _read_facts(self) -> None:
@@ -137,12 +150,16 @@ class PathPickerScreen(Dialog[str | None]):
         typed = self._input.value
         await self._show_paths(typed)
         row = self._listing.current
-        if typed == self._text and self._listing.cursor == 0:
+        unchanged = typed == self._text and self._listing.cursor == 0
+        if unchanged and self._purpose == "field":
             self.dismiss(None)  # nothing was typed or chosen: the value stays
         elif row is None:
-            self.dismiss(typed)
-        elif row.folder and row.value.rstrip("/") != typed.rstrip("/"):
-            self._write(row.value)
+            self.dismiss(typed or None)
+        elif row.value.rstrip("/") != typed.rstrip("/") and (row.folder or self._new_name):
+            # Another file is not replaced by this key: it stands in the input first.
+            self._write(row.value + self._new_name * row.folder)
+        elif self._new_name and typed.endswith("/"):
+            self._write(typed + self._new_name)
         else:
             self.dismiss(row.value.rstrip("/") or row.value)
 

@@ -42,6 +42,8 @@ class PathRows:
     """Letters that a name may have."""
     clears: bool = False
     """Whether there is a value that can be emptied."""
+    new: bool = False
+    """Whether a new file is named: what is typed comes first."""
 
     def __iter__(self) -> Iterator[PickRow]:
         """Yield what exists as it is typed, then the matches, then the typed text itself.
@@ -54,7 +56,7 @@ class PathRows:
         exact = self.found.paths[: self.found.exact]
         others = self.found.paths[self.found.exact :]
         itself = [] if exact or not self.typed or self.typed in self.options else [self._as_typed()]
-        first = self.pattern_count is not None
+        first = self.new or self.pattern_count is not None
         whole = bool(self.options) or "." in self.typed.rpartition("/")[2]
         yield from map(self._path_row, exact)
         yield from itself if first else ()
@@ -85,7 +87,9 @@ class PathRows:
 
     def _as_typed(self) -> PickRow:
         count = self.pattern_count
-        if count is None:
+        if self.new:
+            about = "a new file or folder"
+        elif count is None:
             about = "as it is typed; no file here has this name"
         else:
             about = f"a pattern for {count:,} file{'s' * (count != 1)}"
