@@ -85,8 +85,8 @@ def linear_layers(network: nn.Module) -> dict[str, Layer]:
 
 def heads(network: nn.Module) -> list[str]:
     """Return the names of modules that are new for the task and must be trained in full."""
-    told = getattr(network, "head_name", None)  # of a network on images
-    outermost = [told] if told else [n for n, _ in network.named_children() if n in _HEADS]
+    named = getattr(network, "head_name", None)  # of a network on images
+    outermost = [named] if named else [n for n, _ in network.named_children() if n in _HEADS]
     # Further in, such as a pooler that is missing in the weights of a language model.
     inner = [
         name

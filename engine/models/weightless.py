@@ -74,10 +74,10 @@ def write_weightless(weights: Mapping[str, StoredWeight], path: Path) -> None:
     for name, weight in weights.items():
         offsets = [end, end := end + weight.size]
         head[name] = {"dtype": weight.dtype, "shape": weight.shape, "data_offsets": offsets}
-    told = json.dumps(head).encode()
-    told += b" " * (-len(told) % 8)
+    encoded = json.dumps(head).encode()
+    encoded += b" " * (-len(encoded) % 8)
     with path.open("wb") as file:
-        file.write(struct.pack("<Q", len(told)) + told)
+        file.write(struct.pack("<Q", len(encoded)) + encoded)
         file.truncate(file.tell() + end)
 
 
@@ -115,10 +115,10 @@ def weights_in_file(path: Path) -> dict[str, StoredWeight]:
 def _in_head(head: bytes) -> dict[str, StoredWeight] | None:
     """Return the weights that the head of a file names; ``None`` where it is no such head."""
     try:
-        told: dict[str, Any] = json.loads(head)
+        entries: dict[str, Any] = json.loads(head)
         return {
             name: _weight(one["dtype"], one["shape"], one["data_offsets"])
-            for name, one in told.items()
+            for name, one in entries.items()
             if name != _METADATA
         }
     except (TypeError, AttributeError, KeyError, ValueError):
@@ -138,9 +138,9 @@ def _weights_on_hub(name: str, revision: str) -> dict[str, StoredWeight]:
     except (NotASafetensorsRepoError, SafetensorsParsingError) as error:
         raise OSError(str(error)) from error
     return {
-        weight: _weight(told.dtype, told.shape, told.data_offsets)
+        weight: _weight(info.dtype, info.shape, info.data_offsets)
         for file in found.files_metadata.values()
-        for weight, told in file.tensors.items()
+        for weight, info in file.tensors.items()
     }
 
 

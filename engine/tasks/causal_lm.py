@@ -109,10 +109,10 @@ class CausalLm(TextTask[CausalLmFitted]):
         key = [*self.cache_key(fitted), only, fitted.too_long, *about]
         rows = by_role(table, fitted.roles.by_name)
         rows = rows.append_column(ROW, pa.array(range(rows.num_rows)))
-        samples, told = usable(
+        samples, sentences = usable(
             encoded(rows, tokenise, key, report), fitted.max_length, fitted.too_long
         )
-        for text in told:
+        for text in sentences:
             report(Log(level="warning", message=text))
         return TokenSource(samples, _Collate(tokenizer.pad_token_id), device)
 

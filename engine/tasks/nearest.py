@@ -50,8 +50,8 @@ def sample_records(
     records = []
     for row, (anchor, own) in enumerate(pairs[:_SHOWN]):
         if truth is not None:
-            told = f"{cosines[row, row]:.3f} (wanted {truth[row]:.3f})"
-            records.append({"first": anchor, "second": own, "cosine": told})
+            cosine = f"{cosines[row, row]:.3f} (wanted {truth[row]:.3f})"
+            records.append({"first": anchor, "second": own, "cosine": cosine})
             continue
         first = int(cosines[row].argmax())
         rank = 1 + int((cosines[row] > cosines[row, row]).sum())

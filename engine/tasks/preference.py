@@ -72,10 +72,10 @@ class Preference(TextTask[PreferenceFitted]):
         rows = rows.append_column("row", pa.array(range(table.num_rows), pa.int64()))
         form = [fitted.chat, fitted.separator, tokenizer.chat_template, fitted.date, single]
         samples = encoded(rows, tokenise, [*self.cache_key(fitted), "preference", *form], report)
-        samples, told = without_faulty(samples)
+        samples, faults = without_faulty(samples)
         if not len(samples):
-            raise DataError(f"No row can be used: {' '.join(told)}", "Raise task.max_length.")
-        for text in told:
+            raise DataError(f"No row can be used: {' '.join(faults)}", "Raise task.max_length.")
+        for text in faults:
             report(Log(level="warning", message=text))
         return PreferenceSource(samples, tokenizer.pad_token_id, device, table)
 

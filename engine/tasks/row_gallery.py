@@ -122,8 +122,8 @@ def _line(one: WrongText, several: bool) -> list[Cell]:
 
 def _whole(one: WrongText, columns: Sequence[str]) -> Texts:
     inputs = {name: plain(_text(one.row.get(name)), _LONGEST) for name in columns}
-    told = {name: text for name, text in one.record().items() if name != "text"}
-    return Texts(plain(one.text, 60), [dict(chain(inputs.items(), told.items()))])
+    prediction = {name: text for name, text in one.record().items() if name != "text"}
+    return Texts(plain(one.text, 60), [dict(chain(inputs.items(), prediction.items()))])
 
 
 def _text(value: Any) -> str:

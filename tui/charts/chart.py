@@ -221,8 +221,8 @@ class Chart(Canvas):
         red, green, blue = self._color("validation")
         entry = Content.styled(SHADE * 3, f"rgb({red},{green},{blue})") + literal(f" {band.name}")
         if self.cursor is not None and (ends := band.at(self.cursor)) is not None:
-            told = f" {number(ends[0])} to {number(ends[1])}"
-            entry += Content(told).stylize("bold $foreground")
+            span = f" {number(ends[0])} to {number(ends[1])}"
+            entry += Content(span).stylize("bold $foreground")
         return entry
 
     def _x_text(self, x: float) -> str:

@@ -26,7 +26,7 @@ SHORT = {"f32": "float32", "bf16": "bfloat16", "f16": "float16"}
 """Types as GGUF's tools name them."""
 
 
-def told(answer: Mapping[str, Any]) -> str:
+def export_sentence(answer: Mapping[str, Any]) -> str:
     """Return a sentence on a finished export."""
     agrees = f"loaded back and agrees to {answer['difference']:.1g}"
     return f"{answer['path']}: {size(answer['bytes'])}, {agrees}"

@@ -33,10 +33,10 @@ def headline(report: Mapping[str, Any], history: History) -> Iterator[Content]:
 
 
 def _comparison(report: Mapping[str, Any]) -> Content:
-    told, base, baseline = (report.get(name) for name in ("verdict", "base", "baseline"))
-    if told:
-        style = OUTCOMES.get(str(told.get("outcome")), "")
-        return literal(str(told.get("text", "")), _SENTENCE).stylize(style)
+    judgement, base, baseline = (report.get(name) for name in ("verdict", "base", "baseline"))
+    if judgement:
+        style = OUTCOMES.get(str(judgement.get("outcome")), "")
+        return literal(str(judgement.get("text", "")), _SENTENCE).stylize(style)
     if base:
         return _beside_base(report, base)
     if baseline and (text := _beside_baseline(report, baseline)):

@@ -201,5 +201,5 @@ def _brief(record: Record) -> Content:
         case {"embedding": [*vector]}:
             return _vector(vector)
         case _:
-            told = [_text(value) for value in record.values() if not isinstance(value, dict)]
-            return literal("  ".join(text or "—" for text in told), _TEXT)
+            texts = [_text(value) for value in record.values() if not isinstance(value, dict)]
+            return literal("  ".join(text or "—" for text in texts), _TEXT)

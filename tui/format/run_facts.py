@@ -52,8 +52,8 @@ def metrics_table(report: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
     if report["baseline"]:
         columns[report["baseline"]["name"]] = report["baseline"]["metrics"]
     columns |= {other["name"]: other["metrics"] for other in report.get("baselines") or []}
-    told = {name: numbers_of(metrics) for name, metrics in columns.items()}
-    texts = with_intervals(told, *intervals_of(report))
+    measured = {name: numbers_of(metrics) for name, metrics in columns.items()}
+    texts = with_intervals(measured, *intervals_of(report))
     names = dict.fromkeys(name for metrics in columns.values() for name in metrics)
     rows = [[name, *(column.get(name, "–") for column in texts.values())] for name in names]
     return ["metric", *texts], rows

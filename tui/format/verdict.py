@@ -22,8 +22,8 @@ def verdict(report: Mapping[str, Any]) -> dict[str, str]:
 
 def judged(report: Mapping[str, Any]) -> dict[str, str]:
     """Return the sentence on the network and its hardest baseline; none where there is none."""
-    told = report.get("verdict")
-    return {"verdict": str(told["text"])} if told else {}
+    found = report.get("verdict")
+    return {"verdict": str(found["text"])} if found else {}
 
 
 def _sentences(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

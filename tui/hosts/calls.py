@@ -44,7 +44,7 @@ class Calls:
             while link.standing.phase == "connecting" and time.monotonic() < end:
                 link.wait()
             if link.standing.phase != "connected":
-                raise RunError(link.told())
+                raise RunError(link.sentence())
             self._answers[number] = None
             link.outbox.append(make(number))
             try:

@@ -212,4 +212,4 @@ class Connection:
         self._link.stand(standing)
         if problem != self._told_gone and not self._link.ended:
             self._told_gone = problem
-            self._say(self._link.told(), True)
+            self._say(self._link.sentence(), True)

@@ -73,7 +73,7 @@ class FollowedRuns:
                 if self._link.standing.phase == "gone":
                     if known.is_file():
                         return directory
-                    raise RunError(self._link.told())
+                    raise RunError(self._link.sentence())
                 self._link.wait()
             if run not in self._current:
                 name = self._link.name

@@ -67,7 +67,7 @@ class Link:
         if self.ended:
             raise RunError("The program ends.")
 
-    def told(self) -> str:
+    def sentence(self) -> str:
         """Return a sentence about the standing."""
         if self.standing.phase == "connected":
             return f"{self.name} is connected."

@@ -95,8 +95,8 @@ def page(run: RunDirectory) -> Page:
 def _results(report: dict[str, Any] | None) -> Iterator[Part]:
     if report is not None:
         columns, rows = metrics_table(report)
-        told = verdict(report) | judged(report)
-        yield Part("Results", [Grid(columns, rows), *([Facts(told)] if told else [])])
+        facts = verdict(report) | judged(report)
+        yield Part("Results", [Grid(columns, rows), *([Facts(facts)] if facts else [])])
 
 
 def _benchmarks(run: RunDirectory) -> Iterator[Part]:

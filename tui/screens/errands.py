@@ -21,7 +21,7 @@ _STAYS = 86_400.0
 _READ = 20.0
 """Seconds for which its result stays."""
 
-Told = Callable[[Answer], list[str]]
+Report = Callable[[Answer], list[str]]
 Work = Callable[[Advisor], Answer]
 
 
@@ -39,20 +39,20 @@ class Errands:
         """Names of the tasks that are running."""
         return tuple(self._running.values())
 
-    def ask(self, doing: str, told: Told, question: str, **arguments: Any) -> None:
-        """Put a question to a helper process; ``told`` makes lines of its answer.
+    def ask(self, doing: str, report: Report, question: str, **arguments: Any) -> None:
+        """Put a question to a helper process; ``report`` makes lines of its answer.
 
         ``doing`` says to the user what is being done.
         """
-        self.do(doing, told, lambda advisor: advisor.ask(question, **arguments))
+        self.do(doing, report, lambda advisor: advisor.ask(question, **arguments))
 
-    def do(self, doing: str, told: Told, work: Work) -> None:
+    def do(self, doing: str, report: Report, work: Work) -> None:
         """Work in a thread, with a helper process that is ended with the program."""
         advisor = Advisor()
         self._running[advisor] = doing
         notification = Notification(literal(f"{doing} …", 300).plain, timeout=_STAYS, markup=False)
         self._app.post_message(Notify(notification))
-        job = partial(self._work, advisor, notification, told, work)
+        job = partial(self._work, advisor, notification, report, work)
         self._app.run_worker(job, thread=True, group="errands", exit_on_error=False)
 
     def close(self) -> None:
@@ -60,7 +60,9 @@ class Errands:
         for advisor in (self.models, *self._running):
             advisor.close()
 
-    def _work(self, advisor: Advisor, notification: Notification, told: Told, work: Work) -> None:
+    def _work(
+        self, advisor: Advisor, notification: Notification, report: Report, work: Work
+    ) -> None:
         """Work, in a thread."""
         answer: Answer | Exception
         try:
@@ -68,13 +70,13 @@ class Errands:
                 answer = work(advisor)
         except (UserError, OSError) as error:
             answer = error
-        self._app.call_later(self._ended, advisor, notification, told, answer)
+        self._app.call_later(self._ended, advisor, notification, report, answer)
 
     def _ended(
         self,
         advisor: Advisor,
         notification: Notification,
-        told: Told,
+        report: Report,
         answer: Answer | Exception,
     ) -> None:
         del self._running[advisor]
@@ -82,7 +84,7 @@ class Errands:
         if isinstance(answer, Exception):
             complain(self._app.screen, answer)
             return
-        for line in told(answer):
+        for line in report(answer):
             self._app.notify(literal(line, 400).plain, timeout=_READ, markup=False)
 
 

@@ -108,7 +108,7 @@ class HostQueue:
         """Return the queue that the host has sent last."""
         link = self._host.link
         standing = link.standing
-        problem = "" if standing.phase == "connected" else link.told()
+        problem = "" if standing.phase == "connected" else link.sentence()
         if (queue := standing.queue) is None:
             return QueueShown((), False, problem=problem or f"{link.name} has not sent it yet.")
         rows = [

@@ -13,7 +13,7 @@ from engine.errors import UserError
 from engine.files.paths import expanded
 from engine.runs.directory import RunDirectory
 from engine.runs.origin import host_of
-from tui.format.export_formats import FORMS, free_name, told
+from tui.format.export_formats import FORMS, export_sentence, free_name
 from tui.format.numbers import size
 from tui.report.written import FORMATS, write_report
 from tui.screens.dialogs.ask_value import AskValueScreen
@@ -197,7 +197,7 @@ def _predicted(answer: Answer) -> list[str]:
 
 def _exported(answer: Answer) -> list[str]:
     further = [*answer.get("notes", ()), answer.get("command")]
-    return [f"{told(answer)}.", *(line for line in further if line)]
+    return [f"{export_sentence(answer)}.", *(line for line in further if line)]
 
 
 def _report(run: RunDirectory, path: str) -> Answer:

@@ -113,13 +113,13 @@ class TryItScreen(Screen[None]):
     @work(thread=True, exit_on_error=False)
     def _load(self) -> None:
         try:
-            told = [self._ask("predict", run=run) for run in self._ids]
+            answers = [self._ask("predict", run=run) for run in self._ids]
         except UserError as error:
             self.post_message(self.Loaded(error))
         else:
             columns = [
                 (answer["inputs"], answer.get("ahead", ()), answer.get("by_row", True))
-                for answer in told
+                for answer in answers
             ]
             same = all(names == columns[0] for names in columns)
             differ = UserError("These models need different inputs, so they cannot be compared.")

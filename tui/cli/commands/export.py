@@ -10,7 +10,7 @@ from engine.runs.directory import RunDirectory
 from engine.service.client import Advisor
 from tui.cli import console
 from tui.cli.exit_codes import DONE
-from tui.format.export_formats import DTYPES, FORMS, SERVED, SHORT, free_name, told
+from tui.format.export_formats import DTYPES, FORMS, SERVED, SHORT, export_sentence, free_name
 
 _FLAGS = {
     "--adapter": "adapter", "--merge": "merged", "--program": "program", "--onnx": "onnx",
@@ -54,7 +54,7 @@ def execute(options: Namespace) -> int:
         return DONE
     for note in answer.get("notes", ()):
         console.remark(plain(note, 600))
-    console.line(told(answer))
+    console.line(export_sentence(answer))
     if command := answer.get("command"):
         console.line(plain(command, 4000))
     return DONE

@@ -141,10 +141,12 @@ def _join_others(place: Place) -> int:
     console.complain(f"Looking for the run of {place.rendezvous} in {runs_folder()}.")
     with Interrupts(signal.SIGTERM) as terminations, Interrupts() as interrupts:
         node = spawn("engine.launch.node_worker", words, None)
-        told = 0.0
+        terminated = 0.0
         while node.poll() is None:
-            told = told or (time.monotonic() if terminations.count else 0.0)
-            if interrupts.count or (told and time.monotonic() - told > _TERMINATION_SECONDS):
+            terminated = terminated or (time.monotonic() if terminations.count else 0.0)
+            if interrupts.count or (
+                terminated and time.monotonic() - terminated > _TERMINATION_SECONDS
+            ):
                 node.terminate()
             time.sleep(_POLL_SECONDS)
     return INTERRUPTED if interrupts.count else node.returncode

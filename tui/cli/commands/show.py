@@ -46,9 +46,9 @@ def execute(options: Namespace) -> int:
         if report is not None:
             console.line()
             console.table(*metrics_table(report))
-            if told := verdict(report) | judged(report):
+            if outcome := verdict(report) | judged(report):
                 console.line()
-                console.facts(told)
+                console.facts(outcome)
         if evals[1]:
             console.line()
             console.table(*evals)

@@ -99,7 +99,7 @@ def _config(options: Namespace) -> SweepConfig:
 def _follow(sweep: SweepDirectory, process: Popen[bytes]) -> int:
     """Print each trial that ends; the first ctrl+c stops the sweep, the second leaves."""
     console.line(f"sweep {sweep.name}")
-    told: set[int] = set()
+    reported: set[int] = set()
     with Interrupts() as interrupts:
         going = True
         while going and interrupts.count < 2:
@@ -109,8 +109,8 @@ def _follow(sweep: SweepDirectory, process: Popen[bytes]) -> int:
                 console.line("Stopping; ctrl+c again leaves at once.")
             table = sweep.table()
             for row in table.trials:
-                if row.state != "running" and row.number not in told:
-                    told.add(row.number)
+                if row.state != "running" and row.number not in reported:
+                    reported.add(row.number)
                     console.line(describe(row, table))
             time.sleep(POLL_SECONDS if going else 0)
     return _conclude(sweep, process, bool(interrupts.count))

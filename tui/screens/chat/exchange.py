@@ -51,8 +51,8 @@ class Reply(Vertical):
         text = lines_of(answer["text"], _WHOLE)
         if not answer["text"].strip():
             text = Content.styled("(an empty answer)", "$text-muted")
-        told = Content.styled(_told(answer), "$text-muted")
-        self._answer.update(Content("\n").join([*notes, text, told]))
+        summary = Content.styled(_summary(answer), "$text-muted")
+        self._answer.update(Content("\n").join([*notes, text, summary]))
 
 
 class Exchange(Vertical):
@@ -82,7 +82,7 @@ def lines_of(text: str, most: int) -> Content:
     return Content.styled(f"… {hidden:,} characters before\n", "$text-muted") + shown
 
 
-def _told(answer: Answer) -> str:
+def _summary(answer: Answer) -> str:
     tokens, seconds = answer["tokens"], answer["seconds"]
     unit = "token" if tokens == 1 else "tokens"
     rate = f" · {tokens / seconds:,.0f} tokens/s" if seconds > 0 else ""

@@ -57,6 +57,6 @@ class Legend(Canvas):
 def _cell(entry: Entry) -> Content:
     value = number(entry.value) + " ◆" * entry.best
     room = _CELLS - 6 - len(value)
-    told = Content.styled(value, "bold" if entry.best else _MUTED)
+    shown = Content.styled(value, "bold" if entry.best else _MUTED)
     named = fit(literal(shortened(entry.name, room)), room)
-    return Content(" ").join([entry.sign, named, told, Content("")])
+    return Content(" ").join([entry.sign, named, shown, Content("")])

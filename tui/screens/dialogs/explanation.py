@@ -77,8 +77,8 @@ class ExplanationScreen(Dialog[None]):
             self._say(str(event.answer), "$text-error")
             return
         shown = self._shown = Explanation.from_record(event.answer)
-        told = [sentence(note) for note in notes_in(event.answer)]
-        self._say("   ".join([shown.target, shown.method, *self._notes, *told]))
+        notes = [sentence(note) for note in notes_in(event.answer)]
+        self._say("   ".join([shown.target, shown.method, *self._notes, *notes]))
         views = self.query_one("#views")
         await views.remove_children()
         await views.mount(ViewStack(shown.views))

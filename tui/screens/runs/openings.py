@@ -139,8 +139,10 @@ class Openings:
         if len(rows) < 2:
             tell(screen, "Select at least two runs with space, then compare them.")
         elif len(rows) > MOST_SERIES:
-            told = f"Up to {MOST_SERIES} runs can be told apart at once; {len(rows)} are selected."
-            tell(screen, told)
+            sentence = (
+                f"Up to {MOST_SERIES} runs can be told apart at once; {len(rows)} are selected."
+            )
+            tell(screen, sentence)
         else:
             runs = [row.run for row in rows]
             self._loaded(rows, False, lambda: screen.app.push_screen(make_screen("compare", runs)))

@@ -108,11 +108,11 @@ class SweepScreen(Screen[None]):
         trials = self._config.trials if self._config else 0
         done = sum(row.state != "running" for row in self._table.trials)
         state = "searching" if self._searching else "ended"
-        told = f"{state}, {done} of {trials} trials"
+        heading = f"{state}, {done} of {trials} trials"
         if (preset := self._table.preset) is not None:
-            told += f"   = the preset as it is: {number(preset.value)}"
+            heading += f"   = the preset as it is: {number(preset.value)}"
         head = Content.styled(f"Sweep {literal(self._sweep.name).plain}   ", "bold $primary")
-        self.query_one("#heading", Canvas).show([head + literal(told)])
+        self.query_one("#heading", Canvas).show([head + literal(heading)])
         canvas = self.query_one("#problem", Canvas)
         problem = "" if self._searching else self._table.problem
         canvas.display = bool(problem)
