@@ -3,7 +3,7 @@
 Each process counts its steps in a file of its own: one when the gradients of an update are computed
 and one when it is made. Processes wait for each other between steps, so of several that hang, the
 one with the fewest lags behind. Batches of evaluations, which the main process may see alone, are
-signs of life and no steps. What is written to disk has a limit of its own.
+signs of life and no steps. What is written to disk has a limit of its own, and so do metrics.
 """
 
 from __future__ import annotations
@@ -80,6 +80,11 @@ class ProgressMarks:
     def unlimited(self) -> AbstractContextManager[None]:
         """Let the block take any time: a pause."""
         return self._limited(0.0)
+
+    def computing(self) -> AbstractContextManager[None]:
+        """Let the block take half an hour with the usual ``minutes``: metrics, which give no signs
+        of life."""
+        return self._limited(_FIRST * self._shortest)
 
     def writing(self, size: int) -> AbstractContextManager[None]:
         """Let the block take as long as ``size`` bytes take on a slow disk, at least half an hour
