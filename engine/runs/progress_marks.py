@@ -118,6 +118,8 @@ class StallWatch:
         self._folder = files
         self._pattern = pattern
         self._seen: dict[str, tuple[int, int, float]] = {}
+        self._left: dict[str, tuple[int, int, float]] = {}
+        """Marks of processes that ended without removing them, as those of a machine that left."""
         self._changed = self._polled = time.monotonic()
 
     def stalled(self) -> str | None:
@@ -128,7 +130,7 @@ class StallWatch:
         now, before, self._polled = time.monotonic(), self._polled, time.monotonic()
         if now - before > _ASLEEP_SECONDS:
             self._changed = now  # the machine or this process was stopped, too
-        seen = dict(self._read())
+        seen = {name: mark for name, mark in self._read() if self._left.get(name) != mark}
         if seen != self._seen:
             self._seen, self._changed = seen, now
         limits = [limit for *_, limit in seen.values()]
@@ -140,6 +142,7 @@ class StallWatch:
 
     def restart(self) -> None:
         """Begin anew, with other processes."""
+        self._left = dict(self._read())
         self._seen, self._changed = {}, time.monotonic()
 
     @property

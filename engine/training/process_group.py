@@ -29,6 +29,8 @@ Reduced = tuple[Sequence[Tensor], Sequence[float]]
 """Losses and their weights."""
 Weights = Iterable[tuple[str, Tensor]]
 """Whole weights and buffers by name."""
+_LENGTH, _SHORT = 8, 512
+"""Bytes of the length of a message, and of what is sent at once."""
 PATIENCE = timedelta(days=30)
 """Time-out of collectives: long, as others wait for evaluations; the watch on progress ends what
 hangs (``train.stall_minutes``)."""
@@ -215,14 +217,28 @@ class ProcessGroup(SingleProcess):
     def broadcast(self, message: dict[str, Any]) -> dict[str, Any]:
         """Broadcast the main process's message, which JSON can represent."""
         text = json.dumps(message).encode() if self.leads else b""
-        length = torch.tensor(len(text))
+        # Most messages are short: they are sent together with their length.
+        first = torch.zeros(_SHORT, dtype=torch.uint8)
+        if self.leads:
+            _put(first, len(text).to_bytes(_LENGTH, "little") + text[: _SHORT - _LENGTH])
         with among_peers():
-            dist.broadcast(length, 0)
-            content = torch.frombuffer(bytearray(text or int(length)), dtype=torch.uint8)
-            dist.broadcast(content, 0)
-        said: dict[str, Any] = json.loads(content.numpy().tobytes())
+            dist.broadcast(first, 0)
+            sent = first.numpy().tobytes()
+            rest = int.from_bytes(sent[:_LENGTH], "little") - (_SHORT - _LENGTH)
+            more = torch.zeros(max(0, rest), dtype=torch.uint8)
+            _put(more, text[_SHORT - _LENGTH :])
+            if rest > 0:
+                dist.broadcast(more, 0)
+        content = sent[_LENGTH:] + more.numpy().tobytes()
+        said: dict[str, Any] = json.loads(content[: rest + _SHORT - _LENGTH])
         return said
 
     @override
     def wait(self) -> None:
         self.any(False)
+
+
+def _put(buffer: Tensor, content: bytes) -> None:
+    """Write ``content`` at the beginning of a buffer of bytes."""
+    if content:
+        buffer[: len(content)] = torch.frombuffer(bytearray(content), dtype=torch.uint8)

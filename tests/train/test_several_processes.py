@@ -133,6 +133,19 @@ def test_an_error_in_a_pass_that_needs_all_processes_tells_that_one_is_gone() ->
     assert not lost_a_peer(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
 
 
+def test_all_processes_get_the_messages_of_the_main_one(
+    in_processes: Callable[..., list[Any]],
+) -> None:
+    # Short ones, long ones, and all that end where the first part of a message does.
+    messages = [{"text": "a" * length} for length in (0, *range(485, 500), 5000)]
+
+    def work(rank: int) -> list[Any]:
+        group = ProcessGroup(rank, 2)
+        return [group.broadcast(message if group.leads else {}) for message in messages]
+
+    assert in_processes(work) == [messages, messages]
+
+
 WORDS = {
     "name": "words",
     "task": {"kind": "token_classification"},
