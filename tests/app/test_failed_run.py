@@ -72,7 +72,7 @@ async def test_a_failure_before_the_first_update_is_not_shown_as_work_under_way(
     app = DltuiApp(run.id)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: "The file is missing." in text_of(pilot))
-        assert "ended while reading the data" in text_of(pilot)
+        await until(pilot, lambda: "ended before training" in text_of(pilot))
 
 
 async def test_the_key_of_a_running_run_makes_a_checkpoint(make_run, training, until) -> None:

@@ -24,6 +24,7 @@ from engine.service.client import AdvisorError, Superseded
 from tui.app import DltuiApp
 from tui.screens.dialogs.confirm import ConfirmScreen
 from tui.screens.monitor.screen import MonitorScreen
+from tui.screens.new_run.draft_form import DraftForm
 from tui.screens.new_run.screen import NewRunScreen
 from tui.screens.new_run.sections import heading_of
 from tui.widgets.form.column_types import ColumnTypesScreen
@@ -191,6 +192,18 @@ async def test_changes_are_marked_and_undone(until, text_of) -> None:
         assert "1 changed" in text_of(pilot)
         await pilot.press("u")
         await until(pilot, lambda: "*optimizer" not in text_of(pilot))
+
+
+async def test_the_field_stays_on_the_screen_when_others_unfold_above_it(until) -> None:
+    async with DltuiApp().run_test(size=(80, 24)) as pilot:
+        screen = NewRunScreen(ask=unanswered)
+        await opened(pilot, screen, until)
+        await pilot.press("4")
+        before = len(screen.query(FieldRow))
+        await pilot.press("a")
+        await until(pilot, lambda: len(screen.query(FieldRow)) > before)
+        form = screen.query_one(DraftForm)
+        await until(pilot, lambda: form.current.region.intersection(form.region).height)
 
 
 async def test_advanced_fields_unfold(until) -> None:

@@ -41,6 +41,21 @@ async def test_moved_keys_act_are_shown_and_free_the_old_ones(
     assert read_annotations(run).pinned
 
 
+async def test_a_question_is_answered_by_y_and_n_whatever_was_moved(until, text_of) -> None:
+    app = DltuiApp(settings=Settings(keys={"new": "f2", "log_scale": "f3"}))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: app.screen.is_mounted)
+        answers: list[bool | None] = []
+        for key in "ny":
+            app.push_screen(ConfirmScreen("Sure?", risky=True), answers.append)
+            await until(pilot, lambda: "Sure?" in text_of(pilot))
+            assert "y  yes" in text_of(pilot)
+            assert "n, enter  no" in text_of(pilot)
+            await pilot.press(key)
+            await until(pilot, lambda: "Sure?" not in text_of(pilot))
+    assert answers == [False, True]
+
+
 async def test_moved_keys_are_typed_as_they_are(make_run, training, until, text_of) -> None:
     make_run("digits-run", training())
     app = DltuiApp(settings=Settings(keys=MOVED))

@@ -122,7 +122,7 @@ def test_attributes_that_would_replace_another_column_are_refused(
 
 def test_dates_beyond_the_last_one_are_a_sentence(tmp_path: Path) -> None:
     text = "@attribute t date\n@frequency yearly\n@data\n9998-01-01 00-00-00:1,2,3\n"
-    with pytest.raises(DataError, match=r"Line 4 of shops\.tsf goes on beyond the last date"):
+    with pytest.raises(DataError, match=r"Line 4 of shops\.tsf continues beyond the last date"):
         read_file(_written(tmp_path, text), ReadOptions())
 
 

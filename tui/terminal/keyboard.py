@@ -51,12 +51,18 @@ class KeysInOrder(ReportingApp[str]):
             self._at_work = asyncio.create_task(self._work(asked))
 
     def _meant(self, event: Typed) -> Typed:
-        """Return the program's key for the one of the user's, unless it is typed as a text."""
+        """Return the program's key for the one of the user's, unless it is typed as a text.
+
+        The ``typed_keys`` of a screen are what they are, too.
+        """
         if not isinstance(event, events.Key) or not self.keymap.own:
             return event
-        focused = self.focused if self.screen_stack else None
-        if focused is not None and focused.check_consume_key(event.key, event.character):
-            return event
+        if self.screen_stack:
+            if event.key in getattr(self.screen, "typed_keys", ()):
+                return event
+            focused = self.focused
+            if focused is not None and focused.check_consume_key(event.key, event.character):
+                return event
         return self.keymap.translated(event)
 
     @override

@@ -42,8 +42,10 @@ class Hints(Horizontal):
     def compose(self) -> ComposeResult:
         """Yield the keys."""
         keymap: Keymap = getattr(self.app, "keymap", Keymap())
+        fixed = getattr(self.screen, "typed_keys", ())
         for key, text in self._hints:
             # A key that was moved by the settings is named as it is now.
-            if keymap.shown(key) != key and text.startswith(f"{key} "):
+            moved = keymap.shown(key) != key and key not in fixed
+            if moved and text.startswith(f"{key} "):
                 text = self.app.get_key_display(Binding(key, "")) + text[len(key) :]
             yield Hint(key, text)

@@ -11,10 +11,10 @@ from textual.events import Resize
 from textual.widgets import TabbedContent, TabPane, Tabs
 
 
-class PanelTabs(TabbedContent, can_focus=True):
+class PanelTabs(TabbedContent):
     """Focuses the visible panel, so that its keys work at once.
 
-    Until there is one it has the focus itself, so that no number is lost that is typed meanwhile.
+    Until there is one the line of tabs has the focus; a number that is typed meanwhile is kept.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -54,6 +54,15 @@ class PanelTabs(TabbedContent, can_focus=True):
         """
         event.prevent_default().stop()
 
+    @on(Tabs.TabActivated)
+    def _take_newest(self, event: Tabs.TabActivated) -> None:
+        """Stay on the panel that a key has chosen since the tab was activated.
+
+        Textual would show the one of the message, which may come late: the first panel's, too.
+        """
+        if event.tab.id != event.tabs.active:
+            event.prevent_default().stop()
+
     @on(TabbedContent.TabActivated)
     def _activated(self) -> None:
         self.call_after_refresh(self._enter)
@@ -77,4 +86,3 @@ class PanelTabs(TabbedContent, can_focus=True):
         inner = next((widget for widget in within if widget.focusable), None)
         # Never nothing: the keys of the panels belong to what has the focus.
         self.screen.set_focus(inner or self.query_one(Tabs))
-        self.can_focus = False

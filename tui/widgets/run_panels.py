@@ -61,8 +61,7 @@ def shares(history: History) -> tuple[tuple[str, float, str], tuple[str, float, 
     """Return captions, shares and texts of the progress bars: epoch and whole run."""
     progress = history.progress
     if progress is None:
-        doing = _preparing(history)
-        text = f"ended while {doing}" if history.ended else doing
+        text = "ended before training" if history.ended else _preparing(history)
         return ("Epoch", 0.0, ""), ("Run", 0.0, text)
     total = progress.step / progress.steps if progress.steps else 0.0
     done = min(progress.epoch, float(progress.epochs))
@@ -103,7 +102,7 @@ def _preparing(history: History) -> str:
         return "starting"
     if history.data is None:
         return "reading the data"
-    return "building the network" if history.model is None else "making the first update"
+    return "building the network" if history.model is None else "first update"
 
 
 def numbers(progress: Progress) -> Content:

@@ -102,7 +102,7 @@ def _series(path: Path, header: _Header, number: int, line: str) -> pa.Table:
             try:
                 times = pa.array(_dates(start, _STEPS[header.frequency], count))
             except (ValueError, OverflowError):
-                raise _wrong(path, number, "goes on beyond the last date there is") from None
+                raise _wrong(path, number, "continues beyond the last date there is") from None
     return pa.table(
         columns | dict(zip(_OWN, (times, pa.array(values, from_pandas=True)), strict=True))
     )

@@ -27,6 +27,9 @@ class ConfirmScreen(Dialog[bool]):
         Binding("n,escape,q", "answer(False)", "No"),
     ]
 
+    typed_keys = frozenset("yn")
+    """Keys that are not moved: they are the letters of the answers."""
+
     def __init__(self, question: str, risky: bool = False) -> None:
         super().__init__()
         self._risky = risky

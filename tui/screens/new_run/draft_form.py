@@ -73,9 +73,11 @@ class DraftForm(Form):
         await self.show_draft()
 
     async def toggle_advanced(self) -> None:
-        """Show or hide the advanced fields."""
+        """Show or hide the advanced fields; the focused one stays on the screen."""
         self._advanced = not self._advanced
         await self.show_draft()
+        if (row := self.current) is not None:
+            self.call_after_refresh(row.scroll_visible, animate=False)
 
     async def load(self, preset: Preset) -> None:
         """Replace the draft by one of a preset."""

@@ -57,6 +57,7 @@ def _metrics(results: Results) -> Iterator[Content]:
             *[_ASKED_FOR] * (metric == LOSS.name and _ASKED_FOR in metrics), metric,
         ])  # fmt: skip
         for place, name in enumerate(names):
-            before = ", " if place else f"   {split} "
-            yield literal(f"{before}{name} {number(metrics.get(name))}", 60).stylize("bold")
+            before = ", " if place else f"{split} "
+            text = literal(f"{before}{name} {number(metrics.get(name))}", 60).stylize("bold")
+            yield text if place else Content("   ") + text
         return

@@ -42,9 +42,11 @@ def metric_lines(report: Mapping[str, Any], width: int = _ROOMY) -> Iterator[Con
         yield Content("")
         yield from literal(f"{INTERVAL}s of {split}: {passage}", 500).wrap(max(20, width))
     for other in report.get("baselines") or []:
-        told = other.get("verdict") or {"text": f"Too few windows for a verdict: {other['name']}."}
-        if told != report.get("verdict"):
-            yield literal(str(told["text"])).stylize(_MUTED)
+        judged = other.get("verdict") or {
+            "text": f"Too few windows for a verdict: {other['name']}."
+        }
+        if judged != report.get("verdict"):
+            yield literal(str(judged["text"])).stylize(_MUTED)
 
 
 def _columns(report: Mapping[str, Any]) -> dict[str, Mapping[str, str]]:

@@ -86,5 +86,5 @@ def _doubts(history: History) -> Iterator[Content]:
     """Yield a line where data was left out or is in doubt."""
     serious = [note for note in notes_in(history.data) if note.kind != "converted"]
     if serious:
-        told = literal(f"{tally(serious)}: listed below").stylize("$text-warning")
-        yield Content.styled("data         ", _MUTED) + told
+        warning = literal(f"{tally(serious)}: listed below").stylize("$text-warning")
+        yield Content.styled("data         ", _MUTED) + warning
