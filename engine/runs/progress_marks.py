@@ -3,7 +3,7 @@
 Each process counts its steps in a file of its own: one when the gradients of an update are computed
 and one when it is made. Processes wait for each other between steps, so of several that hang, the
 one with the fewest lags behind. Batches of evaluations, which the main process may see alone, are
-signs of life and no steps. What is written to disk has a limit of its own.
+signs of life and no steps. What is written to disk has a limit of its own, and so do metrics.
 """
 
 from __future__ import annotations
@@ -81,6 +81,11 @@ class ProgressMarks:
         """Let the block take any time: a pause."""
         return self._limited(0.0)
 
+    def computing(self) -> AbstractContextManager[None]:
+        """Let the block take half an hour with the usual ``minutes``: metrics, which give no signs
+        of life."""
+        return self._limited(_FIRST * self._shortest)
+
     def writing(self, size: int) -> AbstractContextManager[None]:
         """Let the block take as long as ``size`` bytes take on a slow disk, at least half an hour
         with the usual ``minutes``: a checkpoint or an export, which give no signs of life."""
@@ -113,6 +118,8 @@ class StallWatch:
         self._folder = files
         self._pattern = pattern
         self._seen: dict[str, tuple[int, int, float]] = {}
+        self._left: dict[str, tuple[int, int, float]] = {}
+        """Marks of processes that ended without removing them, as those of a machine that left."""
         self._changed = self._polled = time.monotonic()
 
     def stalled(self) -> str | None:
@@ -123,7 +130,7 @@ class StallWatch:
         now, before, self._polled = time.monotonic(), self._polled, time.monotonic()
         if now - before > _ASLEEP_SECONDS:
             self._changed = now  # the machine or this process was stopped, too
-        seen = dict(self._read())
+        seen = {name: mark for name, mark in self._read() if self._left.get(name) != mark}
         if seen != self._seen:
             self._seen, self._changed = seen, now
         limits = [limit for *_, limit in seen.values()]
@@ -135,6 +142,7 @@ class StallWatch:
 
     def restart(self) -> None:
         """Begin anew, with other processes."""
+        self._left = dict(self._read())
         self._seen, self._changed = {}, time.monotonic()
 
     @property

@@ -29,6 +29,11 @@ _PASSES = 4
 
 def conclude(session: RunSession, trainer: Trainer, material: Material, ending: Ending) -> Event:
     """Load the best weights, evaluate them on the held-out splits, export, report."""
+    with trainer.setup.marks.watched():
+        return _conclude(session, trainer, material, ending)
+
+
+def _conclude(session: RunSession, trainer: Trainer, material: Material, ending: Ending) -> Event:
     run, task, state = session.run, trainer.setup.task, trainer.state
     state.take_best()
     known = {} if _calibrate(trainer, material) else _known_evaluations(trainer, material)
@@ -45,7 +50,7 @@ def conclude(session: RunSession, trainer: Trainer, material: Material, ending: 
         metrics = {split: finite_all(result.metrics) for split, result in evaluations.items()}
         network = state.network
         marks, size = trainer.setup.marks, sum(part.nbytes for part in network.parameters())
-        with marks.watched(), marks.writing(_PASSES * size):
+        with marks.writing(_PASSES * size):
             if sharded:
                 _shards().export_sharded(session, trainer, material, metrics)
             else:
@@ -156,6 +161,8 @@ def _report(
     decisive = TEST if TEST in evaluations else VALIDATION
     result = evaluations.get(decisive, Evaluation({}))
     step, epoch = _best_at(state)
+    with trainer.setup.marks.unlimited():  # other libraries train them
+        baselines = beside_baselines(task, material, evaluations.get(decisive))
     return {
         "run": run.id,
         "task": task.config.task.kind,
@@ -166,7 +173,7 @@ def _report(
         "epochs": trainer.schedule.epochs,
         "seconds": state.position.seconds,
         "metrics": {split: finite_all(result.metrics) for split, result in evaluations.items()},
-        **beside_baselines(task, material, evaluations.get(decisive)),
+        **baselines,
         **comparison(run.base.read(), result, deciding_metric(task)),
         "intervals": {decisive: dict(result.intervals)} if result.intervals else {},
     }  # fmt: skip

@@ -90,7 +90,7 @@ class SplitEvaluator:
         network = self._setup.state.network
         network.eval()
         try:
-            with self._watched(split, to_the_end):
+            with self._watched(split, to_the_end), self._setup.marks.computing():
                 return self._setup.group.within(network, show)
         except RuntimeError as error:
             self._memory.check(error)
@@ -122,7 +122,8 @@ class SplitEvaluator:
                 group.within(network, partial(evaluator.update, network, batch))
                 self._share = done / len(plan)
                 watch()
-            return group.within(network, partial(evaluator.compute, views))
+            with self._setup.marks.computing():
+                return group.within(network, partial(evaluator.compute, views))
 
     @contextmanager
     def _watched(self, split: str, to_the_end: bool) -> Iterator[Callable[..., None]]:

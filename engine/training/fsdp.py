@@ -23,7 +23,7 @@ from engine.errors import TrainingError
 from engine.models.blocks import blocks
 from engine.torch_private import foreach_div_
 from engine.training.non_finite import batch_statistics
-from engine.training.process_group import T, Weights
+from engine.training.process_group import Reduced, T, Weights
 from engine.training.row_shares import RowShares
 from engine.training.sharded import Sharded, place
 
@@ -90,9 +90,15 @@ class FullySharded(Sharded):
 
     @override
     def reduce(
-        self, network: nn.Module, losses: Sequence[Tensor], weights: Sequence[float]
-    ) -> tuple[Sequence[Tensor], Sequence[float]]:
+        self,
+        network: nn.Module,
+        losses: Sequence[Tensor],
+        weights: Sequence[float],
+        failed: bool = False,
+    ) -> Reduced | None:
         """Sum losses and statistics; the gradients are reduced already."""
+        if super().reduce(network, losses, weights, failed) is None:
+            return None
         sums = [loss.double() * weight for loss, weight in zip(losses, weights, strict=True)]
         own = torch.stack(sums).sum()
         known = torch.stack([own, torch.full_like(own, sum(weights))])

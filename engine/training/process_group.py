@@ -1,4 +1,4 @@
-"""Data-parallel training (DDP) in several processes, each with a share of every batch.
+"""The processes that train together, and what they agree on.
 
 The main process alone uses the clock, reads requests, evaluates and saves; the others follow it.
 All make the same updates from the same gradients, so their weights stay equal.
@@ -7,7 +7,7 @@ All make the same updates from the same gradients, so their weights stay equal.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -19,18 +19,19 @@ from typing_extensions import override
 
 from engine.batches.source import mixed
 from engine.hardware.device import Compute
-from engine.torch_private import foreach_copy_, foreach_div_, foreach_mul_
+from engine.torch_private import foreach_copy_
 from engine.training.clipping import clip_gradients
-from engine.training.non_finite import batch_statistics
 from engine.training.peers import among_peers
 from engine.training.row_shares import RowShares
 from engine.training.state import TrainingState, trained_weights
 
 T = TypeVar("T")
+Reduced = tuple[Sequence[Tensor], Sequence[float]]
+"""Losses and their weights."""
 Weights = Iterable[tuple[str, Tensor]]
 """Whole weights and buffers by name."""
-_BUCKET_BYTES = 1 << 25
-"""Largest bucket of gradients in one all-reduce, in bytes."""
+_LENGTH, _SHORT = 8, 512
+"""Bytes of the length of a message, and of what is sent at once."""
 PATIENCE = timedelta(days=30)
 """Time-out of collectives: long, as others wait for evaluations; the watch on progress ends what
 hangs (``train.stall_minutes``)."""
@@ -94,12 +95,24 @@ class SingleProcess:
     def align(self, network: nn.Module) -> None:
         """Broadcast the main process's weights."""
 
+    def backward(self, loss: Tensor, last: bool) -> None:
+        """Accumulate the gradients of ``loss``; ``last`` tells that the update has no more."""
+        del last
+        torch.autograd.backward(loss)
+
     def reduce(
-        self, network: nn.Module, losses: Sequence[Tensor], weights: Sequence[float]
-    ) -> tuple[Sequence[Tensor], Sequence[float]]:
-        """Reduce gradients to those of the whole batch; returns its losses and their weights."""
+        self,
+        network: nn.Module,
+        losses: Sequence[Tensor],
+        weights: Sequence[float],
+        failed: bool = False,
+    ) -> Reduced | None:
+        """Reduce gradients to those of the whole batch; returns its losses and their weights.
+
+        ``None`` where the update ``failed`` in a process.
+        """
         del network
-        return losses, weights
+        return None if failed else (losses, weights)
 
     def within(self, network: nn.Module, operation: Callable[[], T]) -> T:
         """Call ``operation``, which uses weights of ``network`` other than by calling it."""
@@ -153,45 +166,21 @@ class ProcessGroup(SingleProcess):
 
     @override
     def reduce(
-        self, network: nn.Module, losses: Sequence[Tensor], weights: Sequence[float]
-    ) -> tuple[Sequence[Tensor], Sequence[float]]:
-        """Reduce the gradients, each process weighted, as if there were only one.
-
-        The statistics of batch norms, which see the rows of their process only, are averaged.
-        """
-        trained = [part for part in network.parameters() if part.requires_grad]
-        gradients, own, total = self._gradients(trained, sum(weights))
-        mean = sum(
-            (loss * (weight / total) for loss, weight in zip(losses, weights, strict=True)),
-            torch.zeros((), device=trained[0].device),
-        )
-        self._sum(mean)
-        if gradients:
-            foreach_mul_(gradients, own / total)
-        statistics = batch_statistics(network)
-        if statistics:
-            foreach_div_(statistics, self.size)
-        for bucket in _buckets([*gradients, *statistics]):
-            self._sum_together(bucket)
-        return [mean], [total]
-
-    def _gradients(
-        self, trained: Sequence[nn.Parameter], own: float
-    ) -> tuple[list[Tensor], float, float]:
-        """Return gradients present in any process, this process's weight, and the total weight."""
-        flags = [float(part.grad is not None) for part in trained]
-        known = torch.tensor([own, *flags], dtype=torch.float64)
-        self._sum(known)
-        total, *had = known.tolist()
-        gradients = []
-        for part, count in zip(trained, had, strict=True):
-            if count and part.grad is None:
-                part.grad = torch.zeros_like(part)
-            if part.grad is not None:
-                gradients.append(part.grad)
-        return gradients, own, total
+        self,
+        network: nn.Module,
+        losses: Sequence[Tensor],
+        weights: Sequence[float],
+        failed: bool = False,
+    ) -> Reduced | None:
+        """Return losses and weights unless the update ``failed`` in a process."""
+        return super().reduce(network, losses, weights, self.any(failed))
 
     def _sum_together(self, tensors: Sequence[Tensor]) -> None:
+        """Sum each tensor over the processes: few of them, small enough to be copied."""
+        for kind in dict.fromkeys(tensor.dtype for tensor in tensors):
+            self._sum_of_kind([tensor for tensor in tensors if tensor.dtype == kind])
+
+    def _sum_of_kind(self, tensors: Sequence[Tensor]) -> None:
         flat = torch.cat([tensor.flatten() for tensor in tensors])
         self._sum(flat)
         sizes = [tensor.numel() for tensor in tensors]
@@ -209,12 +198,20 @@ class ProcessGroup(SingleProcess):
     def broadcast(self, message: dict[str, Any]) -> dict[str, Any]:
         """Broadcast the main process's message, which JSON can represent."""
         text = json.dumps(message).encode() if self.leads else b""
-        length = torch.tensor(len(text))
+        # Most messages are short: they are sent together with their length.
+        first = torch.zeros(_SHORT, dtype=torch.uint8)
+        if self.leads:
+            _put(first, len(text).to_bytes(_LENGTH, "little") + text[: _SHORT - _LENGTH])
         with among_peers():
-            dist.broadcast(length, 0)
-            content = torch.frombuffer(bytearray(text or int(length)), dtype=torch.uint8)
-            dist.broadcast(content, 0)
-        said: dict[str, Any] = json.loads(content.numpy().tobytes())
+            dist.broadcast(first, 0)
+            sent = first.numpy().tobytes()
+            rest = int.from_bytes(sent[:_LENGTH], "little") - (_SHORT - _LENGTH)
+            more = torch.zeros(max(0, rest), dtype=torch.uint8)
+            _put(more, text[_SHORT - _LENGTH :])
+            if rest > 0:
+                dist.broadcast(more, 0)
+        content = sent[_LENGTH:] + more.numpy().tobytes()
+        said: dict[str, Any] = json.loads(content[: rest + _SHORT - _LENGTH])
         return said
 
     @override
@@ -222,13 +219,7 @@ class ProcessGroup(SingleProcess):
         self.any(False)
 
 
-def _buckets(tensors: Sequence[Tensor]) -> Iterator[list[Tensor]]:
-    """Yield buckets of tensors of one type each, small enough to be copied."""
-    for kind in dict.fromkeys(tensor.dtype for tensor in tensors):
-        bucket: list[Tensor] = []
-        for tensor in (tensor for tensor in tensors if tensor.dtype == kind):
-            if bucket and sum(part.nbytes for part in bucket) + tensor.nbytes > _BUCKET_BYTES:
-                yield bucket
-                bucket = []
-            bucket.append(tensor)
-        yield bucket
+def _put(buffer: Tensor, content: bytes) -> None:
+    """Write ``content`` at the beginning of a buffer of bytes."""
+    if content:
+        buffer[: len(content)] = torch.frombuffer(bytearray(content), dtype=torch.uint8)

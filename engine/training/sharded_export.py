@@ -21,7 +21,7 @@ from engine.artifacts.model_folder import load_exported, write_exported
 from engine.data.raw import TRAIN
 from engine.models.build import base_of
 from engine.models.placed_weights import named_weights, put
-from engine.models.weightless import StoredWeight, weights_in_file, write_weightless
+from engine.models.weightless import StoredWeight, weights_in_file
 from engine.runs.events import Log
 from engine.runs.session import RunSession
 from engine.training.export_check import check_export
@@ -29,11 +29,10 @@ from engine.training.material import Material
 from engine.training.sharded import entire
 from engine.training.state import load_trained_weights, parameter_count, seed_everything
 from engine.training.trainer import Trainer
+from engine.training.weight_files import files_of, write_files
 
 _CHECKED_SHARE = 0.1
 """Share of this process's memory that the check of the export may add: two whole networks."""
-_OFFSET = 8
-"""Bytes before the header of a file of safetensors: its length."""
 
 
 def export_sharded(
@@ -101,13 +100,11 @@ def _write_network(session: RunSession, trainer: Trainer, material: Material, fo
     stored = {
         name: _of_shape(weight, weights[name]) for name, weight in weights_in_file(file).items()
     }
-    group.broadcast({"names": list(stored)})
-    write_weightless(stored, file)
-    with file.open("r+b") as opened:
-        opened.seek(int.from_bytes(opened.read(_OFFSET), "little") + _OFFSET)
-        for name in stored:
-            value = entire(weights[name]).detach().cpu().contiguous()
-            value.flatten().view(torch.uint8).numpy().tofile(opened)
+    files = files_of(stored, file)
+    group.broadcast({"names": [name for part in files.values() for name in part]})
+    if file not in files:
+        file.unlink()
+    write_files(files, lambda name: entire(weights[name]))
 
 
 _GATHERED = (

@@ -10,6 +10,7 @@ import torch
 from engine.config.train import TrainConfig
 from engine.hardware.device import Compute
 from engine.runs.events import Log
+from engine.training.data_parallel import DataParallel
 from engine.training.material import Material
 from engine.training.memory_estimate import available_bytes, case_of
 from engine.training.process_group import ProcessGroup
@@ -26,7 +27,7 @@ def sharing(train: TrainConfig, rank: int, size: int) -> ProcessGroup:
         from engine.training.tensor_parallel import TensorParallel
 
         return TensorParallel(rank, size)
-    return ProcessGroup(rank, size)
+    return DataParallel(rank, size)
 
 
 def settle_strategy(training: TrainingSession, material: Material) -> TrainingSession:

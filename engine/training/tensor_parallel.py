@@ -17,7 +17,7 @@ from torch.optim.optimizer import Optimizer
 from typing_extensions import override
 
 from engine.hardware.device import Compute
-from engine.training.process_group import Weights
+from engine.training.process_group import Reduced, Weights
 from engine.training.row_shares import RowShares
 from engine.training.sharded import Sharded, ShardedState, entire, place
 from engine.training.tensor_plan import plan_of, split
@@ -40,8 +40,10 @@ class TensorParallel(Sharded):
         Raises :class:`~engine.errors.TrainingError` where its architecture has no plan.
         """
         plan = plan_of(network, self.size)
-        self._partial = split(network, plan, self.mesh(network, device))
-        return place(network, device, weights)
+        partial = split(network, plan, self.mesh(network, device))
+        placed = place(network, device, weights)
+        self._partial = [placed.get_parameter(name) for name in partial]
+        return placed
 
     @override
     def state(self, network: nn.Module, optimizer: Optimizer, compute: Compute) -> ShardedState:
@@ -50,13 +52,18 @@ class TensorParallel(Sharded):
 
     @override
     def reduce(
-        self, network: nn.Module, losses: Sequence[Tensor], weights: Sequence[float]
-    ) -> tuple[Sequence[Tensor], Sequence[float]]:
+        self,
+        network: nn.Module,
+        losses: Sequence[Tensor],
+        weights: Sequence[float],
+        failed: bool = False,
+    ) -> Reduced | None:
         """Sum the gradients that are partial; all others are whole, or a part of this process."""
+        reduced = super().reduce(network, losses, weights, failed)
         gradients = [part.grad for part in self._partial if part.grad is not None]
-        if gradients:
+        if reduced is not None and gradients:
             self._sum_together(gradients)
-        return losses, weights
+        return reduced
 
     @override
     def clip(self, parameters: Sequence[nn.Parameter], limit: float) -> Tensor:

@@ -101,19 +101,19 @@ def _check_heads(model: Any, processes: int) -> None:
             )
 
 
-def split(network: nn.Module, plan: Plan, mesh: DeviceMesh) -> list[nn.Parameter]:
+def split(network: nn.Module, plan: Plan, mesh: DeviceMesh) -> list[str]:
     """Split the layers of ``network`` over ``mesh``, each process keeping its part.
 
-    Returns the parameters whose gradients are partial sums. transformers would sum them after each
-    backward pass, and so several times where gradients accumulate.
+    Returns the names of the parameters whose gradients are partial sums. transformers would sum
+    them after each backward pass, and so several times where gradients accumulate.
     """
-    partial: list[nn.Parameter] = []
+    partial: list[str] = []
     tied = {network.get_parameter(names[0]) for names in _tied(network)}
     done: dict[nn.Parameter, nn.Parameter] = {}
     for name, style in plan.items():
         module = network.get_submodule(name)
         if style == _PARTIAL:
-            partial += module.parameters(recurse=False)
+            partial += [f"{name}.{own}" for own, _ in module.named_parameters(recurse=False)]
             continue
         kind = ALL_PARALLEL_STYLES[style]
         for own, weight in list(module.named_parameters(recurse=False)):

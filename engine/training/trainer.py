@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-import torch
 from torch import Tensor
 
 from engine.batches.source import Batch, Source, epoch_plan
@@ -77,6 +76,8 @@ class Trainer:
         # A number on the device would not reach the shards of a weight.
         on_device = False if self.group.sharded else None
         self._guard = Guard(network, optimizer, setup.compute.device, on_device)
+        # Cached gradients are accumulated by several passes within the backward pass of a loss.
+        self._in_parts = getattr(setup.task.config.task, "mini_batch_size", 0) > 0
         self._parameters = [part for part in network.parameters() if part.requires_grad]
 
     def run(self) -> Ending:
@@ -149,19 +150,23 @@ class Trainer:
         """Make an update of the next ``count`` batches; returns ``False`` when out of memory."""
         self.group.reseed(self.config.seed, self.state.position.step)
         self._guard.keep()
+        losses: list[Tensor] = []
+        weights: list[float] = []
         failed = False
         try:
             parts = batches.take(count)
             losses = self._forward_backward(parts)
-            if self.state.position.step == 0:
-                check_adapters(self.setup)
+            weights = [part.weight for part in parts]
         except RuntimeError as error:
             self.memory.check(error)
             failed = True
         self.setup.marks.computed()
-        if self.group.any(failed):
+        reduced = self.group.reduce(self.state.network, losses, weights, failed)
+        if reduced is None:
             return False
-        self._step(losses, [part.weight for part in parts])
+        if self.state.position.step == 0:
+            check_adapters(self.setup)
+        self._step(*reduced)
         return True
 
     def _forward_backward(self, batches: Sequence[Batch]) -> list[Tensor]:
@@ -169,18 +174,18 @@ class Trainer:
         task, state, group = self.setup.task, self.state, self.group
         total = group.total(sum(batch.weight for batch in batches))
         losses = []
-        for batch in batches:
+        for number, batch in enumerate(batches, 1):
             with self.setup.compute.autocast(), model_errors(state.position.step):
                 loss = group.within(state.network, partial(task.loss, state.network, batch))
             losses.append(loss.detach())
             share = loss if batch.weight == total else loss * (batch.weight / total)
-            torch.autograd.backward(share if state.scaler is None else state.scaler.scale(share))
+            share = share if state.scaler is None else state.scaler.scale(share)
+            group.backward(share, last=number == len(batches) and not self._in_parts)
         return losses
 
     def _step(self, losses: Sequence[Tensor], weights: Sequence[float]) -> None:
-        """Make one update from the accumulated gradients, if they are finite."""
+        """Make one update from the gradients, if they are finite."""
         state, group = self.state, self.group
-        losses, weights = group.reduce(state.network, losses, weights)
         factor = self.schedule.factor(state.position.step)
         for parameters in state.optimizer.param_groups:
             parameters["lr"] = self.config.peak_rate * factor * parameters["lr_scale"]

@@ -95,8 +95,10 @@ def update(
         return loss
 
     loss = group.within(network, forward)
-    torch.autograd.backward(loss * (weight / total))
-    (mean,), _ = group.reduce(network, [loss.detach()], [weight])
+    group.backward(loss * (weight / total), last=True)
+    reduced = group.reduce(network, [loss.detach()], [weight])
+    assert reduced is not None
+    ((mean,), _) = reduced
     group.clip(list(network.parameters()), 1.0)
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)

@@ -1,14 +1,19 @@
-"""Fixtures for trainings: a trainer that records its output, one thread, versions with defects."""
+"""Fixtures for trainings: a trainer that records its output, processes that train together, one
+thread, versions with defects."""
 
 from __future__ import annotations
 
+import multiprocessing
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import peft
 import pytest
 import torch
+import torch.distributed as dist
 import transformers
 from packaging.version import Version
 
@@ -20,6 +25,7 @@ from engine.tasks.create import create_task
 from engine.training.material import prepare
 from engine.training.optimizer import build_optimizer, trainable_groups
 from engine.training.state import TrainingState, seed_everything
+from engine.training.store import listening_store
 from engine.training.trainer import Trainer
 from engine.training.trainer_setup import Outlets, Setup
 
@@ -98,6 +104,46 @@ def one_thread() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def bench() -> Make:
     return make_bench
+
+
+PATIENCE = timedelta(seconds=60)
+
+
+def _process(rank: int, size: int, port: int, work: Callable[[int], Any], results: Any) -> None:
+    try:
+        store = dist.TCPStore("127.0.0.1", port, is_master=False, timeout=PATIENCE)
+        dist.init_process_group("gloo", store=store, rank=rank, world_size=size, timeout=PATIENCE)
+        results.put((rank, work(rank)))
+        dist.destroy_process_group()
+    except BaseException:  # noqa: BLE001 — the test shows it
+        results.put((rank, traceback.format_exc()))
+
+
+InProcesses = Callable[..., list[Any]]
+
+
+@pytest.fixture
+def in_processes() -> InProcesses:
+    """A function that returns what a function of the rank returns in each process of a group."""
+    return _in_processes
+
+
+def _in_processes(work: Callable[[int], Any], size: int = 2) -> list[Any]:
+    fork = multiprocessing.get_context("fork")  # torch is loaded already
+    store = listening_store("127.0.0.1", 0, PATIENCE)
+    results = fork.Queue()
+    processes = [
+        fork.Process(target=_process, args=(rank, size, store.port, work, results))
+        for rank in range(size)
+    ]
+    for process in processes:
+        process.start()
+    found = dict(results.get(timeout=90) for _ in processes)
+    for process in processes:
+        process.join()
+    for outcome in found.values():
+        assert not isinstance(outcome, str), outcome
+    return [found[rank] for rank in range(size)]
 
 
 @pytest.fixture

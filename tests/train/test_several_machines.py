@@ -116,6 +116,11 @@ def processes(run: RunDirectory) -> dict[int, psutil.Process]:
     return found
 
 
+def started(run: RunDirectory) -> list[Started]:
+    """The attempts of a run, the newest first."""
+    return list(run.events.newest(Started))
+
+
 def alone(folder: Path, *changes: str) -> RunDirectory:
     """The run trained by one process."""
     config = RunConfig.parse(TABLE).override(changes)
@@ -235,13 +240,16 @@ def test_a_machine_that_leaves_is_done_without_and_one_that_joins_is_taken_in(
     run = training(machines)
     wait_for(lambda: len(processes(run)) == 2)
     for count, change in ((1, second.kill), (2, lambda: machines.start_node(1))):
-        before = checkpoint.found(run.checkpoints)[0].step
+        before, attempts = checkpoint.found(run.checkpoints)[0].step, started(run)
         change()
         text = f"Training on {count} machine{'s' * (count > 1)} from here on."
         wait_for(lambda text=text: any(log.message == text for log in run.events.newest(Log)))
-        training(machines, before + 100)
-        assert len(processes(run)) == count
-        assert next(run.events.newest(Started)).resumed_step >= before, "from the last checkpoint"
+        # Until another machine has joined, the processes before make updates, too.
+        wait_for(lambda attempts=attempts: len(started(run)) > len(attempts))
+        resumed = started(run)[0].resumed_step
+        assert resumed >= before, "from the last checkpoint"
+        training(machines, resumed + 20)
+        wait_for(lambda count=count: len(processes(run)) == count)
     run.requests.send(Request(control.STOP))
     assert first.wait(120) == 0
     assert run.status.state() is State.STOPPED

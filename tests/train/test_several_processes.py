@@ -39,6 +39,7 @@ from engine.runs.status import State
 from engine.tasks.network_files import WEIGHTS
 from engine.training import checkpoint
 from engine.training.peers import lost_a_peer
+from engine.training.process_group import ProcessGroup
 from engine.training.row_shares import RowShares
 
 TABLE = {
@@ -142,6 +143,19 @@ def test_an_error_in_a_pass_that_needs_all_processes_tells_that_one_is_gone() ->
     assert not lost_a_peer(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
 
 
+def test_all_processes_get_the_messages_of_the_main_one(
+    in_processes: Callable[..., list[Any]],
+) -> None:
+    # Short ones, long ones, and all that end where the first part of a message does.
+    messages = [{"text": "a" * length} for length in (0, *range(485, 500), 5000)]
+
+    def work(rank: int) -> list[Any]:
+        group = ProcessGroup(rank, 2)
+        return [group.broadcast(message if group.leads else {}) for message in messages]
+
+    assert in_processes(work) == [messages, messages]
+
+
 WORDS = {
     "name": "words",
     "task": {"kind": "token_classification"},
@@ -196,14 +210,17 @@ def test_a_process_that_crashes_fails_the_run_with_its_own_error() -> None:
 
 @pytest.mark.slow
 def test_a_kill_before_the_first_update_is_no_reason_to_end() -> None:
-    handle = launch(RunConfig.parse(TABLE).override(["train.max_steps=8"]))
+    # It must not end before the kill, however long this process had to wait for the machine.
+    handle = launch(RunConfig.parse(TABLE).override(LONG))
     wait_for(lambda: len(ranks_of(handle)) == 2)
     log = handle.run.ranks / "1.txt"
     wait_for(log.exists)  # it has begun, and handles signals
     max(ranks_of(handle), key=lambda process: int(process.environ()["RANK"])).kill()
-    run = ended(handle)
-    assert run.status.state() is State.FINISHED
-    assert any("Process 2 of 2 was ended by SIGKILL" in log.message for log in events(run, Log))
+    wait_for(lambda: any("Process 2 of 2 was ended by SIGKILL" in log.message
+                         for log in events(handle.run, Log)))  # fmt: skip
+    begun(handle)
+    handle.stop()
+    assert ended(handle).status.state() is State.STOPPED
 
 
 @pytest.mark.slow

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from engine.errors import TrainingError
 from engine.files.paths import runs_folder
 from engine.hardware.device import Compute
 from engine.launch.start import start
+from engine.models.placed_weights import named_weights
 from engine.runs.directory import RunDirectory
 from engine.runs.events import Evaluated, Failed, Started
 from engine.runs.status import State
@@ -126,6 +127,36 @@ def test_a_split_network_is_clipped_and_updated_as_a_whole_one(alone: TensorPara
         }
         results.append((norm, weights))
     torch.testing.assert_close(results[0], results[1], rtol=1e-5, atol=1e-7)
+
+
+def test_gradients_of_norms_of_heads_are_summed_where_each_process_builds_its_part(
+    in_processes: Callable[..., list[Any]],
+) -> None:
+    def qwen() -> nn.Module:
+        return transformers.Qwen3ForCausalLM(transformers.Qwen3Config(**SIZES, head_dim=4))
+
+    torch.manual_seed(0)
+    whole = qwen()
+    ids = torch.arange(12).reshape(2, 6)
+
+    def norms(network: Any) -> list[Any]:
+        network(input_ids=ids, labels=ids).loss.backward()
+        gradients = {n: p.grad for n, p in network.named_parameters() if "_norm" in n}
+        return [gradients[name].tolist() for name in sorted(gradients)]
+
+    def work(rank: int) -> list[Any]:
+        group = TensorParallel(rank, 2)
+        with torch.device("meta"):
+            outline = qwen()
+        network = group.shard(outline, CPU.device, named_weights(whole))
+        norms(network)
+        group.reduce(network, [], [])
+        return [p.grad.tolist() for n, p in sorted(network.named_parameters()) if "_norm" in n]
+
+    expected = norms(whole)
+    for found in in_processes(work):
+        for ours, theirs in zip(found, expected, strict=True):
+            torch.testing.assert_close(torch.tensor(ours), torch.tensor(theirs))
 
 
 @pytest.mark.parametrize(

@@ -130,3 +130,18 @@ def test_a_training_that_hangs_fails_with_its_stacks_in_the_log() -> None:
     assert isinstance(last, Failed)
     assert "No update for" in last.message
     assert "a_lock_that_none_releases" in run.log.read_text()
+
+
+def test_marks_that_a_lost_machine_left_do_not_count_for_the_next_attempt(tmp_path: Path) -> None:
+    watch = StallWatch(tmp_path, "*.marks")
+    (tmp_path / "1.marks").write_text("[4, 9, 0.05]")
+    assert comes(watch.stalled) == ""
+    watch.restart()
+    assert comes(watch.stalled, 0.2) is None, "the processes of the next attempt have not begun"
+    marks = ProgressMarks(tmp_path / "0.marks", 0.01)
+    with marks.watched():
+        marks.updated()
+        marks.updated()
+        assert comes(watch.stalled) == "", "none of those that train lags behind"
+        (tmp_path / "1.marks").write_text("[0, 1, 0.05]")
+        assert comes(watch.stalled) == "1.marks"
