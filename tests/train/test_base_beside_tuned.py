@@ -225,3 +225,26 @@ def test_a_run_keeps_the_learning_rate_that_follows_the_method(
     rates = [event.learning_rate for event in events(run) if isinstance(event, Progress)]
     assert rates[-1] == pytest.approx(rate)
     assert f"The learning rate is {rate:g}." in [log.message for log in read_history(run).log]
+
+
+def test_nothing_is_measured_twice_with_the_same_weights(
+    base: Path, pairs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from engine.tasks import causal_lm
+
+    measured: list[int] = []
+    usual = causal_lm.measured_sums
+
+    def counted(network: Any, inputs: Any, labels: Any) -> Any:
+        measured.append(len(labels))
+        return usual(network, inputs, labels)
+
+    monkeypatch.setattr(causal_lm, "measured_sums", counted)
+    run = train(config(base, pairs, "train.epochs=1", "train.batch_size=2", "data.test_fraction=0",
+                       "task.forgetting_path=-"))  # fmt: skip
+    held_out = 6  # rows of 40; two at a time before the first update and after the last
+    assert sum(measured) == 2 * held_out + 2, "views come from one batch more"
+    report = json.loads(run.report.path.read_text())
+    last = [event for event in events(run) if isinstance(event, Evaluated)][-1]
+    assert report["metrics"]["validation"] == last.metrics
+    assert report["views"]
