@@ -248,3 +248,18 @@ def test_nothing_is_measured_twice_with_the_same_weights(
     last = [event for event in events(run) if isinstance(event, Evaluated)][-1]
     assert report["metrics"]["validation"] == last.metrics
     assert report["views"]
+
+
+def test_an_adapter_is_saved_with_the_decoding_of_its_training(base: Path, pairs: Path) -> None:
+    run = train(config(base, pairs, "adapter.method=lora", "train.max_steps=1",
+                       "task.temperature=0.7", "task.top_p=0.6"))  # fmt: skip
+    assert (run.model / "adapter_config.json").exists()
+    written = transformers.GenerationConfig.from_pretrained(run.model)
+    assert (written.max_new_tokens, written.temperature, written.top_p) == (4, 0.7, 0.6)
+    assert written.do_sample
+    assert written.eos_token_id == wordpiece_end(base)
+
+
+def wordpiece_end(base: Path) -> int:
+    end: int = transformers.AutoTokenizer.from_pretrained(base).eos_token_id
+    return end
