@@ -42,6 +42,7 @@ __all__ = [
     "FakeTensor",
     "FakeTensorMode",
     "TorchDispatchMode",
+    "changes_arguments",
     "convertible_fakes",
     "cpu_multiplies_bfloat16",
     "foreach_add_",
@@ -51,7 +52,9 @@ __all__ = [
     "foreach_mul_",
     "foreach_norm",
     "fused_adamw_",
+    "memory_of",
     "onednn_has_bfloat16",
+    "operation_name",
     "tree_flatten_with_path",
     "tree_iter",
     "tree_leaves",
@@ -125,6 +128,22 @@ class AdamW(torch.optim.AdamW):
 
 for _name in ("add_param_group", "state_dict", "load_state_dict"):
     _spare_compiler(getattr(torch.optim.Optimizer, _name))
+
+
+def memory_of(storage: torch.UntypedStorage) -> int:
+    """Return what tells a storage from others, also one without content."""
+    return int(storage._cdata)
+
+
+def operation_name(function: Any) -> str:
+    """Return the name of an operation that a dispatch mode sees, without its library."""
+    name: str = function._schema.name
+    return name.rpartition("::")[2]
+
+
+def changes_arguments(function: Any) -> bool:
+    """Return whether an operation that a dispatch mode sees writes into its arguments."""
+    return bool(function._schema.is_mutable)
 
 
 @contextmanager

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import os
 import shlex
 import signal
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, partial
 from pathlib import Path
@@ -16,9 +15,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
-from textual.filter import LineFilter, NoColor
+from textual.filter import LineFilter
 from textual.screen import Screen
-from textual.theme import Theme
 from typing_extensions import override
 
 from engine.errors import UserError
@@ -28,29 +26,25 @@ from tui.cli.exit_codes import INTERRUPTED, TERMINATED
 from tui.hosts.address import Address, parse_hosts
 from tui.hosts.hosts import Hosts
 from tui.screens.dialogs.actions import actions_of
+from tui.screens.preferences import Preferences
 from tui.screens.runs.openings import screen_of
 from tui.screens.runs.screen import RunsScreen
 from tui.screens.user_commands import read_commands
-from tui.settings import Settings, read_settings, write_settings
+from tui.settings import Settings, read_settings
 from tui.terminal import crash, output
-from tui.terminal.ascii import PlainCharacters
-from tui.terminal.capabilities import knows_plain_only, shows_pictures
 from tui.terminal.keyboard import KeysInOrder
 from tui.terminal.keymap import read_keymap
-from tui.terminal.themes import DARK, HIGH_CONTRAST, THEMES
+from tui.terminal.signals import EndingSignals
 from tui.widgets.notify import KEPT, Messages, complain, tell
 
 if TYPE_CHECKING:
     from tui.screens.errands import Errands
 
-_KEPT = "a setting; it is kept"
 _REPLACED = ("Keys", "Screenshot")
 """Commands of Textual's: the first shows a part of what ``?`` does."""
 _THREADS = 32
 """Threads at most. Parts of screens that follow runs or wait for the helper process hold one each,
 and asyncio allows only four more than there are processors."""
-_LEAVE_SECONDS = 5
-"""Time to exit after a signal."""
 
 
 class DltuiApp(KeysInOrder):
@@ -81,18 +75,14 @@ class DltuiApp(KeysInOrder):
         super().__init__()
         self._first = first
         self._problem = problem
-        self.settings = settings or Settings()
         self.messages = Messages(maxlen=KEPT)
-        self.hosts = Hosts(hosts, self._told_by_host)
-        self._plain = PlainCharacters()
-        self._colourless = NoColor(enabled=self.no_color)
+        self.hosts = Hosts(hosts, partial(_notify_of_host, self))
         self.crash_report: Path | None = None
-        self.ended_by: int | None = None
-        for theme in THEMES.values():
-            self.register_theme(theme)
-        self._take(self.settings)
-        self.keymap, moved = read_keymap(self.settings.keys)
-        self.commands, left_out = read_commands(self.settings.commands, self.keymap)
+        settings = settings or Settings()
+        self.preferences = Preferences(self, settings)
+        self.signals = EndingSignals(self._leave)
+        self.keymap, moved = read_keymap(settings.keys)
+        self.commands, left_out = read_commands(settings.commands, self.keymap)
         self._left_out = [*moved, *left_out]
         for place, command in enumerate(self.commands):
             self.bind(command.key, f"command({place})", description=command.name, show=False)
@@ -107,55 +97,31 @@ class DltuiApp(KeysInOrder):
     @property
     def slow_link(self) -> bool:
         """Whether as little as possible is to be sent to the terminal."""
-        return self.settings.slow_link
+        return self.preferences.settings.slow_link
 
     @property
     def notifies(self) -> bool:
         """Whether the terminal is asked to notify of runs that end."""
-        return self.settings.desktop_notifications
+        return self.preferences.settings.desktop_notifications
 
     @property
     def draws_pictures(self) -> bool:
-        """Whether pictures are drawn, and not told in words."""
-        usable = not (self.no_color or self._plain.enabled)
-        return usable and shows_pictures(self.console.color_system)
+        """Whether pictures are drawn, and not described in words."""
+        return self.preferences.draws_pictures
 
     @override
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Return Textual's filters with those for terminals without colour or Unicode."""
-        ours = (self._colourless, self._plain)
-        return [*super().get_line_filters(), *(each for each in ours if each.enabled)]
-
-    def _take(self, settings: Settings) -> None:
-        """Apply the settings."""
-        self.settings = settings
-        few = self.console.color_system == "standard"
-        known = settings.theme in self.available_themes
-        usual = HIGH_CONTRAST if few else DARK
-        self._taken_theme = self.theme = settings.theme if known else usual.name
-        plain = settings.characters == "plain"
-        self._plain.enabled = plain or (
-            settings.characters == "auto" and knows_plain_only(os.environ)
-        )
-        self.animation_level = "none" if settings.slow_link else "full"
-
-    def choose(self, **choices: object) -> None:
-        """Change settings, now and for later times."""
-        self._take(self.settings.model_copy(update=choices))
-        self.refresh_css(animate=False)
-        self.run_worker(partial(_keep, self, choices), thread=True, group="settings")
+        return [*super().get_line_filters(), *self.preferences.line_filters]
 
     def on_mount(self) -> None:
         """Open the first screens."""
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS))
         if not self.is_headless:
-            # On SIGINT asyncio would cancel the task that it finds, which does not always end the
-            # program; on SIGTERM the system would end it and leave the terminal as it is.
-            for number in (signal.SIGINT, signal.SIGTERM):
-                signal.signal(number, partial(self._end, asyncio.get_running_loop()))
+            self.signals.catch()
             # Loaded objects are long-lived: scanning them in garbage collections would delay keys.
             gc.freeze()
-        self.theme_changed_signal.subscribe(self, self._theme_changed)
+        self.preferences.follow_theme()
         self.hosts.start()
         home = RunsScreen(self.hosts)
         self.push_screen(home)
@@ -173,18 +139,6 @@ class DltuiApp(KeysInOrder):
         """Close the connections to the hosts."""
         self.hosts.end()
 
-    def _told_by_host(self, text: str, error: bool) -> None:
-        """Show a sentence about a host, from its thread."""
-        if error:
-            self.call_later(lambda: complain(self.screen, UserError(text)))
-        else:
-            self.call_later(lambda: tell(self.screen, text))
-
-    def _theme_changed(self, theme: Theme) -> None:
-        """One of Textual's themes was chosen from its own list."""
-        if theme.name != self._taken_theme:
-            self.choose(theme=theme.name)
-
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Everything that the keys of the screen do, besides Textual's own commands."""
         for description, (active, *_) in actions_of(screen).items():
@@ -195,8 +149,7 @@ class DltuiApp(KeysInOrder):
                     partial(self.call_later, self.run_action, active.binding.action, active.node),
                 )
         yield SystemCommand("Messages", "key !", partial(self.action_read, "messages"))
-        for title, choices in settings_choices(self.settings, self.theme, self._plain.enabled):
-            yield SystemCommand(title, _KEPT, partial(self.choose, **choices))
+        yield from self.preferences.commands()
         for command in super().get_system_commands(screen):
             if command.title not in _REPLACED:
                 yield command
@@ -238,13 +191,6 @@ class DltuiApp(KeysInOrder):
         else:
             self._leave()
 
-    def _end(self, loop: asyncio.AbstractEventLoop, number: int, frame: object) -> None:
-        """End: the signal came from elsewhere, ctrl+c is a key like any other."""
-        signal.signal(number, signal.SIG_DFL)
-        signal.alarm(_LEAVE_SECONDS)  # the system ends what hangs
-        self.ended_by = number
-        loop.call_soon_threadsafe(self._leave)
-
     def _leave(self) -> None:
         """Exit; runs continue, and a message on the terminal says so."""
         if "errands" in vars(self):
@@ -259,30 +205,12 @@ class DltuiApp(KeysInOrder):
         self.crash_report = self.crash_report or crash.write_report(error)
 
 
-def _keep(app: DltuiApp, choices: Mapping[str, object]) -> None:
-    """Save choices of settings, in a thread."""
-    try:
-        write_settings(choices)
-    except UserError as error:
-        app.call_from_thread(complain, app.screen, error)
-
-
-def settings_choices(
-    settings: Settings, theme: str, plain: bool
-) -> Iterator[tuple[str, dict[str, object]]]:
-    """Yield what can be chosen of the settings: a title, and the values that it sets."""
-    for title, other in THEMES.items():
-        if other.name != theme:
-            yield title, {"theme": other.name}
-    yield (
-        "All characters" if plain else "Plain characters",
-        {"characters": "all" if plain else "plain"},
-    )
-    slow = settings.slow_link
-    yield "Fast connection" if slow else "Slow connection", {"slow_link": not slow}
-    told = settings.desktop_notifications
-    title = "Desktop notifications off" if told else "Desktop notifications on"
-    yield title, {"desktop_notifications": not told}
+def _notify_of_host(app: DltuiApp, text: str, error: bool) -> None:
+    """Show a sentence about a host, from its thread."""
+    if error:
+        app.call_later(lambda: complain(app.screen, UserError(text)))
+    else:
+        app.call_later(lambda: tell(app.screen, text))
 
 
 def farewell(running: int) -> str:
@@ -319,6 +247,6 @@ def run_app(first: str | None = None, choices: Mapping[str, object] | None = Non
         message = f"dltui crashed; the report is at {where}."
     if message:
         print(message, file=sys.stderr)  # noqa: T201 — the screens are gone
-    if app.ended_by:
-        return INTERRUPTED if app.ended_by == signal.SIGINT else TERMINATED
+    if ended_by := app.signals.received:
+        return INTERRUPTED if ended_by == signal.SIGINT else TERMINATED
     return app.return_code or 0

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -74,17 +75,18 @@ def save_network(
     task: Task[Any], network: nn.Module, fitted: Fitted, folder: Path, initial: Path
 ) -> None:
     """Write the weights: the adapter alone where its base can be had again, else everything."""
+    files = task.files(fitted)
     if task.config.adapter.active:
         from engine.adapters.lora import merged, save_adapter
 
         if base_of(task.config.model):
             save_adapter(network, folder, initial)
             _save_decoding(network, folder)
-            task.save_companions(fitted, folder)
+            files.companions(folder)
             return
         network = merged(network)
-    task.save_network(network, fitted, folder)
-    task.save_companions(fitted, folder)
+    files.save(network, folder)
+    files.companions(folder)
 
 
 def _save_decoding(network: nn.Module, folder: Path) -> None:
@@ -101,7 +103,7 @@ def load_network(task: Task[Any], fitted: Fitted, folder: Path) -> nn.Module:
         from engine.adapters.lora import load_adapter
 
         return load_adapter(task.build_network(fitted), folder)
-    return task.load_network(fitted, folder)
+    return task.files(fitted).load(partial(task.build_network, fitted), folder)
 
 
 def holds_adapter(folder: Path) -> bool:

@@ -15,10 +15,11 @@ from engine.torch_private import tree_leaves
 
 def outputs_of(task: Task[Any], batch: Batch, network: Callable[..., Any]) -> list[Tensor]:
     """Return a network's outputs for a batch, on the CPU."""
-    arguments, named = task.call_arguments(batch)
+    deployment = task.deployment()
+    arguments, named = deployment.arguments(batch)
     with torch.inference_mode():
         found = [value.cpu() for value in tensors_of(network(*arguments, **named))]
-    return task.comparable(found)
+    return deployment.comparable(found)
 
 
 def tensors_of(output: Any) -> list[Tensor]:

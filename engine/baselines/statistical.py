@@ -39,12 +39,12 @@ class StatisticalForecast:
         season = self._season if len(past) >= 2 * self._season else 1
         bands = sorted({_band(level) for level in self._levels if level != 0.5})
         try:
-            told = self._model(season_length=season).forecast(
+            forecasts = self._model(season_length=season).forecast(
                 y=past, h=self._horizon, level=bands or None
             )
         except Exception:  # noqa: BLE001 — a model that cannot be fitted is left out
             return None
-        found = np.stack([told[_column(level)] for level in self._levels], 1)
+        found = np.stack([forecasts[_column(level)] for level in self._levels], 1)
         return found if np.isfinite(found).all() else None
 
 

@@ -17,7 +17,7 @@ from engine.data.tables.schema import Column
 _ROWS = 100_000
 """Rows of each split that are compared at most."""
 _LEAST = 0.1
-"""Smaller distances are not told, however certain they are."""
+"""Smaller distances are not reported, however certain they are."""
 _CERTAIN = 2.2
 """Kolmogorov-Smirnov distance, times the root of the rows: chance gives it once in 10,000 times."""
 _CHANCE = 3.0

@@ -93,7 +93,7 @@ def _train(rank: _Rank, events: EventLog, termination: Termination) -> tuple[int
     except UserError as error:
         get_error_handler().record_exception(error)
         return MENDABLE, Failed(message=str(error), usage=error.usage)
-    except Exception as error:  # noqa: BLE001 — told in the last event and the log
+    except Exception as error:  # noqa: BLE001 — reported in the last event and the log
         traceback.print_exc()
         if lost_a_peer(error):
             return PEER_LOST, None

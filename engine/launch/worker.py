@@ -37,7 +37,7 @@ def main(arguments: list[str], watch: bool = False) -> int:
     except UserError as error:
         print(error, file=sys.stderr)  # noqa: T201 — the log is all there is
         return 1
-    except Exception:  # noqa: BLE001 — told in the last event and the log
+    except Exception:  # noqa: BLE001 — reported in the last event and the log
         return 1
     return 143 if isinstance(last, Interrupted) else 0
 

@@ -132,15 +132,15 @@ def _worst(ranks: Ranks) -> list[Texts]:
 
     There is nothing to return where each is ranked first.
     """
-    told = ranks.relevance
+    relevance = ranks.relevance
     order = [place for place in np.argsort(-ranks.above, kind="stable") if ranks.above[place]]
     items = []
     for place in order[:_WORST]:
-        query, passage = told.pairs[place].tolist()
+        query, passage = relevance.pairs[place].tolist()
         items.append({
-            "query": told.queries[query],
-            "passage": told.passages[passage],
-            "rank": f"{ranks.above[place] + 1:,} of {len(told.passages):,}",
-            "ranked first": told.passages[int(ranks.first[query])],
+            "query": relevance.queries[query],
+            "passage": relevance.passages[passage],
+            "rank": f"{ranks.above[place] + 1:,} of {len(relevance.passages):,}",
+            "ranked first": relevance.passages[int(ranks.first[query])],
         })  # fmt: skip
     return [Texts("Passages ranked last", items)] if items else []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -81,7 +81,7 @@ class TextNumbers(Evaluator):
         result = evaluate_numbers(predicted, truth, loss)
         metrics, rows = result.metrics, keyed_pairs(result.rows, self._rows)
         metrics["spearman"] = correlations(predicted, truth)["spearman"]
-        metrics |= _ranking([text for text, second in self._rows if second], predicted, truth)
+        metrics |= _ranking(self._rows, predicted, truth)
         if not views:
             return Evaluation(metrics, rows=rows)
         self.worst = self._worst(predicted, truth)
@@ -104,14 +104,15 @@ def keyed_pairs(
     return rows and replace(rows, keys=text_keys(["\0".join(pair) for pair in pairs]))
 
 
-def _ranking(queries: Sequence[str], predicted: Any, truth: Any) -> dict[str, float]:
+def _ranking(pairs: Pairs, predicted: Any, truth: Any) -> dict[str, float]:
     """Return nDCG@10 over the queries that have several texts, if most rows are of such queries.
 
-    Queries without a relevant text are left out.
+    Rows without a second text are of no query; queries without a relevant text are left out.
     """
     rows: dict[str, list[int]] = {}
-    for row, query in enumerate(queries):
-        rows.setdefault(query, []).append(row)
+    for row, (query, text) in enumerate(pairs):
+        if text:
+            rows.setdefault(query, []).append(row)
     several = [some for some in rows.values() if len(some) > 1]
     if 2 * sum(map(len, several)) <= len(truth) or truth.min() < 0:
         return {}

@@ -120,8 +120,8 @@ def _chrf_score(
 
 def _chrf_interval(chrf: CHRF, found: CHRFScore) -> dict[str, Interval]:
     """Return the interval that sacrebleu found by its own bootstrap."""
-    told = json.loads(found.format(width=6, signature=str(chrf.get_signature()), is_json=True))
-    middle, half = told.get("confidence_mean"), told.get("confidence_var")
+    scores = json.loads(found.format(width=6, signature=str(chrf.get_signature()), is_json=True))
+    middle, half = scores.get("confidence_mean"), scores.get("confidence_var")
     return {} if half is None else {"chrf": (float(middle - half), float(middle + half))}
 
 

@@ -11,6 +11,7 @@ from torch import nn
 from engine.config.compute import Attention
 from engine.errors import TrainingError
 from engine.hardware.device import Compute
+from engine.text.transformers_private import attention_name
 
 _FLASH = "flash_attention_2"
 
@@ -40,8 +41,8 @@ def transformer_in(network: nn.Module) -> Any:
 
 
 def attention_of(model: Any) -> str:
-    """The implementation that a model of transformers uses. Transformers has no public name."""
-    return str(model.config._attn_implementation)
+    """The implementation that a model of transformers uses."""
+    return attention_name(model.config)
 
 
 def attention_by_part(model: Any) -> dict[str, str]:
@@ -50,7 +51,7 @@ def attention_by_part(model: Any) -> dict[str, str]:
     In the form that ``set_attn_implementation`` takes; a backbone may know fewer than the whole.
     """
     parts = {name: getattr(model.config, name, None) for name in model.config.sub_configs}
-    own = {name: str(part._attn_implementation) for name, part in parts.items() if part is not None}
+    own = {name: attention_name(part) for name, part in parts.items() if part is not None}
     return {"": attention_of(model)} | own
 
 

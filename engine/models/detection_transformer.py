@@ -11,12 +11,11 @@ import transformers
 from torch import Tensor, nn
 
 from engine.config.models.detection import DetectionTransformerConfig
-from engine.errors import TrainingError
 from engine.files.sanitize import plain
 from engine.models.detector import Detections, Detector, likeliest, objects_of
 from engine.models.image_transformer import label_outputs, load_labelled
 from engine.models.shapes import ImageShape
-from engine.models.transfer import Transfer, check_size
+from engine.models.transfer import OTHER_SIZE, Transfer, check_size
 
 _AUTO: Any = transformers.AutoModelForObjectDetection
 _STRIDES = (8, 16, 32)
@@ -92,7 +91,8 @@ def build(config: DetectionTransformerConfig, shape: ImageShape) -> nn.Module:
     with torch.device("meta" if place.type == "meta" else "cpu"):
         network = _from_scratch(config, shape) if config.from_scratch else _trained(config, shape)
         made = DetectionTransformer(network, shape.size, config)
-        _check(config, made, shape, place)
+        if place.type != "meta":  # queries are chosen by their values, which it lacks
+            check_size(made, shape, f"The network {plain(config.path or 'RT-DETR')}", OTHER_SIZE)
     return made.to(place)
 
 
@@ -122,21 +122,3 @@ def _trained(config: DetectionTransformerConfig, shape: ImageShape) -> Any:
     known = transformers.MODEL_FOR_OBJECT_DETECTION_MAPPING
     why = "do not detect objects", "Choose another model, such as PekingU/rtdetr_r18vd."
     return load_labelled(config, shape, _AUTO, known, *why)
-
-
-def _check(
-    config: DetectionTransformerConfig,
-    network: nn.Module,
-    shape: ImageShape,
-    place: torch.device,
-) -> None:
-    if place.type == "meta":
-        return  # queries are chosen by their values, which it lacks
-    try:
-        check_size(network, shape.channels, shape.size)
-    except (RuntimeError, ValueError) as error:
-        raise TrainingError(
-            f"The network {plain(config.path or 'RT-DETR')} cannot take images of {shape.size} px: "
-            f"{plain(error)}.",
-            "Change task.image_size.",
-        ) from error

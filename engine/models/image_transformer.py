@@ -25,7 +25,7 @@ from engine.models.pretrained import (
 )
 from engine.models.shapes import ImageShape
 from engine.models.timm import drop_class_count, preprocessing_in
-from engine.models.transfer import Transfer, check_size
+from engine.models.transfer import OTHER_SIZE, Transfer, check_size
 from engine.models.transformer import compute_twice
 from engine.vision.processor_file import PROCESSOR_FILE
 
@@ -86,7 +86,7 @@ def build_image_transformer(config: ImageTransformerConfig, shape: ImageShape) -
     with torch.device("meta" if place.type == "meta" else "cpu"):
         network = _from_scratch(config, shape) if config.from_scratch else _trained(config, shape)
         made = ImageTransformer(network, shape.size, config)
-        _check(config, made, shape)
+        check_size(made, shape, f"The network {plain(config.path or 'ViT')}", OTHER_SIZE)
     if config.gradient_checkpointing:
         compute_twice(network)
     return made.to(place)
@@ -178,14 +178,3 @@ def label_outputs(architecture: Any, shape: ImageShape) -> None:
     architecture.num_labels = len(labels)  # PVT has a number of its own
     architecture.id2label = dict(enumerate(labels))
     architecture.label2id = {label: index for index, label in enumerate(labels)}
-
-
-def _check(config: ImageTransformerConfig, network: nn.Module, shape: ImageShape) -> None:
-    try:
-        check_size(network, shape.channels, shape.size)
-    except (RuntimeError, ValueError, AssertionError) as error:
-        raise TrainingError(
-            f"The network {plain(config.path or 'ViT')} cannot take images of {shape.size} px with "
-            f"{shape.channels} channels: {plain(error)}.",
-            "Change task.image_size.",
-        ) from error

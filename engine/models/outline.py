@@ -6,19 +6,21 @@ on torch's device ``meta``; of each weight a process takes its shard when the wh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import safe_open
 from torch import Tensor, nn
 
+from engine.files.sanitize import plain
 from engine.models.placed_weights import named_weights, put
 from engine.models.recorded_build import NotRecorded, Recording
-from engine.models.weightless import stored_weights, weights_file
+from engine.models.weightless import StoredWeight, local_weights
 from engine.torch_private import (
     DataDependentOutputException,
     DynamicOutputShapeException,
@@ -83,24 +85,47 @@ def _check_attributes(network: nn.Module) -> None:
 def outline_of_stored(network: Any, place: str, revision: str) -> Any:
     """Return ``network``, on the device meta, for weights that are read from files when needed.
 
-    Raises :class:`~engine.models.recorded_build.NotRecorded` where a file does not have them.
+    Raises :class:`~engine.models.recorded_build.NotRecorded` where no file on this machine has
+    them, as those of a model on the hub before it is downloaded.
     """
     recording = _recording.get()
     assert recording is not None
     if network.new_weights:
         raise NotRecorded(f"{network.new_weights[0]} is new")
-    stored = stored_weights(place, revision)
+    stored = local_weights(place, revision)
+    if not stored:
+        raise NotRecorded(f"{plain(place)} is not on this machine yet")
     buffers = _computed_buffers(network, set(stored))
     made: dict[int, Tensor] = {}
+    lacking: dict[int, str] = {}
     with recording.paused():
         for name, value in list(named_weights(network)):
-            fake = made.setdefault(id(value), _fake(value))
-            if name in buffers:
-                recording.store(fake, partial(_itself, buffers[name].to(value.dtype)))
-            elif name in stored and stored[name].shape == tuple(value.shape):
-                recording.store(fake, partial(_read, place, revision, name, value.dtype))
+            fake = made.get(id(value))
+            if fake is None:
+                fake = made[id(value)] = _fake(value)
+                lacking[id(value)] = name
+            read = _reader(name, value, buffers, stored)
+            if read is not None:
+                recording.store(fake, read)
+                lacking.pop(id(value), None)
             put(network, name, fake)
+    for name in lacking.values():
+        raise NotRecorded(f"{name} is in no file of {plain(place)} as the network has it")
     return network
+
+
+def _reader(
+    name: str,
+    value: Tensor,
+    buffers: Mapping[str, Tensor],
+    stored: Mapping[str, tuple[Path, StoredWeight]],
+) -> Callable[[], Tensor] | None:
+    """Return what reads a weight; ``None`` where no file has it by this name and shape."""
+    if name in buffers:
+        return partial(_itself, buffers[name].to(value.dtype))
+    if name not in stored or stored[name][1].shape != tuple(value.shape):
+        return None
+    return partial(_read, stored[name][0], name, value.dtype)
 
 
 def _fake(value: Tensor) -> Tensor:
@@ -112,8 +137,8 @@ def _itself(value: Tensor) -> Tensor:
     return value
 
 
-def _read(place: str, revision: str, name: str, dtype: torch.dtype) -> Tensor:
-    with safe_open(weights_file(place, revision, name), "pt") as file:
+def _read(path: Path, name: str, dtype: torch.dtype) -> Tensor:
+    with safe_open(path, "pt") as file:
         value: Tensor = file.get_tensor(name)
     return value.to(dtype)
 

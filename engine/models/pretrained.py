@@ -181,7 +181,7 @@ def _keep_frozen(network: Any) -> None:
 def _read(auto: Any, weights: Weights, architecture: Any, dtype: Any) -> tuple[Any, set[str]]:
     """Return a network, and the names of its weights that are new."""
     with _where_to_read(weights) as (place, options):
-        network, told = auto.from_pretrained(
+        network, info = auto.from_pretrained(
             place,
             **options,
             config=architecture,
@@ -192,11 +192,11 @@ def _read(auto: Any, weights: Weights, architecture: Any, dtype: Any) -> tuple[A
             ignore_mismatched_sizes=True,
             output_loading_info=True,
         )
-    network.unused_weights = sorted(told["unexpected_keys"])
+    network.unused_weights = sorted(info["unexpected_keys"])
     network.per_class_weights = {
-        name for name, *shapes in told["mismatched_keys"] if _is_per_class(network, name, shapes)
+        name for name, *shapes in info["mismatched_keys"] if _is_per_class(network, name, shapes)
     }
-    return network, {*told["missing_keys"], *(name for name, *_ in told["mismatched_keys"])}
+    return network, {*info["missing_keys"], *(name for name, *_ in info["mismatched_keys"])}
 
 
 def _is_per_class(network: Any, name: str, shapes: Sequence[Sequence[int]]) -> bool:

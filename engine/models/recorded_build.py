@@ -17,7 +17,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from engine.torch_private import FakeTensor, TorchDispatchMode, tree_iter, tree_map_only
+from engine.torch_private import (
+    FakeTensor,
+    TorchDispatchMode,
+    changes_arguments,
+    memory_of,
+    operation_name,
+    tree_iter,
+    tree_map_only,
+)
 
 _FILLS = frozenset({"normal_", "uniform_", "zero_", "fill_", "random_", "exponential_", "copy_"})
 """Operations that overwrite all of a tensor without reading it."""
@@ -50,7 +58,7 @@ class _Layout:
     @property
     def memory(self) -> int:
         """What tells the memory of one tensor from that of others."""
-        return int(self.storage._cdata)
+        return memory_of(self.storage)
 
     @property
     def whole(self) -> bool:
@@ -76,7 +84,7 @@ class _Operation:
 
     def fills(self, memory: int) -> bool:
         """Return whether it overwrites all of this memory, whatever was in it."""
-        if self.function._schema.name.rpartition("::")[2] not in _FILLS:
+        if operation_name(self.function) not in _FILLS:
             return False
         target, *others = _layouts(self.given)
         return target.memory == memory and target.whole and all(o.memory != memory for o in others)
@@ -128,7 +136,7 @@ class Recording(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def store(self, fake: Tensor, read: Callable[[], Tensor]) -> None:
         """Take the content of ``fake`` from ``read``, which is called when it is needed."""
-        self._stored[fake.untyped_storage()._cdata] = read
+        self._stored[memory_of(fake.untyped_storage())] = read
         self._kept.append(fake)  # its memory is known by its address
 
     def __torch_dispatch__(
@@ -141,7 +149,7 @@ class Recording(TorchDispatchMode):  # type: ignore[no-untyped-call]
         made = [_Layout.of(tensor) for tensor in _tensors(result)]
         known = {layout.memory for layout in _layouts(given)}
         is_view = bool(made) and all(layout.memory in known for layout in made)
-        if func._schema.is_mutable or not is_view:  # layouts say what views show
+        if changes_arguments(func) or not is_view:  # layouts say what views show
             self._operations.append(_Operation(func, given, made))
         return result
 
@@ -175,7 +183,7 @@ class Recording(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def only_for(self, fakes: Mapping[str, Tensor]) -> Recording:
         """Return what is needed of the recording for these weights alone."""
-        needed = {fake.untyped_storage()._cdata for fake in fakes.values()}
+        needed = {memory_of(fake.untyped_storage()) for fake in fakes.values()}
         kept: list[_Operation] = []
         for operation in reversed(self._operations):
             written = {layout.memory for layout in operation.made}

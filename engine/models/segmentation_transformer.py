@@ -11,11 +11,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from engine.config.models.segmentation import SegmentationTransformerConfig
-from engine.errors import TrainingError
 from engine.files.sanitize import plain
 from engine.models.image_transformer import label_outputs, load_labelled
 from engine.models.shapes import ImageShape
-from engine.models.transfer import Transfer, check_size, dense_head
+from engine.models.transfer import OTHER_SIZE, Transfer, check_size, dense_head
 from engine.models.transformer import compute_twice
 
 _AUTO: Any = transformers.AutoModelForSemanticSegmentation
@@ -53,7 +52,7 @@ def build(config: SegmentationTransformerConfig, shape: ImageShape) -> nn.Module
     with torch.device("meta" if place.type == "meta" else "cpu"):
         network = _from_scratch(config, shape) if config.from_scratch else _trained(config, shape)
         made = SegmentationTransformer(network, shape.size, config)
-        _check(config, made, shape)
+        check_size(made, shape, f"The network {plain(config.path or 'SegFormer')}", OTHER_SIZE)
     if config.gradient_checkpointing:
         compute_twice(network)
     return made.to(place)
@@ -78,14 +77,3 @@ def _trained(config: SegmentationTransformerConfig, shape: ImageShape) -> Any:
     known = transformers.MODEL_FOR_SEMANTIC_SEGMENTATION_MAPPING
     why = "do not segment images", "Choose another model, such as nvidia/mit-b0."
     return load_labelled(config, shape, _AUTO, known, *why)
-
-
-def _check(config: SegmentationTransformerConfig, network: nn.Module, shape: ImageShape) -> None:
-    try:
-        check_size(network, shape.channels, shape.size)
-    except (RuntimeError, ValueError) as error:
-        raise TrainingError(
-            f"The network {plain(config.path or 'SegFormer')} cannot take images of {shape.size} "
-            f"px with {shape.channels} channels: {plain(error)}.",
-            "Change task.image_size.",
-        ) from error

@@ -72,10 +72,10 @@ def sentence_model(config: PretrainedModelConfig, pooled: bool = False) -> Sente
 
 
 def _pooling(config: PretrainedModelConfig, folder: str) -> Mode:
-    told = _object(_read(config, f"{folder}/config.json") if folder else None)
-    named = told.get("pooling_mode")
+    settings = _object(_read(config, f"{folder}/config.json") if folder else None)
+    named = settings.get("pooling_mode")
     modes = [named] if isinstance(named, str) else list(named or ())
-    modes += [name for name, on in told.items() if name.startswith("pooling_mode_") and on]
+    modes += [name for name, on in settings.items() if name.startswith("pooling_mode_") and on]
     found = [mode for mode in get_args(Mode) if _means(modes, mode)]
     if modes and len(found) != len(modes):
         raise TrainingError(

@@ -15,7 +15,7 @@ from engine.errors import TrainingError
 from engine.files.sanitize import plain
 from engine.models.shapes import ImageShape
 from engine.models.torchvision_weights import downloaded, load_fitting
-from engine.models.transfer import Transfer, check_size, find_head
+from engine.models.transfer import OTHER_SIZE_OR_NETWORK, Transfer, check_size, find_head
 
 _SMALL = 64
 """Images up to this side lose too much in a stem that was made for ImageNet."""
@@ -33,7 +33,7 @@ def build_torchvision(config: TorchvisionConfig, shape: ImageShape) -> nn.Module
         if config.pretrained and place.type != "meta":
             _load(network, config)
         _adapt_stem(network, shape.channels, small)
-        _check(config, network, shape)
+        check_size(network, shape, f"model.name: {config.name}", OTHER_SIZE_OR_NETWORK)
     made = Transfer(network, config.trainable, config.backbone_lr_scale)
     return made.to(place)
 
@@ -153,13 +153,3 @@ def _remove_first_pooling(network: nn.Module) -> None:
             if name in ("maxpool", "features.pool0"):
                 network.set_submodule(name, nn.Identity())
             return
-
-
-def _check(config: TorchvisionConfig, network: nn.Module, shape: ImageShape) -> None:
-    try:
-        check_size(network, shape.channels, shape.size)
-    except (RuntimeError, ValueError, AssertionError) as error:
-        raise TrainingError(
-            f"model.name: {config.name} cannot take images of {shape.size} px: {plain(error)}.",
-            "Change task.image_size, or choose another network.",
-        ) from error

@@ -13,7 +13,6 @@ from torchvision import models
 from engine.config.models.detection import TorchvisionDetectionConfig
 from engine.config.models.image import Preprocessing
 from engine.errors import TrainingError
-from engine.files.sanitize import plain
 from engine.models.detector import MOST, Detections, Detector, objects_of
 from engine.models.shapes import ImageShape
 from engine.models.torchvision_weights import (
@@ -22,7 +21,7 @@ from engine.models.torchvision_weights import (
     load_all_but_head,
     weights_named,
 )
-from engine.models.transfer import Transfer, check_size
+from engine.models.transfer import OTHER_SIZE_OR_NETWORK, Transfer, check_size
 
 _SIDES = {"ssd300_vgg16": 300, "ssdlite320_mobilenet_v3_large": 320}
 """Networks that take images of one size only, to which they enlarge others themselves."""
@@ -118,20 +117,9 @@ def build(config: TorchvisionDetectionConfig, shape: ImageShape) -> nn.Module:
         if config.pretrained and place.type != "meta":
             load_all_but_head(network, name)
         made = TorchvisionDetector(network, config)
-        _check(made, name, shape, place)
+        if place.type != "meta":  # boxes are chosen by their values, which it lacks
+            check_size(made, shape, f"model.name: {name}", OTHER_SIZE_OR_NETWORK)
     return made.to(place)
-
-
-def _check(network: TorchvisionDetector, name: str, shape: ImageShape, place: torch.device) -> None:
-    if place.type == "meta":
-        return  # boxes are chosen by their values, which it lacks
-    try:
-        check_size(network, shape.channels, shape.size)
-    except (RuntimeError, ValueError, AssertionError) as error:
-        raise TrainingError(
-            f"model.name: {name} cannot take images of {shape.size} px: {plain(error)}.",
-            "Change task.image_size, or choose another network.",
-        ) from error
 
 
 def _checked(config: TorchvisionDetectionConfig) -> str:

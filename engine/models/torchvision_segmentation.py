@@ -10,8 +10,6 @@ from torchvision import models
 
 from engine.config.models.image import Preprocessing
 from engine.config.models.segmentation import TorchvisionSegmentationConfig
-from engine.errors import TrainingError
-from engine.files.sanitize import plain
 from engine.models.shapes import ImageShape
 from engine.models.torchvision_weights import (
     IMAGENET,
@@ -19,7 +17,7 @@ from engine.models.torchvision_weights import (
     load_all_but_head,
     weights_named,
 )
-from engine.models.transfer import Transfer, check_size, dense_head
+from engine.models.transfer import OTHER_SIZE_OR_NETWORK, Transfer, check_size, dense_head
 
 _SIDE = 512
 """Side of images in the training of torchvision's weights, up to a multiple of 32."""
@@ -47,13 +45,7 @@ def build(config: TorchvisionSegmentationConfig, shape: ImageShape) -> nn.Module
         made = TorchvisionSegmentation(
             network, config.trainable, config.backbone_lr_scale, dense_head(network)
         )
-        try:
-            check_size(made, shape.channels, shape.size)
-        except (RuntimeError, ValueError) as error:
-            raise TrainingError(
-                f"model.name: {name} cannot take images of {shape.size} px: {plain(error)}.",
-                "Change task.image_size, or choose another network.",
-            ) from error
+        check_size(made, shape, f"model.name: {name}", OTHER_SIZE_OR_NETWORK)
     return made.to(place)
 
 

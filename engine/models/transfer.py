@@ -8,12 +8,19 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from engine.errors import TrainingError
+from engine.files.sanitize import plain
+from engine.models.shapes import ImageShape
 from engine.torch_private import BatchNorm
 
 _CONTAINERS = ("features", "encoder", "layers", "layer", "stages", "blocks", "classifier")
 """Names of modules that hold the stages of a network rather than being one."""
 _STAGE_SHARE = 0.2
 """The last stage is as many blocks from the end as hold this share of the backbone's weights."""
+
+OTHER_SIZE = "Change task.image_size."
+OTHER_SIZE_OR_NETWORK = "Change task.image_size, or choose another network."
+"""Remedies where a network does not take the images' size."""
 
 Trainable = Literal["all", "last_stage", "head"]
 
@@ -162,14 +169,21 @@ def _wraps(module: nn.Module) -> bool:
     return any(name in _CONTAINERS for name, _ in module.named_children())
 
 
-def check_size(network: nn.Module, channels: int, size: int) -> None:
-    """Let empty images through; raises ``RuntimeError`` or ``ValueError`` for a wrong size.
+def check_size(network: nn.Module, shape: ImageShape, name: str, remedy: str) -> None:
+    """Let empty images through; raises :class:`TrainingError` for a size that is refused.
 
-    The plain network notes the ``image_shape`` that it takes.
+    The message calls the network ``name``. It notes the ``image_shape`` that it takes.
     """
     inside: Any = network.network if isinstance(network, Transfer) else network
     network.eval()
-    with torch.inference_mode():
-        network(torch.zeros(2, channels, size, size))
+    try:
+        with torch.inference_mode():
+            network(torch.zeros(2, shape.channels, shape.size, shape.size))
+    except (RuntimeError, ValueError, AssertionError) as error:
+        raise TrainingError(
+            f"{name} cannot take images of {shape.size} px with {shape.channels} channels: "
+            f"{plain(error)}.",
+            remedy,
+        ) from error
     network.train()
-    inside.image_shape = (channels, size, size)
+    inside.image_shape = (shape.channels, shape.size, shape.size)

@@ -47,24 +47,21 @@ def stored_weights(place: str, revision: str) -> dict[str, StoredWeight]:
     Raises ``OSError`` and ``ValueError`` where there are none in safetensors format, or none that
     can be read.
     """
-    folder = Path(place)
-    if is_folder(folder):
-        return _weights_in(_files_in(folder))
-    cached = _cached(place, revision)
-    return _weights_in(cached) if cached else _weights_on_hub(place, revision)
+    found = {name: weight for name, (_, weight) in local_weights(place, revision).items()}
+    return found if found or is_folder(Path(place)) else _weights_on_hub(place, revision)
 
 
-def weights_file(place: str, revision: str, name: str) -> Path:
-    """Return the file with a weight of a folder or of a model in the hub's cache.
+def local_weights(place: str, revision: str) -> dict[str, tuple[Path, StoredWeight]]:
+    """Return the weights in files on this machine, each with its file, by name.
 
-    Raises ``OSError`` where it is in none.
+    There are none of a model on the hub that was not downloaded. Each file is read once. Raises
+    ``OSError`` and ``ValueError`` where one cannot be read.
     """
     folder = Path(place)
     files = _files_in(folder) if is_folder(folder) else _cached(place, revision)
-    for path in files:
-        if name in weights_in_file(path):
-            return path
-    raise FileNotFoundError(f"there is no {name} in {place}")
+    return {
+        name: (path, weight) for path in files for name, weight in weights_in_file(path).items()
+    }
 
 
 def write_weightless(weights: Mapping[str, StoredWeight], path: Path) -> None:
@@ -99,10 +96,6 @@ def _shards(index: Path) -> list[str]:
     except (TypeError, AttributeError, KeyError, ValueError):
         raise DamagedWeights(f"{index.name} is not an index of weights") from None
     return sorted(names)
-
-
-def _weights_in(files: list[Path]) -> dict[str, StoredWeight]:
-    return {name: weight for path in files for name, weight in weights_in_file(path).items()}
 
 
 def weights_in_file(path: Path) -> dict[str, StoredWeight]:

@@ -38,7 +38,6 @@ from engine.text.prompts import (
 from engine.text.roles import Form, Roles, by_role, roles_in
 from engine.text.rows import some_of, texts_in, without_faults
 from engine.text.shown_samples import Part, shown_parts
-from engine.text.summary import summary_of
 from engine.text.turns import ASSISTANT, ends_unanswered, fault_in, fault_of_answers
 
 _SHOWN = 3
@@ -184,7 +183,7 @@ class CausalLmPipeline(ChatPipeline[CausalLmFitted]):
             facts["learned"] = learned
         facts["tokenizer"] = f"{len(self.tokenizer(fitted.tokenizer)):,} tokens"
         columns = {name: role for role, name in fitted.roles.by_name.items()}
-        summary = summary_of(self.config, raw, columns, facts)
+        summary = self.text_summary(raw, fitted, columns, facts)
         if fitted.form == "text":
             return summary
         return replace(summary, samples=self._shown(raw, fitted))

@@ -26,7 +26,6 @@ from engine.text.pair_columns import PairColumns, pair_columns
 from engine.text.pair_faults import pair_faults
 from engine.text.rows import blank, some_of, texts_in, without_faults
 from engine.text.score_scale import ScoreScale, scale_of
-from engine.text.summary import summary_of
 
 _NONE = "-"
 _PASSAGES = 300
@@ -128,8 +127,7 @@ class EmbeddingPipeline(TextPipeline[EmbeddingFitted]):
         ):
             if prompt:
                 facts[name] = plain(prompt, 60)
-        told = self.with_special_tokens_told(raw, fitted)
-        summary = summary_of(self.config, told, columns.roles, facts)
+        summary = self.text_summary(raw, fitted, columns.roles, facts)
         return replace(summary, notes=(*summary.notes, *_repeated(raw.train, columns)))
 
     def inputs(self, fitted: EmbeddingFitted) -> tuple[str, ...]:

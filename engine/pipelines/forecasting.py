@@ -170,14 +170,14 @@ class ForecastingPipeline(DataPipeline[SeriesFitted]):
         panel, _ = self.panel(past_rows(table, fitted), fitted)
         return ahead_of_panel(table, panel, fitted, self.section.horizon)
 
-    @override
     def ahead(self, fitted: SeriesFitted) -> tuple[str, ...]:
+        """The inputs whose future is given, and what tells series and times apart."""
         return roles_of(fitted).ahead
 
-    @override
     def with_future(
         self, table: pa.Table, future: pa.Table, fitted: SeriesFitted
     ) -> tuple[pa.Table, Sequence[Note]]:
+        """The past, followed by the rows of the future."""
         return join_future(table, future, fitted)
 
     @override

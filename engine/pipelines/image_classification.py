@@ -77,13 +77,13 @@ class ImageClassificationPipeline(DataPipeline[ImageFitted]):
         images = pa.chunked_array(images_of(table, fitted.image, folder=folder).chunks, RECORD)
         return table.set_column(table.column_names.index(fitted.image), fitted.image, images)
 
-    @override
     def pictures(self, raw: RawData, fitted: ImageFitted) -> Sequence[Picture]:
+        """An image of each of the most frequent classes."""
         groups = Sheet(raw.train, fitted, 1, classes=_PREVIEWED).groups()
         return [shown for group in groups for shown in group.pictures]
 
-    @override
     def sheet(self, raw: RawData, fitted: ImageFitted, each: int, seed: int) -> Sheet:
+        """Images of each class, drawn by ``seed``."""
         return Sheet(raw.train, fitted, each, seed)
 
     @override

@@ -145,7 +145,7 @@ def ahead_of_series(
     formats, end = fitted.number_formats, series.times[-1:]
     known, notes = read_ahead(table, roles, own, end, horizon, frequency, fitted.spelling, formats)
     if lacking := missing_step(known[0], roles, int(end[0]), frequency):
-        raise DataError(f"{_told(*lacking, roles, horizon)}.", _REMEDY)
+        raise DataError(f"{_missing_value(*lacking, roles, horizon)}.", _REMEDY)
     return known[0], notes
 
 
@@ -170,16 +170,16 @@ def ahead_of_panel(
     first = int(lacking.argmax())
     found = missing_step(known[first], roles, int(ends[first]), frequency)
     assert found is not None
-    told = f"{_told(*found, roles, horizon)} in {panel.name(first, roles.series)}"
+    reason = f"{_missing_value(*found, roles, horizon)} in {panel.name(first, roles.series)}"
     if lacking.all():
         others = f", as in all {len(panel):,} series" * (len(panel) > 1)
-        raise DataError(f"{told}{others}.", _REMEDY)
+        raise DataError(f"{reason}{others}.", _REMEDY)
     count = int(lacking.sum())
-    note = Note(f"{counted(count, 'series', 'series')} left out: {told}", rows=count, kind="lost")
+    note = Note(f"{counted(count, 'series', 'series')} left out: {reason}", rows=count, kind="lost")
     return replace(panel.chosen(~lacking), notes=(*panel.notes, note)), known[~lacking]
 
 
-def _told(name: str, time: str, step: int, roles: Roles, horizon: int) -> str:
+def _missing_value(name: str, time: str, step: int, roles: Roles, horizon: int) -> str:
     """The clause on a value of the horizon, or a whole row of it, that is missing."""
     when = f"{time}, step {step:,} of a horizon of {horizon:,}" if time else (
         f"step {step:,} of a horizon of {horizon:,}"

@@ -71,13 +71,13 @@ class ObjectDetectionPipeline(AnnotatedImagesPipeline[DetectionFitted]):
         whole = raw.with_skips(*self.undecoded)
         return annotated_summary(self.config, whole, fitted, column, facts)
 
-    @override
     def pictures(self, raw: RawData, fitted: DetectionFitted) -> Sequence[Picture]:
+        """The first images with their boxes."""
         rows = range(min(PREVIEWED, raw.train.num_rows))
         return list(painted_boxes(raw.train, fitted, rows).values())
 
-    @override
     def sheet(self, raw: RawData, fitted: DetectionFitted, each: int, seed: int) -> AnnotatedSheet:
+        """Images of each class, drawn by ``seed``."""
         numbers = {name: number for number, name in enumerate(fitted.classes)}
         objects = raw.train[fitted.objects]
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import ClassVar, Generic, Protocol, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 import pyarrow as pa
 
@@ -24,16 +24,8 @@ from engine.data.raw import RawData
 from engine.data.series.channels import is_text
 from engine.reports.data_summary import DataSummary
 from engine.reports.note import Note
-from engine.reports.picture import Picture, PictureGroup
 
 F = TypeVar("F", bound=Fitted)
-
-
-class ContactSheet(Protocol):
-    """Training images of each class, drawn at random."""
-
-    def groups(self) -> list[PictureGroup]:
-        """Return a group a class, as the images are stored."""
 
 
 class DataPipeline(ABC, Generic[F]):
@@ -74,16 +66,6 @@ class DataPipeline(ABC, Generic[F]):
         """Return rows that were loaded as the user is shown them."""
         return table
 
-    def pictures(self, raw: RawData, fitted: F) -> Sequence[Picture]:
-        """Return a few pictures that stand for the training rows, for data of images."""
-        del raw, fitted
-        return ()
-
-    def sheet(self, raw: RawData, fitted: F, each: int, seed: int) -> ContactSheet | None:
-        """Return the contact sheet of ``each`` training images a class; ``None`` for no images."""
-        del raw, fitted, each, seed
-        return None
-
     def column_roles(self, raw: RawData) -> ColumnRoles:
         """Return what the columns are to the task, for a check of the data."""
         texts = [field.name for field in raw.train.schema if is_text(field.type)]
@@ -102,18 +84,6 @@ class DataPipeline(ABC, Generic[F]):
         """Rows to predict from as they stood in a file in ``folder``, where paths in them begin."""
         del fitted, folder
         return table
-
-    def ahead(self, fitted: F) -> tuple[str, ...]:
-        """The columns of a file of the future, which a prediction asks for; empty for none."""
-        del fitted
-        return ()
-
-    def with_future(
-        self, table: pa.Table, future: pa.Table, fitted: F
-    ) -> tuple[pa.Table, Sequence[Note]]:
-        """Rows to predict from with those of the future, and notes; raises ``DataError``."""
-        del future, fitted
-        return table, ()
 
     def unfit(self, table: pa.Table, fitted: F) -> Iterable[Note]:
         """Return notes on values to predict from that what was trained gives no meaning."""

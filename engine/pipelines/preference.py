@@ -33,7 +33,6 @@ from engine.text.prompts import (
 )
 from engine.text.roles import by_role
 from engine.text.rows import some_of, without_faults
-from engine.text.summary import summary_of
 
 
 class PreferenceFitted(TextFitted):
@@ -115,7 +114,7 @@ class PreferencePipeline(ChatPipeline[PreferenceFitted]):
         if fitted.date:
             facts["date"] = f"{fitted.date} in every conversation, as the chat template writes it"
         facts["tokenizer"] = f"{len(self.tokenizer(fitted.tokenizer)):,} tokens"
-        return summary_of(self.config, raw, {name: role for role, name in columns.items()}, facts)
+        return self.text_summary(raw, fitted, {name: role for role, name in columns.items()}, facts)
 
     def inputs(self, fitted: PreferenceFitted) -> tuple[str, ...]:
         """Return the columns of a prompt to continue."""

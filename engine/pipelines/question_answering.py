@@ -24,7 +24,6 @@ from engine.text.lengths import windows_not_cut
 from engine.text.placed_tokens import placed
 from engine.text.position_units import in_characters
 from engine.text.rows import SOME, blank, without_faults
-from engine.text.summary import summary_of
 
 _TEXT = """Ann's "café" cost 12.50 — wasn't it in Rome?"""
 """Characters that some tokenizers replace."""
@@ -96,8 +95,7 @@ class QuestionAnsweringPipeline(TextPipeline[QuestionAnsweringFitted]):
         facts["without an answer"] = f"{lacking:,} of {len(references):,} questions"
         roles = {fitted.question: "question", fitted.context: "text", fitted.answers: "answer"}
         roles |= answer_columns(raw.train, fitted.answers, self.section.answer_start).roles
-        told = self.with_special_tokens_told(raw, fitted)
-        return summary_of(self.config, told, roles, facts)
+        return self.text_summary(raw, fitted, roles, facts)
 
     def inputs(self, fitted: QuestionAnsweringFitted) -> tuple[str, ...]:
         """Question and context."""

@@ -79,15 +79,15 @@ class SemanticSegmentationPipeline(AnnotatedImagesPipeline[SegmentationFitted]):
         whole = raw.with_skips(*self.undecoded)
         return annotated_summary(self.config, whole, fitted, mask, facts)
 
-    @override
     def pictures(self, raw: RawData, fitted: SegmentationFitted) -> Sequence[Picture]:
+        """The first images below their masks."""
         rows = range(min(PREVIEWED, raw.train.num_rows))
         return list(painted_masks(raw.train, fitted, rows).values())
 
-    @override
     def sheet(
         self, raw: RawData, fitted: SegmentationFitted, each: int, seed: int
     ) -> AnnotatedSheet:
+        """Images of each class, drawn by ``seed``."""
         masks = images_of(raw.train, fitted.mask)
 
         def classes_of(row: int) -> list[int]:

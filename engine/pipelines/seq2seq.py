@@ -24,7 +24,6 @@ from engine.text.bpe import ending_texts
 from engine.text.languages import choose_languages
 from engine.text.rows import blank, some_of, texts_in, without_faults
 from engine.text.sides import laid_open, sides, texts_of
-from engine.text.summary import summary_of
 
 
 class Seq2SeqFitted(TextFitted):
@@ -103,8 +102,7 @@ class Seq2SeqPipeline(GenerationPipeline[Seq2SeqFitted]):
         facts |= {f"target {name}": fact for name, fact in targets.items()}
         facts["tokenizer"] = f"{len(self.tokenizer(fitted.tokenizer)):,} tokens"
         roles = {fitted.source: "source", fitted.target: "target"}
-        told = self.with_special_tokens_told(raw, fitted)
-        return summary_of(self.config, told, roles, facts)
+        return self.text_summary(raw, fitted, roles, facts)
 
     def sources(self, table: pa.Table, fitted: Seq2SeqFitted) -> list[str]:
         """The source texts, each behind the prefix."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, TypeVar
 
 import pyarrow as pa
@@ -17,6 +17,7 @@ from engine.files.sanitize import plain
 from engine.models.text_tokenizer import load_tokenizer, longest_input
 from engine.pipelines.pipeline import DataPipeline
 from engine.reports.counted import counted
+from engine.reports.data_summary import DataSummary
 from engine.reports.note import Note
 from engine.text.lengths import length_facts
 from engine.text.plain_texts import (
@@ -26,6 +27,7 @@ from engine.text.plain_texts import (
     read_as_text,
 )
 from engine.text.spread import evenly_spread
+from engine.text.summary import summary_of
 from engine.text.tokenizer import train_wordpiece, wordpiece_from
 
 
@@ -112,14 +114,22 @@ class TextPipeline(DataPipeline[F]):
         """Return the columns of texts, or lists of words, that tokens are made of."""
         return self.inputs(fitted)
 
-    def with_special_tokens_told(self, raw: RawData, fitted: F) -> RawData:
-        """Return ``raw`` with notes on rows in whose texts special tokens are written."""
+    def text_summary(
+        self,
+        raw: RawData,
+        fitted: F,
+        roles: Mapping[str, str],
+        facts: Mapping[str, str],
+        classes: Mapping[str, int] | None = None,
+    ) -> DataSummary:
+        """Return the summary of columns by ``roles``, with notes on special tokens in the texts."""
         notes = [
             note
             for split, table in raw.splits.items()
             for note in self._special_tokens(table, fitted, f"{split}: ")
         ]
-        return raw.with_splits(raw.splits, *notes)
+        noted = raw.with_splits(raw.splits, *notes)
+        return summary_of(self.config, noted, roles, facts, classes)
 
     @override
     def unfit(self, table: pa.Table, fitted: F) -> Iterable[Note]:

@@ -30,7 +30,6 @@ from engine.text.rows import (
     texts_in,
     without_faults,
 )
-from engine.text.summary import summary_of
 
 
 class TextClassificationFitted(TextFitted):
@@ -94,8 +93,7 @@ class TextClassificationPipeline(TextPipeline[TextClassificationFitted]):
         facts = self.measured(joined_texts(some_of(raw.train), [fitted.text]), fitted)
         if fitted.multi_label:
             facts["labels"] = f"{sum(fitted.counts) / raw.train.num_rows:.2f} a text on average"
-        told = self.with_special_tokens_told(raw, fitted)
-        summary = summary_of(self.config, told, roles, facts, classes)
+        summary = self.text_summary(raw, fitted, roles, facts, classes)
         if fitted.multi_label or not (joined := joined_class(fitted.classes)):
             return summary
         why = (

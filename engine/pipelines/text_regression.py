@@ -18,7 +18,6 @@ from engine.reports.data_summary import DataSummary
 from engine.text import columns
 from engine.text.numbers_of import numbers_of
 from engine.text.rows import blank, joined_texts, some_of, texts_in, without_faults
-from engine.text.summary import summary_of
 
 _TARGETS = (
     "score", "target", "label", "labels", "rating", "stars", "similarity", "relevance", "value",
@@ -81,8 +80,7 @@ class TextRegressionPipeline(TextPipeline[TextRegressionFitted]):
         facts = self.measured(texts, fitted) | {
             "target": f"{min(values):g} to {max(values):g}, mean {fitted.mean:.4g}"
         }
-        told = self.with_special_tokens_told(raw, fitted)
-        return summary_of(self.config, told, roles, facts)
+        return self.text_summary(raw, fitted, roles, facts)
 
     def inputs(self, fitted: TextRegressionFitted) -> tuple[str, ...]:
         """The text, or both."""

@@ -23,7 +23,6 @@ from engine.reports.note import Note
 from engine.text.columns import chosen
 from engine.text.lengths import windows_not_cut
 from engine.text.rows import SOME, without_faults
-from engine.text.summary import summary_of
 from engine.text.tag_scheme import TagScheme, scheme_of
 from engine.text.tag_spelling import with_one_spelling
 from engine.text.tagged_columns import TaggedColumns, tagged_columns
@@ -94,8 +93,8 @@ class TokenClassificationPipeline(TextPipeline[TokenClassificationFitted]):
         roles = {fitted.tokens: "words", fitted.tags: "tags"}
         classes = dict(Counter(kind for kind, _, _ in found))
         notes = [*fitted.scheme.doubts(fitted.names), *self._unknown_tags(raw, fitted)]
-        told = self.with_special_tokens_told(raw.with_splits(raw.splits, *notes), fitted)
-        return summary_of(self.config, told, roles, facts, classes)
+        noted = raw.with_splits(raw.splits, *notes)
+        return self.text_summary(noted, fitted, roles, facts, classes)
 
     def inputs(self, fitted: TokenClassificationFitted) -> tuple[str, ...]:
         """The words: a list, or a text that is split at blanks."""

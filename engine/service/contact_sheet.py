@@ -8,8 +8,8 @@ from typing import Any
 
 from engine.config.run_config import RunConfig
 from engine.errors import DataError
+from engine.pipelines.abilities import ContactSheet, ShowsImages
 from engine.pipelines.create import create_pipeline
-from engine.pipelines.pipeline import ContactSheet
 from engine.service.data_cache import loaded
 
 
@@ -25,8 +25,7 @@ def answer(values: Mapping[str, Any], each: int = 8, seed: int = 0) -> dict[str,
 def sheet_of(config: RunConfig, each: int, seed: int) -> ContactSheet:
     """Return the sheet of a configuration's training images; raises ``DataError``."""
     pipeline = create_pipeline(config)
-    raw, fitted = loaded(pipeline)
-    sheet = pipeline.sheet(raw, fitted, each, seed)
-    if sheet is None:
+    if not isinstance(pipeline, ShowsImages):
         raise DataError("This data set has no images.", "Only images have a contact sheet.")
-    return sheet
+    raw, fitted = loaded(pipeline)
+    return pipeline.sheet(raw, fitted, each, seed)

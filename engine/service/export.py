@@ -10,6 +10,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,7 @@ class Finished:
     @property
     def call(self) -> Call:
         """The arguments that call the network with the batch."""
-        return Call(*self.task.call_arguments(self.batch))
+        return Call(*self.task.deployment().arguments(self.batch))
 
 
 def answer(run: str, destination: str, form: str, dtype: str = "") -> dict[str, Any]:
@@ -97,8 +98,8 @@ def answer(run: str, destination: str, form: str, dtype: str = "") -> dict[str, 
             written.rename(target)
     except OSError as error:
         raise RunError(f"Cannot write {target}: {error.strerror or error}.") from error
-    told = {"notes": notes} if (notes := flip_notes(directory, form)) else {}
-    return {"path": str(target), "bytes": _size(target), "difference": difference} | told
+    details = {"notes": notes} if (notes := flip_notes(directory, form)) else {}
+    return {"path": str(target), "bytes": _size(target), "difference": difference} | details
 
 
 def _handed_over(run: RunDirectory, target: Path, form: str, dtype: str) -> dict[str, Any]:
@@ -111,8 +112,8 @@ def _handed_over(run: RunDirectory, target: Path, form: str, dtype: str) -> dict
             written.rename(target)
     except OSError as error:
         raise RunError(f"Cannot write {target}: {error.strerror or error}.") from error
-    told = {"notes": handed.notes, "command": handed.command}
-    return {"path": str(target), "bytes": _size(target), "difference": handed.difference} | told
+    details = {"notes": handed.notes, "command": handed.command}
+    return {"path": str(target), "bytes": _size(target), "difference": handed.difference} | details
 
 
 def _wanted_type(run: RunDirectory, form: str, dtype: str) -> torch.dtype | None:
@@ -159,8 +160,9 @@ def _merge(finished: Finished, target: Path) -> float:
         raise TrainingError("This run has no adapter to merge.", "Export it without --merge.")
     target.mkdir()
     network = merged(finished.network)
-    finished.task.save_network(network, finished.fitted, target)
-    finished.task.save_companions(finished.fitted, target)
+    files = finished.task.files(finished.fitted)
+    files.save(network, target)
+    files.companions(target)
     (target / SCHEMA).write_text(finished.fitted.model_dump_json(indent=2) + "\n")
     write_card(target, finished.task.config, finished.fitted, finished.metrics)
     return max(_largest(finished, _merged_in(finished, target)), _through_others(finished, target))
@@ -170,7 +172,8 @@ def _merged_in(finished: Finished, folder: Path) -> nn.Module:
     """Return the network of a folder that :func:`_merge` wrote."""
     model = finished.task.config.model.exported(folder)
     task = create_task(finished.task.config.model_copy(update={"model": model}))
-    return task.load_network(finished.fitted, folder).eval()
+    build = partial(task.build_network, finished.fitted)
+    return task.files(finished.fitted).load(build, folder).eval()
 
 
 def _in_type(finished: Finished, folder: Path, form: str, dtype: torch.dtype) -> float:
@@ -191,7 +194,7 @@ def _own(folder: Path) -> nn.Module:
 
 def _program(finished: Finished, target: Path) -> float:
     """A program of ``torch.export``: runs without this package and without the model's code."""
-    network = finished.task.deployed(finished.network)
+    network = finished.task.deployment().network(finished.network)
     program = as_program(network, finished.call)
     schema = finished.fitted.model_dump_json()
     with supported(PROGRAM):
@@ -202,7 +205,8 @@ def _program(finished: Finished, target: Path) -> float:
 
 def _onnx(finished: Finished, target: Path) -> float:
     """An ONNX file, tried in onnxruntime."""
-    network = finished.task.deployed(finished.network)
+    deployment = finished.task.deployment()
+    network = deployment.network(finished.network)
     program, inputs = as_onnx(network, finished.call)
     import onnxruntime  # an extra, which was looked for
 
@@ -210,7 +214,7 @@ def _onnx(finished: Finished, target: Path) -> float:
     program.save(str(target), external_data=False)
     session = onnxruntime.InferenceSession(str(target), providers=["CPUExecutionProvider"])
     outputs = session.run(None, {name: value.numpy() for name, value in inputs.items()})
-    found = finished.task.comparable([torch.from_numpy(value) for value in outputs])
+    found = deployment.comparable([torch.from_numpy(value) for value in outputs])
     return distance(finished.output(network), found)
 
 

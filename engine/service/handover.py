@@ -48,12 +48,12 @@ _RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
 """Ranks that vLLM reserves memory for."""
 _GGUF, _PEFT = "model.gguf", ("adapter_config.json", "adapter_model.safetensors")
 _SAID = 3
-"""Number of differing answers that are told in full."""
+"""Number of differing answers that are shown in full."""
 
 
 @dataclass
 class Handed:
-    """What was written, as it is told."""
+    """What was written, for the report."""
 
     command: str
     difference: float = 0.0
@@ -210,7 +210,7 @@ def _served_length(speaker: Speaker) -> int:
 
 def _write_folder(speaker: Speaker, folder: Path, dtype: str, handed: Handed) -> None:
     """Write the whole model as transformers reads it, and compare it."""
-    speaker.task.save_network(speaker.network, speaker.fitted, folder)
+    speaker.task.files(speaker.fitted).save(speaker.network, folder)
     _write_tokenizer(speaker, folder)
     reference = speaker.network
     if dtype:
@@ -227,7 +227,7 @@ def _write_folder(speaker: Speaker, folder: Path, dtype: str, handed: Handed) ->
 
 
 def _write_tokenizer(speaker: Speaker, folder: Path) -> None:
-    speaker.task.save_companions(speaker.fitted, folder)
+    speaker.task.files(speaker.fitted).companions(folder)
     if speaker.chat_template:
         text = speaker.chat_template
         (folder / "chat_template.jinja").write_text(text, encoding="utf-8")

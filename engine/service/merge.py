@@ -71,7 +71,7 @@ def answer(**values: Any) -> dict[str, Any]:
     def save(folder: Path) -> None:
         save_file(weights | others, folder / "adapter_model.safetensors", {"format": "pt"})
         model.save_pretrained(str(folder))
-        task.save_companions(first.fitted, folder)
+        task.files(first.fitted).companions(folder)
 
     try:
         write_exported(run.model, task, first.fitted, save)

@@ -25,6 +25,7 @@ from engine.data.readers.reading import ReadOptions, suffix_of
 from engine.errors import DataError, RunError
 from engine.files.paths import expanded, runs_folder
 from engine.files.sanitize import plain
+from engine.pipelines.abilities import TakesFuture
 from engine.reports.note import Kind, Note
 from engine.reports.picture import Picture
 from engine.runs.directory import RunDirectory
@@ -69,7 +70,7 @@ def answer(
     :class:`~engine.errors.UserError`.
     """
     task, fitted, network = load(run, device)
-    inputs, ahead = task.pipeline.inputs(fitted), task.pipeline.ahead(fitted)
+    inputs, ahead = task.pipeline.inputs(fitted), _ahead(task, fitted)
     notes: list[Note] = []
     records: list[dict[str, Any]] = []
     pictures: list[Picture] = []
@@ -79,14 +80,15 @@ def answer(
     elif rows:
         table = table_of(rows, inputs)
         found = _predict(task, fitted, network, table, device, notes)
-        pictures = task.pictures(table, found, fitted)
+        shown = task.presentation(network, fitted)
+        pictures = shown.pictures(table, found)
         with torch.inference_mode():
-            records = task.answers(network, found, fitted)
+            records = shown.records(found)
     elif future:
         raise DataError("A future file continues a file of the past.", "Give that with --file.")
     columns = {"inputs": list(inputs), "ahead": list(ahead)}
-    shown = {"notes": list(map(asdict, notes)), "pictures": list(map(asdict, pictures))}
-    return columns | {"records": records} | shown
+    beside = {"notes": list(map(asdict, notes)), "pictures": list(map(asdict, pictures))}
+    return columns | {"records": records} | beside
 
 
 def predict_file(run: str, file: str, device: str = "cpu", future: str = "") -> FilePredictions:
@@ -95,11 +97,9 @@ def predict_file(run: str, file: str, device: str = "cpu", future: str = "") -> 
     notes: list[Note] = []
     whole, table = read_rows(task, fitted, file, notes)
     if future:
-        coming = _read_future(task, fitted, future, notes)
-        table, told = task.pipeline.with_future(table, coming, fitted)
-        notes += told
+        table = _with_future(task, fitted, table, future, notes)
     records = _predict(task, fitted, network, table, device, notes)
-    pictures = task.pictures(table, records, fitted)
+    pictures = task.presentation(network, fitted).pictures(table, records)
     return FilePredictions(whole if task.predicts_rows else None, records, notes, pictures)
 
 
@@ -122,15 +122,26 @@ def _read(
     return reading.table, _columns_of(path, reading.table, names, beside, notes)
 
 
-def _read_future(task: Task[Any], fitted: Fitted, file: str, notes: list[Note]) -> pa.Table:
-    ahead = task.pipeline.ahead(fitted)
-    if not ahead:
+def _ahead(task: Task[Any], fitted: Fitted) -> tuple[str, ...]:
+    """Return the columns of a file of the future; none where nothing is known ahead."""
+    return task.pipeline.ahead(fitted) if isinstance(task.pipeline, TakesFuture) else ()
+
+
+def _with_future(
+    task: Task[Any], fitted: Fitted, table: pa.Table, file: str, notes: list[Note]
+) -> pa.Table:
+    """Return rows to predict from with those of a file of the future."""
+    pipeline, ahead = task.pipeline, _ahead(task, fitted)
+    if not isinstance(pipeline, TakesFuture) or not ahead:
         raise DataError(
             "This model was trained without columns that are known ahead, so it takes no future "
             "file.",
             "Leave --future out, or train with task.known_future.",
         )
-    return _read(task, fitted, expanded(file), ahead, notes)[1]
+    coming = _read(task, fitted, expanded(file), ahead, notes)[1]
+    table, future_notes = pipeline.with_future(table, coming, fitted)
+    notes += future_notes
+    return table
 
 
 def _skipped(skip: Skip) -> Note:
@@ -163,7 +174,9 @@ def _predict(
 ) -> list[dict[str, Any]]:
     notes.extend(task.pipeline.unfit(table, fitted))
     source = task.encode_new(table, fitted, torch.device(device), report_to(notes))
-    fitted = task.adapted(network, table, fitted, report_to(notes))
+    calibration = task.calibration(fitted)
+    if calibration is not None and calibration.recent is not None:
+        fitted = calibration.recent(network, table, report_to(notes))
     with torch.inference_mode():
         return _in_order(task, fitted, network, source)
 

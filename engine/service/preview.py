@@ -10,6 +10,7 @@ from engine.config.run_config import RunConfig
 from engine.data.load import load_data
 from engine.data.raw import RawData
 from engine.errors import DataError
+from engine.pipelines.abilities import ShowsImages
 from engine.pipelines.create import create_pipeline
 from engine.pipelines.pipeline import DataPipeline
 from engine.service.data_cache import loaded, loaded_rows
@@ -44,9 +45,9 @@ def _rows(pipeline: DataPipeline[Any]) -> RawData:
 def _judged(pipeline: DataPipeline[Any]) -> dict[str, Any]:
     try:
         raw, fitted = loaded(pipeline)
-        pictures = [asdict(picture) for picture in pipeline.pictures(raw, fitted)]
+        images = pipeline.pictures(raw, fitted) if isinstance(pipeline, ShowsImages) else ()
         summary = pipeline.summarize(raw, fitted).record()
-        return {"summary": summary, "pictures": pictures, "problem": ""}
+        return {"summary": summary, "pictures": list(map(asdict, images)), "problem": ""}
     except DataError as error:
         return {"summary": None, "pictures": [], "problem": str(error)}
 

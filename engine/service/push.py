@@ -49,12 +49,12 @@ def answer(run: str, repository: str, form: str, private: bool = False) -> dict[
         api.whoami()
         with tempfile.TemporaryDirectory() as folder:
             model = Path(folder) / "model"
-            told = _exported(directory, model, form)
+            exported = _exported(directory, model, form)
             url = api.create_repo(repository, private=private, exist_ok=True)
             api.upload_folder(
                 repo_id=repository, folder_path=model, commit_message="Upload by dltui"
             )
-    return {"url": str(url), "bytes": told["bytes"], "difference": told["difference"]}
+    return {"url": str(url), "bytes": exported["bytes"], "difference": exported["difference"]}
 
 
 def _token() -> str:
@@ -85,13 +85,13 @@ def _exported(run: RunDirectory, model: Path, form: str) -> dict[str, Any]:
     from engine.artifacts.model_folder import write_manifest
     from engine.service import export
 
-    told = export.answer(run.id, str(model), form)
+    answer = export.answer(run.id, str(model), form)
     config = model / "config.toml"
     if config.is_file():
         values = tomllib.loads(config.read_text())
         atomic.write_text(config, tomlkit.dumps(_shortened(values)))
         write_manifest(model)
-    return told
+    return answer
 
 
 def _shortened(value: Any) -> Any:

@@ -96,7 +96,7 @@ def _answer(
         return {"id": number, "error": {"message": str(error), "problems": problems}}
     except UserError as error:
         return {"id": number, "error": {"message": str(error)}}
-    except Exception as error:  # noqa: BLE001 — told to the one who asked, the whole story in the log
+    except Exception as error:  # noqa: BLE001 — sent to the one who asked; the log has the traceback
         traceback.print_exc()
         text = f"Internal error: {type(error).__name__}: {str(error)[:300]}."
         return {"id": number, "error": {"message": text, "defect": True}}

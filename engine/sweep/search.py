@@ -9,70 +9,26 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import TrialState
 
 from engine.errors import ConfigError, RunError
-from engine.launch.start import start
-from engine.runs import control
-from engine.runs.control import Request
 from engine.runs.directory import RunDirectory
-from engine.runs.events import TIME_LIMIT, Evaluated, Finished
-from engine.runs.follower import Follower
-from engine.runs.history import History
-from engine.runs.status import State
 from engine.sweep import table
 from engine.sweep.budget import Budget
 from engine.sweep.cost import cost, steps_up
 from engine.sweep.directory import SweepDirectory
 from engine.sweep.space import Range, as_texts, place
-from engine.sweep.study import (
-    WHOLE,
-    distribution,
-    grid,
-    importance,
-    note,
-    open_storage,
-    open_study,
-    spent,
-)
+from engine.sweep.standings import Standings
+from engine.sweep.study import distribution, grid, note, open_storage, open_study, spent
+from engine.sweep.trial_run import TrialRun
 
 POLL_SECONDS = 0.3
-_RESTARTS = 3
-"""Times that a run which was lost or interrupted is taken up again."""
 _TAKE_UP_SECONDS = 2.0
 """Interval of looking for trials of processes that are gone."""
-_SOON_WEIGHED = 200
-"""Trials of which a forest is grown in less time than one takes."""
-_STATES: dict[TrialState, table.TrialState] = {
-    TrialState.COMPLETE: "complete",
-    TrialState.PRUNED: "pruned",
-    TrialState.FAIL: "failed",
-}
-
-
-@dataclass
-class _Going:
-    """A trial whose run has not ended."""
-
-    number: int
-    run: RunDirectory
-    trial: optuna.Trial | None
-    """None for one that another process began: it is not pruned."""
-    follower: Follower
-    gpu: str = ""
-    """The GPU that it is assigned; empty for one that sees all devices."""
-    history: History = field(default_factory=History)
-    pruned: bool = False
-    restarts: int = 0
-
-    def start(self) -> None:
-        """Start or resume the run; raises :class:`RunError`."""
-        start(self.run, {"CUDA_VISIBLE_DEVICES": self.gpu} if self.gpu else {})
 
 
 class Search:
@@ -101,9 +57,9 @@ class Search:
         self._study = open_study(
             self._storage, self._spec, self._metric.higher_is_better, worker if joined else ""
         )
-        self._going: list[_Going] = []
+        self._standings = Standings(sweep, self._study, self._metric)
+        self._going: list[TrialRun] = []
         self._taken_up = 0.0
-        self._importance = sweep.table().importance
         self._budget = None if self._spec.minutes is None else Budget(
             self._spec.minutes, self._points(), self._spec.parallel, spent(self._study)
         )  # fmt: skip
@@ -111,25 +67,25 @@ class Search:
     def run(self) -> None:
         """Search until all trials are done, the time is over or a stop is requested."""
         self._begin()
-        self._show()
+        self._standings.show()
         self._work()
         if not self._joined and self._lengthened():
             self._work()
-        self._weigh(final=True)
-        self._show()
+        self._standings.weigh(final=True)
+        self._standings.show()
 
     def _work(self) -> None:
         while self._going or self._another() or self._others_run():
             while (gpu := self._free()) is not None and self._next(gpu):
-                self._show()
-            ended = [going for going in self._going if self._over(going)]
+                self._standings.show()
+            ended = [one for one in self._going if one.over(self._study, self._metric)]
             self._going = [going for going in self._going if going not in ended]
             if ended:
-                self._weigh()
-                self._show()
+                self._standings.weigh()
+                self._standings.show()
             elif self._sweep.asked_to_stop() or self._late():
                 for going in self._going:
-                    going.run.requests.send(Request(control.STOP))
+                    going.stop()
             if time.monotonic() - self._taken_up > _TAKE_UP_SECONDS:
                 with self._sweep.changing():
                     self._take_up()
@@ -205,8 +161,7 @@ class Search:
             note(self._storage, trial.number, "worker", self._worker)
             run = RunDirectory(self._runs / trial.user_attrs.get("run", ""))
             if "run" in trial.user_attrs and run.path.is_dir():
-                follower = Follower(run.events.path)
-                self._going.append(_Going(trial.number, run, None, follower, self._free() or ""))
+                self._going.append(TrialRun(trial.number, run, None, self._free() or ""))
             elif len(trial.params) == len(self._dimensions):
                 self._start(trial.number, trial.params, self._free() or "")
             else:
@@ -247,81 +202,9 @@ class Search:
             return
         run = RunDirectory.create(self._runs, config)
         note(self._storage, number, "run", run.id)
-        going = _Going(number, run, trial, Follower(run.events.path), gpu)
+        going = TrialRun(number, run, trial, gpu)
         going.start()
         self._going.append(going)
-
-    def _over(self, going: _Going) -> bool:
-        """Read the run's events; returns whether it is over and reported to the study."""
-        ended = going.run.status.state()  # before reading, so that no final event is missed
-        for event in going.follower.new():
-            going.history.apply(event)
-            if isinstance(event, Evaluated) and event.split == "validation":
-                self._report(going, event)
-        if not ended.ended:
-            return False
-        if ended in (State.LOST, State.INTERRUPTED) and going.restarts < _RESTARTS:
-            going.restarts += 1
-            going.start()
-            return False
-        best = going.history.best
-        value = best.metrics.get(self._metric.name) if best is not None else None
-        ending = going.history.ending
-        if going.trial is not None and isinstance(ending, Finished):
-            going.trial.set_user_attr("cut", ending.reason == TIME_LIMIT)
-        if going.pruned:
-            self._study.tell(going.number, state=TrialState.PRUNED)
-        elif ended in (State.FINISHED, State.STOPPED) and value is not None:
-            self._study.tell(going.number, value)
-        else:
-            self._study.tell(going.number, state=TrialState.FAIL)
-        return True
-
-    def _report(self, going: _Going, event: Evaluated) -> None:
-        """Report to the pruner; stop the run if it decides so."""
-        value = event.metrics.get(self._metric.name)
-        trained = going.history.trained
-        if going.trial is None or going.pruned or value is None or trained is None:
-            return
-        # By the share that is done: one with larger batches makes fewer updates.
-        going.trial.report(value, round(WHOLE * event.step / max(1, trained.steps)))
-        if going.trial.should_prune():
-            going.pruned = True
-            going.run.requests.send(Request(control.STOP))
-
-    def _weigh(self, final: bool = False) -> None:
-        """Find what made the difference so far; of very many trials, only at the end."""
-        if final or len(self._study.trials) <= _SOON_WEIGHED:
-            self._importance = importance(self._study)
-
-    def _show(self) -> None:
-        with self._sweep.changing():  # what is shown last is what was known last
-            self._write_table()
-
-    def _write_table(self) -> None:
-        trials = [trial for trial in self._study.trials if trial.state != TrialState.WAITING]
-        self._sweep.write_table(
-            table.SweepTable(
-                metric=self._metric.name,
-                higher_is_better=self._metric.higher_is_better,
-                trials=tuple(map(self._row, trials)),
-                importance=self._importance,
-            )
-        )
-
-    def _row(self, trial: FrozenTrial) -> table.TrialRow:
-        value = trial.value
-        if value is None and trial.intermediate_values:
-            best = max if self._metric.higher_is_better else min
-            value = best(trial.intermediate_values.values())
-        return table.TrialRow(
-            number=trial.number,
-            state=_STATES.get(trial.state, "running"),
-            values=trial.user_attrs.get("values", {}),
-            value=value,
-            run=trial.user_attrs.get("run", ""),
-            preset=bool(trial.user_attrs.get("preset", False)),
-        )
 
 
 def fail(sweep: SweepDirectory, error: RunError | ConfigError) -> None:

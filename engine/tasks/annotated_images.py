@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
-from pathlib import Path
+from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar, TypeVar
 
 import pyarrow as pa
@@ -19,13 +20,14 @@ from engine.config.tasks.annotated_images import AnnotatedImagesConfig
 from engine.models.build import build_model
 from engine.models.shapes import ImageShape
 from engine.runs.events import Report
+from engine.tasks.network_files import NetworkFiles
 from engine.tasks.task import Task
 from engine.vision.annotated_encoding import encode_annotated
 from engine.vision.annotated_fitted import AnnotatedFitted
 from engine.vision.annotated_source import PlacedPreparation, Target
 from engine.vision.placement import PlacedAugmentation, Placement
 from engine.vision.preparation import Normalisation
-from engine.vision.processor_file import save_companions
+from engine.vision.processor_file import write_processor
 
 A = TypeVar("A", bound=AnnotatedFitted)
 
@@ -66,14 +68,12 @@ class AnnotatedTask(Task[A]):
         return build_model(self.config.model, shape).to(memory_format=torch.channels_last)
 
     @override
-    def save_companions(self, fitted: A, folder: Path) -> None:
-        """Write the image preprocessing in the format that transformers reads."""
-        if isinstance(self.config.model, WeightsConfig):
-            wanted = Preprocessing(fitted.size, tuple(fitted.mean), tuple(fitted.std))
-            save_companions(wanted, folder, self.processor(fitted))
-
-    @override
-    def parameter_groups(self, network: nn.Module) -> list[dict[str, Any]] | None:
-        """A slower rate for layers that were trained before."""
-        groups = getattr(network, "parameter_groups", None)
-        return groups() if groups is not None else None
+    def files(self, fitted: A) -> NetworkFiles:
+        """With the image preprocessing in the format that transformers reads."""
+        usual = super().files(fitted)
+        if not isinstance(self.config.model, WeightsConfig):
+            return usual
+        wanted = Preprocessing(fitted.size, tuple(fitted.mean), tuple(fitted.std))
+        return replace(
+            usual, companions=partial(write_processor, wanted, processor=self.processor(fitted))
+        )

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from torch import nn
 from typing_extensions import override
 
+from engine.baselines.baseline import Baseline
 from engine.batches.source import Batch, Source
 from engine.config.tasks.causal_lm import CausalLmConfig
 from engine.data.labels import IGNORED
@@ -29,14 +29,15 @@ from engine.models.token_losses import measured_sums, summed_loss, summed_row_lo
 from engine.pipelines.causal_lm import CausalLmFitted, CausalLmPipeline
 from engine.reports.views import Texts, View
 from engine.runs.events import Log, Report
+from engine.tasks.chat_files import chat_files
+from engine.tasks.continuations import Continuations, tokens_of
+from engine.tasks.network_files import NetworkFiles
+from engine.tasks.shown_samples import ShownSamples
 from engine.tasks.text import TextTask
 from engine.tasks.writer import Writer
 from engine.text.blocks import BlockSource, pieces, token_row
 from engine.text.cache import encoded
-from engine.text.chat_templates import as_trained
 from engine.text.columns import chosen
-from engine.text.continuation import Sampling, continued
-from engine.text.decoding import marks_of, record_decoding
 from engine.text.finite_outputs import or_why_not
 from engine.text.forgetting import MOST, other_texts, token_samples
 from engine.text.instructions import ROW, Instructions
@@ -51,8 +52,6 @@ from engine.text.usable_samples import usable
 _SHOWN = 3
 _AT_ONCE = 256
 """Texts that are written to disk together."""
-_SAMPLE_TOKENS = 64
-"""Samples while it trains are no longer than this: writing is slow."""
 
 
 class CausalLm(TextTask[CausalLmFitted]):
@@ -135,10 +134,10 @@ class CausalLm(TextTask[CausalLmFitted]):
             return [Prompt(row["text"] or "", "") for row in rows]
         return written_prompts(self.pipeline.prompts(fitted), rows)
 
-    @override
     def forgetting(
         self, fitted: CausalLmFitted, device: torch.device, report: Report
     ) -> Source | None:
+        """Return the texts of ``task.forgetting_path``, or general ones for a base model."""
         path = self.section.forgetting_path
         if path == "-" or (not path and self.config.model.from_scratch):
             return None
@@ -150,24 +149,17 @@ class CausalLm(TextTask[CausalLmFitted]):
         samples = token_samples(texts[:MOST], tokenizer, fitted.max_length)
         return TokenSource(samples, _Collate(tokenizer.pad_token_id), device)
 
+    @override
     def build_network(self, fitted: CausalLmFitted) -> nn.Module:
         """The network, which notes what its texts are generated with."""
         network = super().build_network(fitted)
-        tokenizer = self.pipeline.tokenizer(fitted.tokenizer)
-        marks = marks_of(tokenizer, self.pipeline.ends(fitted))
-        record_decoding(network, self._sampling(self.section.max_new_tokens).options | marks)
+        self._continuations(fitted).record_in(network, self.pipeline.ends(fitted))
         return network
 
     @override
-    def save_companions(self, fitted: CausalLmFitted, folder: Path) -> None:
-        """The tokenizer, with the chat template of training."""
-        tokenizer = self.pipeline.tokenizer(fitted.tokenizer)
-        as_trained(tokenizer, fitted.form == "messages").save_pretrained(folder)
-
-    @property
-    @override
-    def packing(self) -> Literal["auto", "on", "off"]:
-        return self.section.packing
+    def files(self, fitted: CausalLmFitted) -> NetworkFiles:
+        """With the tokenizer and the chat template of training."""
+        return chat_files(self.pipeline.tokenizer(fitted.tokenizer), fitted.form == "messages")
 
     def loss(self, network: nn.Module, batch: Batch) -> torch.Tensor:
         """Mean over the tokens that are learned."""
@@ -180,10 +172,10 @@ class CausalLm(TextTask[CausalLmFitted]):
 
     def evaluator(self, fitted: CausalLmFitted) -> Evaluator:
         """Loss, perplexity, and some texts that the network writes."""
+        writing, whole = self._continuations(fitted), _learns_all(self.section, fitted)
 
         def views(network: nn.Module, batch: Batch) -> Sequence[View]:
-            sampling = self._sampling(self.section.max_new_tokens)
-            return [Texts("Continuations", self._continued(network, batch, fitted, sampling))]
+            return [Texts("Continuations", _continued(network, batch, writing, whole))]
 
         return LanguageEvaluator(_sums, views)
 
@@ -191,77 +183,42 @@ class CausalLm(TextTask[CausalLmFitted]):
         self, network: nn.Module, batch: Batch, fitted: CausalLmFitted
     ) -> list[dict[str, Any]]:
         """Return each prompt and the network's continuation."""
-        tokenizer = self.pipeline.tokenizer(fitted.tokenizer)
-        sampling = self._sampling(self.section.max_new_tokens)
-        tokens = [_tokens_of(batch, row) for row in range(len(batch.inputs["input_ids"]))]
-        texts = continued(network, tokenizer, tokens, sampling, fitted.max_length)
-        begun = tokenizer.batch_decode(tokens, skip_special_tokens=True)
-        return [
-            {"prompt": beginning, "continuation": text.removeprefix(prompt.blanks)}
-            for beginning, text, prompt in zip(
-                begun, texts, self._prompts(batch.rows, fitted), strict=True
-            )
-        ]
+        prompts = self._prompts(batch.rows, fitted)
+        return self._continuations(fitted).records(network, batch, prompts)
 
-    def samples(
-        self, network: nn.Module, source: Source, fitted: CausalLmFitted
-    ) -> list[dict[str, str]]:
+    def samples(self, network: nn.Module, source: Source, fitted: CausalLmFitted) -> ShownSamples:
         """Continuations of a few beginnings."""
         batch = next(source.read(source.plan(_SHOWN)[:1]))
-        sampling = self._sampling(min(_SAMPLE_TOKENS, self.section.max_new_tokens))
-        return self._continued(network, batch, fitted, sampling)
+        writing = self._continuations(fitted).while_training
+        return ShownSamples(_continued(network, batch, writing, _learns_all(self.section, fitted)))
 
-    def _continued(
-        self, network: nn.Module, batch: Batch, fitted: CausalLmFitted, sampling: Sampling
-    ) -> list[dict[str, str]]:
-        """Beginning, what the network writes, and what the data has there."""
+    def _continuations(self, fitted: CausalLmFitted) -> Continuations:
         tokenizer = self.pipeline.tokenizer(fitted.tokenizer)
-        rows = range(min(_SHOWN, len(batch.inputs["input_ids"])))
-        tokens = [_tokens_of(batch, row) for row in rows]
-        whole = fitted.form == "text" or not self.section.completions_only
-        begun = [_known(batch, row, whole) for row in rows]
-        prompts = [ids[:end] for ids, end in zip(tokens, begun, strict=True)]
-        texts = or_why_not(
-            lambda: continued(network, tokenizer, prompts, sampling, fitted.max_length),
-            len(prompts),
-        )
-        return [
-            {
-                "prompt": tokenizer.decode(prompts[row], skip_special_tokens=True),
-                "continuation": texts[row],
-                "reference": _beginning(
-                    tokenizer, tokens[row][begun[row] :], sampling.max_new_tokens
-                ),
-            }
-            for row in rows
-        ]
+        seed = self.config.train.seed
+        return Continuations.of(self.section, seed, tokenizer, fitted.max_length)
 
     def writer(self, fitted: CausalLmFitted) -> Writer:
         """Return what a conversation with the model needs."""
         return Writer(
             tokenizer=self.pipeline.tokenizer(fitted.tokenizer),
             prompts=None if fitted.form == "text" else self.pipeline.prompts(fitted),
-            sampling=self._sampling(self.section.max_new_tokens),
+            sampling=self._continuations(fitted).sampling,
             longest=self.pipeline.longest_conversation(fitted),
             context={
                 role: name for role, name in fitted.context.items() if role in ("input", "tools")
             },
         )
 
-    def _sampling(self, tokens: int) -> Sampling:
-        section = self.section
-        return Sampling(tokens, section.temperature, section.top_p, self.config.train.seed)
-
-    def baseline(self, raw: RawData, fitted: CausalLmFitted) -> tuple[str, Evaluation] | None:
+    def baselines(self, raw: RawData, fitted: CausalLmFitted) -> list[Baseline]:
         """Evaluate a unigram model, which predicts by token frequency alone."""
         table = raw.decisive
         if fitted.form != "text" or table is None:
-            return None
+            return []
         seen, _ = self._tokens(raw.train, fitted, _silent)
         tokens, characters = self._tokens(table, fitted, _silent)
         vocabulary = len(self.pipeline.tokenizer(fitted.tokenizer))
         metrics = frequency_metrics(seen, tokens, vocabulary, characters)
-        return "frequency of tokens", Evaluation(metrics)
+        return [Baseline("frequency of tokens", Evaluation(metrics))]
 
 
 class _Collate:
@@ -284,18 +241,35 @@ def _sums(network: nn.Module, batch: Batch) -> torch.Tensor:
     return measured_sums(network, batch.inputs, batch.targets["labels"])
 
 
-def _tokens_of(batch: Batch, row: int) -> list[int]:
-    """The tokens of a row without padding."""
-    ids: list[int] = batch.inputs["input_ids"][row].tolist()
-    mask = batch.inputs.get("attention_mask")
-    return ids if mask is None else ids[: int(mask[row].sum())]
+def _learns_all(section: CausalLmConfig, fitted: CausalLmFitted) -> bool:
+    """Return whether all tokens of a sample are learned, rather than those of answers."""
+    return fitted.form == "text" or not section.completions_only
 
 
-def _known(batch: Batch, row: int, whole: bool) -> int:
-    """Tokens of a row that are shown to the network: a quarter of a text that is learned as a
-    whole, or all of an instruction.
+def _continued(
+    network: nn.Module, batch: Batch, writing: Continuations, whole: bool
+) -> list[dict[str, str]]:
+    """Return beginnings, what the network writes, and what the data has there.
+
+    ``whole`` if all of a sample is learned: then a quarter is its beginning, else the prompt.
     """
-    tokens = len(_tokens_of(batch, row))
+    tokens = tokens_of(batch)[:_SHOWN]
+    begun = [_known(batch, row, len(ids), whole) for row, ids in enumerate(tokens)]
+    prompts = [ids[:end] for ids, end in zip(tokens, begun, strict=True)]
+    texts = or_why_not(lambda: writing.texts(network, prompts), len(prompts))
+    most = writing.sampling.max_new_tokens
+    return [
+        {
+            "prompt": writing.tokenizer.decode(prompt, skip_special_tokens=True),
+            "continuation": text,
+            "reference": _beginning(writing.tokenizer, ids[len(prompt) :], most),
+        }
+        for ids, prompt, text in zip(tokens, prompts, texts, strict=True)
+    ]
+
+
+def _known(batch: Batch, row: int, tokens: int, whole: bool) -> int:
+    """Return how many of a row's ``tokens`` are shown to the network."""
     if whole:
         return max(1, tokens // 4)
     learned = (batch.targets["labels"][row] != IGNORED).nonzero()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from typing_extensions import override
 
+from engine.baselines.baseline import Baseline
 from engine.baselines.bm25 import NAME, Bm25
 from engine.batches.source import Batch, Source
 from engine.config.run_config import RunConfig
@@ -36,6 +38,9 @@ from engine.models.sentence_folder import write_sentence_model
 from engine.pipelines.embedding import EmbeddingFitted, EmbeddingPipeline
 from engine.runs.events import Report
 from engine.tasks.nearest import NearestPassages, sample_records
+from engine.tasks.network_files import NetworkFiles
+from engine.tasks.presentation import Presentation, Records
+from engine.tasks.shown_samples import ShownSamples
 from engine.tasks.text import TextTask
 from engine.text.cache import encoded
 from engine.text.columns import chosen
@@ -163,13 +168,15 @@ class Embedding(TextTask[EmbeddingFitted]):
         ]
 
     @override
-    def answers(
-        self, network: nn.Module, records: list[dict[str, Any]], fitted: EmbeddingFitted
-    ) -> list[dict[str, Any]]:
+    def presentation(self, network: nn.Module, fitted: EmbeddingFitted) -> Presentation:
         """Each text's vector behind the held-out passages that are the nearest to it."""
-        if self._nearest is None:
-            self._nearest = NearestPassages(self._embedded_passages(network, fitted), fitted)
-        return self._nearest.beside(records)
+
+        def beside(records: Records) -> Records:
+            if self._nearest is None:
+                self._nearest = NearestPassages(self._embedded_passages(network, fitted), fitted)
+            return self._nearest.beside(records)
+
+        return Presentation(beside)
 
     def _embedded_passages(self, network: nn.Module, fitted: EmbeddingFitted) -> Tensor:
         tokenizer, device = self.pipeline.tokenizer(fitted.tokenizer), _device_of(network)
@@ -182,36 +189,39 @@ class Embedding(TextTask[EmbeddingFitted]):
         return torch.cat(parts) if parts else torch.zeros(0, 1)
 
     @override
-    def samples(
-        self, network: nn.Module, source: Source, fitted: EmbeddingFitted
-    ) -> list[dict[str, str]]:
+    def samples(self, network: nn.Module, source: Source, fitted: EmbeddingFitted) -> ShownSamples:
         """A few anchors, and the passage of the same batch that is the nearest to each."""
         batch = next(source.read(source.evaluation_plan(_COMPARED)[:1]), None)
         if batch is None or batch.rows is None:
-            return []
+            return ShownSamples()
         anchors, passages, *_ = self._vectors(network, batch)
         pairs = list(zip(*_pairs(batch.rows, fitted), strict=True))
         truth = batch.targets.get("scores")
-        return sample_records(anchors, passages, pairs, truth)
+        return ShownSamples(sample_records(anchors, passages, pairs, truth))
 
     @override
-    def baseline(self, raw: RawData, fitted: EmbeddingFitted) -> tuple[str, Evaluation] | None:
+    def baselines(self, raw: RawData, fitted: EmbeddingFitted) -> list[Baseline]:
         """BM25 on the held-out passages; none for scores."""
         table = raw.decisive
         if fitted.scale or table is None:
-            return None
+            return []
         relevance = relevance_of(
             *_pairs(table, fitted), list(texts_in(table, fitted.columns.negatives))
         )
         ranking = Bm25(relevance.passages)
         ranks = ranks_of(lambda some: ranking.scores(relevance.queries[some]), relevance)
-        return NAME, Evaluation(ranks.metrics(), rows=ranks.paired())
+        return [Baseline(NAME, Evaluation(ranks.metrics(), rows=ranks.paired()))]
 
     @override
-    def save_companions(self, fitted: EmbeddingFitted, folder: Path) -> None:
-        """The tokenizer, and the files by which sentence-transformers loads the folder."""
-        super().save_companions(fitted, folder)
-        write_sentence_model(folder, fitted.recipe, self._size, fitted.max_length)
+    def files(self, fitted: EmbeddingFitted) -> NetworkFiles:
+        """With the tokenizer, and what sentence-transformers loads the folder by."""
+        usual = super().files(fitted)
+
+        def companions(folder: Path) -> None:
+            usual.companions(folder)
+            write_sentence_model(folder, fitted.recipe, self._size, fitted.max_length)
+
+        return replace(usual, companions=companions)
 
 
 def _loss_with(section: EmbeddingConfig, targets: Mapping[str, Any]) -> Loss:

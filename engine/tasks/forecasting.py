@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, Literal
 
@@ -27,7 +27,7 @@ from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.metrics.bands import Bands
 from engine.metrics.calibrator import Calibrator
-from engine.metrics.evaluator import Evaluation, Evaluator
+from engine.metrics.evaluator import Evaluator
 from engine.metrics.forecasting import ForecastEvaluator, Scales, forecast_loss
 from engine.models.build import build_model
 from engine.models.quantiles import Quantiles
@@ -40,11 +40,14 @@ from engine.reports.gallery import Gallery
 from engine.reports.note import Note
 from engine.reports.note_table import sentence
 from engine.runs.events import Log, Report
+from engine.tasks.calibration import Calibration
+from engine.tasks.deployment import Deployment
 from engine.tasks.forecast_baselines import Contest, compete, history_of
 from engine.tasks.forecast_gallery import ForecastCases
 from engine.tasks.latest_windows import by_latest
 from engine.tasks.many_series import doubts_of_new, own_scales, panel_source, with_future
 from engine.tasks.one_series import series_source, with_unknown_future
+from engine.tasks.shown_samples import ShownSamples
 from engine.tasks.task import Task
 
 
@@ -133,18 +136,21 @@ class Forecasting(Task[SeriesFitted]):
             follows=fitted.own is None,
         )
 
-    def calibration(self, fitted: SeriesFitted) -> Callable[[], Evaluator]:
-        """Fit bands on the validation windows."""
+    @override
+    def calibration(self, fitted: SeriesFitted) -> Calibration[SeriesFitted]:
+        """Fit bands on the validation windows, and again on the latest ones of a later file."""
 
         def finish(factors: torch.Tensor | None) -> SeriesFitted:
             bands = [] if factors is None else factors.tolist()
             return fitted.model_copy(update={"bands": bands})
 
-        return partial(Calibrator, _forward, self.section.quantiles, finish)
+        return Calibration(
+            partial(Calibrator, _forward, self.section.quantiles, finish),
+            partial(self._recent, fitted=fitted),
+        )
 
-    @override
-    def adapted(
-        self, network: nn.Module, table: pa.Table, fitted: SeriesFitted, report: Report
+    def _recent(
+        self, network: nn.Module, table: pa.Table, report: Report, fitted: SeriesFitted
     ) -> SeriesFitted:
         """Bands by the errors of the latest forecasts in the past of a file, where it has some."""
         bands = _bands(fitted, self.section.quantiles)
@@ -159,16 +165,20 @@ class Forecasting(Task[SeriesFitted]):
             return fitted
         return fitted.model_copy(update={"bands": found.factors.tolist()})
 
-    def call_arguments(self, batch: Batch) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """Return the window, and the known inputs of future steps."""
-        return (batch.inputs["past"], batch.inputs["future"]), {}
+    @override
+    def deployment(self) -> Deployment:
+        """With the window, and the known inputs of future steps."""
+        return Deployment(
+            arguments=lambda batch: ((batch.inputs["past"], batch.inputs["future"]), {})
+        )
 
     def predict(
         self, network: nn.Module, batch: Batch, fitted: SeriesFitted
     ) -> list[dict[str, Any]]:
         """One record a step of the horizon: its time, the value of each target, its quantiles."""
         frequency = frequency_of(fitted)
-        names, values = self._named_values(network, batch, fitted)
+        bands = _bands(fitted, self.section.quantiles)
+        names, values = _named_values(_forward(network, batch), batch, fitted, bands)
         keys = [{}] * len(values) if batch.rows is None else batch.rows.to_pylist()
         records = []
         for key, last, steps in zip(keys, batch.inputs["time"].tolist(), values, strict=True):
@@ -179,47 +189,31 @@ class Forecasting(Task[SeriesFitted]):
                 records.append(key | {fitted.time or "row": when} | record)
         return records
 
-    def _named_values(
-        self, network: nn.Module, batch: Batch, fitted: SeriesFitted
-    ) -> tuple[list[str], NDArray[np.float64]]:
-        """Names and values ``[batch, horizon, names]`` of targets and their quantiles, in units.
-
-        The median is the forecast itself.
-        """
-        forecast = _forward(network, batch).float().cpu()
-        bands = _bands(fitted, self.section.quantiles)
-        mean, std = _units(batch, fitted)
-        names = list(fitted.targets)
-        values = [bands.point(forecast).double().numpy() * std + mean]
-        quantiles = bands.quantiles(forecast)
-        for place, level in enumerate(bands.levels):
-            if quantiles is not None and place != bands.median:
-                names += [f"{target} {level:g}" for target in fitted.targets]
-                values.append(quantiles[..., place].double().numpy() * std + mean)
-        return names, np.concatenate(values, 2)
-
-    def baseline(self, raw: RawData, fitted: SeriesFitted) -> tuple[str, Evaluation] | None:
-        """Evaluate the seasonal naive forecast (the last season repeated) on the same windows."""
+    @override
+    def baselines(self, raw: RawData, fitted: SeriesFitted) -> list[Baseline]:
+        """The seasonal naive forecast on the same windows, and where they are installed others."""
         table = raw.decisive
         if table is None:
-            return None
+            return []
+        source = self.encode(table, fitted, torch.device("cpu"), lambda event: None)
+        return [self._naive(raw, source, fitted), *self._statistical(raw, source, fitted)]
+
+    def _naive(self, raw: RawData, source: Source, fitted: SeriesFitted) -> Baseline:
+        """Evaluate the forecast that repeats the last season."""
         section = self.section
         season = fitted.season if fitted.season <= section.window else 1
         network = SeasonalNaive(season, section.horizon, len(fitted.targets))
-        source = self.encode(table, fitted, torch.device("cpu"), lambda event: None)
         evaluator = self.evaluator(self._calibrated(network, raw, fitted))
         for batch in source.read(source.plan(self.config.train.batch_rows)):
             evaluator.update(network, batch)
         name = f"seasonal-naive, {season:,} rows" if season > 1 else "naive, last value"
-        return name, evaluator.compute()
+        return Baseline(name, evaluator.compute())
 
-    @override
-    def further_baselines(self, raw: RawData, fitted: SeriesFitted) -> list[Baseline]:
-        """Evaluate AutoETS and AutoTheta on the same windows, where statsforecast is installed."""
-        section, table = self.section, raw.decisive
-        if table is None or not section.baseline_seconds or not statistical.installed():
+    def _statistical(self, raw: RawData, source: Source, fitted: SeriesFitted) -> list[Baseline]:
+        """Evaluate AutoETS and AutoTheta, where statsforecast is installed."""
+        section = self.section
+        if not section.baseline_seconds or not statistical.installed():
             return []
-        source = self.encode(table, fitted, torch.device("cpu"), lambda event: None)
         without = fitted.model_copy(update={"bands": []})
         contest = Contest(
             source,
@@ -239,16 +233,15 @@ class Forecasting(Task[SeriesFitted]):
         table = raw.splits.get(VALIDATION)
         if table is None or not table.num_rows:
             return fitted
-        calibrator = self.calibration(fitted)()
+        calibrator = self.calibration(fitted).evaluator()
         source = self.encode(table, fitted, torch.device("cpu"), lambda event: None)
         for batch in source.read(source.plan(self.config.train.batch_rows)):
             calibrator.update(network, batch)
         calibrated: SeriesFitted = calibrator.compute().fitted
         return calibrated
 
-    def samples(
-        self, network: nn.Module, source: Source, fitted: SeriesFitted
-    ) -> list[dict[str, str]]:
+    @override
+    def samples(self, network: nn.Module, source: Source, fitted: SeriesFitted) -> ShownSamples:
         """Three forecasts of the first target, drawn small beside the truth."""
         rows = torch.linspace(0, len(source) - 1, min(3, len(source))).long()
         batch = next(source.read([rows]))
@@ -259,7 +252,7 @@ class Forecasting(Task[SeriesFitted]):
         shift, scale = (np.broadcast_to(part, whole) for part in _units(batch, fitted))
         keys = [{}] * len(truths) if batch.rows is None else batch.rows.to_pylist()
         means, stds = shift[:, 0, 0].tolist(), scale[:, 0, 0].tolist()
-        return [
+        return ShownSamples([
             {
                 **{name: plain(str(value), 40) for name, value in key.items()},
                 "after": frequency_of(fitted).text(time),
@@ -270,7 +263,7 @@ class Forecasting(Task[SeriesFitted]):
             for key, time, truth, forecast, mean, std in zip(
                 keys, batch.inputs["time"].tolist(), truths, forecasts, means, stds, strict=True
             )
-        ]
+        ])  # fmt: skip
 
     def gallery(self, network: nn.Module, source: Source, fitted: SeriesFitted) -> Gallery | None:
         """Forecasts of each series against the truth, the worst first."""
@@ -279,6 +272,25 @@ class Forecasting(Task[SeriesFitted]):
         bands, timed = _bands(fitted, self.section.quantiles), bool(fitted.time)
         cases = ForecastCases(bands, fitted, _forward, _units, timed)
         return cases.gallery(network, source, self.section.horizon)
+
+
+def _named_values(
+    forecast: torch.Tensor, batch: Batch, fitted: SeriesFitted, bands: Bands
+) -> tuple[list[str], NDArray[np.float64]]:
+    """Names and values ``[batch, horizon, names]`` of targets and their quantiles, in units.
+
+    The median is the forecast itself.
+    """
+    forecast = forecast.float().cpu()
+    mean, std = _units(batch, fitted)
+    names = list(fitted.targets)
+    values = [bands.point(forecast).double().numpy() * std + mean]
+    quantiles = bands.quantiles(forecast)
+    for place, level in enumerate(bands.levels):
+        if quantiles is not None and place != bands.median:
+            names += [f"{target} {level:g}" for target in fitted.targets]
+            values.append(quantiles[..., place].double().numpy() * std + mean)
+    return names, np.concatenate(values, 2)
 
 
 def _bands(fitted: SeriesFitted, levels: tuple[float, ...]) -> Bands:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -31,8 +31,12 @@ from engine.reports.explanation import Explanation
 from engine.reports.gallery import Gallery
 from engine.reports.picture import Picture
 from engine.runs.events import Report
+from engine.tasks.deployment import Deployment
 from engine.tasks.image_explanation import explain_image
 from engine.tasks.image_gallery import mistakes_gallery, pixels_of
+from engine.tasks.network_files import NetworkFiles
+from engine.tasks.presentation import Presentation, Records
+from engine.tasks.shown_samples import ShownSamples
 from engine.tasks.task import Task
 from engine.vision.augmentation import Augmentation
 from engine.vision.column import images_of
@@ -42,7 +46,7 @@ from engine.vision.mixing import Mixing
 from engine.vision.pictures import picture, pictures_of
 from engine.vision.prediction import class_record, labels_record, said, shown
 from engine.vision.preparation import Normalisation, Preparation, ProgressiveSize
-from engine.vision.processor_file import save_companions
+from engine.vision.processor_file import write_processor
 from engine.vision.start_size import check_start_size
 
 _SHOWN = 5
@@ -93,12 +97,13 @@ class ImageClassification(Task[ImageFitted]):
         return network.to(memory_format=torch.channels_last)
 
     @override
-    def save_companions(self, fitted: ImageFitted, folder: Path) -> None:
-        """Write the image preprocessing in the format that transformers reads."""
-        if isinstance(self.config.model, ImageTransformerConfig):
-            save_companions(
-                Preprocessing(fitted.size, tuple(fitted.mean), tuple(fitted.std)), folder
-            )
+    def files(self, fitted: ImageFitted) -> NetworkFiles:
+        """With the image preprocessing in the format that transformers reads."""
+        usual = super().files(fitted)
+        if not isinstance(self.config.model, ImageTransformerConfig):
+            return usual
+        wanted = Preprocessing(fitted.size, tuple(fitted.mean), tuple(fitted.std))
+        return replace(usual, companions=partial(write_processor, wanted))
 
     def loss(self, network: nn.Module, batch: Batch) -> torch.Tensor:
         """Cross-entropy; over each class by itself where an image can have several.
@@ -126,8 +131,8 @@ class ImageClassification(Task[ImageFitted]):
         return self._evaluator
 
     @override
-    def deployed(self, network: nn.Module) -> nn.Module:
-        return Mirrored(network) if self.section.test_time_flip else network
+    def deployment(self) -> Deployment:
+        return Deployment(Mirrored) if self.section.test_time_flip else Deployment()
 
     @override
     def gallery(self, network: nn.Module, source: Source, fitted: ImageFitted) -> Gallery | None:
@@ -137,13 +142,8 @@ class ImageClassification(Task[ImageFitted]):
         return None if known is None else mistakes_gallery(known, source, fitted)
 
     @override
-    def pictures(
-        self, table: pa.Table, records: list[dict[str, Any]], fitted: ImageFitted
-    ) -> list[Picture]:
-        images = images_of(table.slice(0, _SHOWN), fitted.image)
-        told = {record["image"]: said(record) for record in records}
-        found = zip(images.names(), pictures_of(images, fitted), strict=True)
-        return [replace(one, caption=told.get(name, "")) for name, one in found if one is not None]
+    def presentation(self, network: nn.Module, fitted: ImageFitted) -> Presentation:
+        return Presentation(pictures=partial(_pictures, fitted))
 
     @override
     def explain(
@@ -168,30 +168,18 @@ class ImageClassification(Task[ImageFitted]):
             for name, row in zip(batch.rows["name"].to_pylist(), chances.tolist(), strict=True)
         ]
 
-    def samples(
-        self, network: nn.Module, source: Source, fitted: ImageFitted
-    ) -> list[dict[str, str]]:
-        """The first few images, what the network makes of them, and what is true."""
-        batch = _first_images(source)
-        if batch is None or batch.targets is None:
-            return []
-        return shown(batch, self.predict(network, batch, fitted), fitted.classes)[:_SHOWN]
-
     @override
-    def sample_pictures(self, source: Source, fitted: ImageFitted) -> list[Picture]:
-        batch = _first_images(source)
-        if batch is None:
-            return []
-        names = batch.rows["name"].to_pylist()
-        return [
+    def samples(self, network: nn.Module, source: Source, fitted: ImageFitted) -> ShownSamples:
+        """The first few images, what the network makes of them, and what is true."""
+        batch = next(source.read(source.plan(_SHOWN)[:1]), None)
+        if batch is None or batch.targets is None:
+            return ShownSamples()
+        images = [
             picture(pixels_of(image, fitted), _SAMPLE_SIDE, name=name)
-            for name, image in zip(names, batch.inputs, strict=True)
+            for name, image in zip(batch.rows["name"].to_pylist(), batch.inputs, strict=True)
         ]
-
-    def parameter_groups(self, network: nn.Module) -> list[dict[str, Any]] | None:
-        """A slower rate for layers that were trained before."""
-        groups = getattr(network, "parameter_groups", None)
-        return groups() if groups is not None else None
+        texts = shown(batch, self.predict(network, batch, fitted), fitted.classes)
+        return ShownSamples(texts[:_SHOWN], images)
 
     def _logits(self, network: nn.Module, batch: Batch) -> torch.Tensor:
         """Return the logits, averaged over each image and its mirror image if that is set."""
@@ -217,5 +205,8 @@ def _sides(network: nn.Module, batch: Batch) -> tuple[torch.Tensor, torch.Tensor
     return both_sides(network, batch.inputs)
 
 
-def _first_images(source: Source) -> Batch | None:
-    return next(source.read(source.plan(_SHOWN)[:1]), None)
+def _pictures(fitted: ImageFitted, table: pa.Table, records: Records) -> list[Picture]:
+    images = images_of(table.slice(0, _SHOWN), fitted.image)
+    captions = {record["image"]: said(record) for record in records}
+    found = zip(images.names(), pictures_of(images, fitted), strict=True)
+    return [replace(one, caption=captions.get(name, "")) for name, one in found if one is not None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,18 +11,30 @@ import pyarrow as pa
 from torch import Tensor, nn
 from typing_extensions import override
 
+from engine.baselines.baseline import Baseline
 from engine.baselines.usual_boxes import USUAL_BOXES
 from engine.batches.source import Batch, Source
 from engine.config.tasks.object_detection import ObjectDetectionConfig
 from engine.data.images import upright_size
 from engine.data.raw import RawData
-from engine.metrics.detection import DetectionEvaluator, Found, in_pixels, judged, outcome, sure_of
-from engine.metrics.evaluator import Evaluation, Evaluator
+from engine.metrics.detection import (
+    DetectionEvaluator,
+    Found,
+    JudgedImage,
+    in_pixels,
+    judged,
+    outcome,
+    sure_of,
+)
+from engine.metrics.evaluator import Evaluator
 from engine.models.detector import Detections, objects_of
 from engine.pipelines.object_detection import ObjectDetectionPipeline
 from engine.reports.picture import Picture
 from engine.tasks.annotated_images import AnnotatedTask
+from engine.tasks.deployment import Deployment
 from engine.tasks.painted_samples import box_sample
+from engine.tasks.presentation import Presentation, Records
+from engine.tasks.shown_samples import ShownSamples
 from engine.tasks.usual_objects import evaluate_usual_boxes
 from engine.vision.annotated_fitted import DetectionFitted
 from engine.vision.annotated_source import Target
@@ -89,82 +102,40 @@ class ObjectDetection(AnnotatedTask[DetectionFitted]):
         return records
 
     @override
-    def comparable(self, outputs: list[Tensor]) -> list[Tensor]:
-        """Each column of queries ``[batch, queries, …]`` and of objects ``[objects, …]`` sorted.
-
-        Networks put them in the order of scores, in which nearly equal ones change places.
-        """
-        return [
-            value if value.ndim == _DENSE else value.sort(int(value.ndim == _QUERIES)).values
-            for value in outputs
-        ]
+    def deployment(self) -> Deployment:
+        return Deployment(comparable=_sorted)
 
     @override
-    def answers(
-        self, network: nn.Module, records: list[dict[str, Any]], fitted: DetectionFitted
-    ) -> list[dict[str, Any]]:
-        """A line for each object: its score, and its place in words."""
-        del network, fitted
-        return [
-            {"image": f"{record['image']}, {record['width']}×{record['height']} px"}
-            | {
-                f"{place} {one['label']}": f"{one['score']:.1%}  {_place(one['box'])}"
-                for place, one in enumerate(record["objects"], 1)
-            }
-            for record in records
-        ]
+    def presentation(self, network: nn.Module, fitted: DetectionFitted) -> Presentation:
+        """A line for each object, and the images with its box."""
+        return Presentation(_in_words, partial(_pictures, fitted))
 
     @override
-    def pictures(
-        self, table: pa.Table, records: list[dict[str, Any]], fitted: DetectionFitted
-    ) -> list[Picture]:
-        images = images_of(table.slice(0, _SHOWN), fitted.image)
-        told = {record["image"]: record["objects"] for record in records}
-        painted = (
-            boxes_painted(image, told.get(name, []), fitted, name=name)
-            for name, image in zip(images.names(), images, strict=True)
-        )
-        return [one for one in painted if one is not None]
-
-    @override
-    def samples(
-        self, network: nn.Module, source: Source, fitted: DetectionFitted
-    ) -> list[dict[str, str]]:
+    def samples(self, network: nn.Module, source: Source, fitted: DetectionFitted) -> ShownSamples:
         """The first few images: objects predicted and true, and how many agree."""
         batch = next(source.read(source.plan(_SHOWN)[:1]), None)
         if batch is None or batch.targets is None:
-            return []
-        threshold = self.section.score_threshold
-        shown = []
-        for image in judged(_detect(network, batch), batch)[:_SHOWN]:
-            hits, missed, wrong = outcome(image, threshold)
-            sure = sure_of(image.found, threshold)
-            shown.append({
-                "image": image.name,
-                "predicted": _listed(_records(sure, fitted.classes), True),
-                "label": _listed(_records(image.truth, fitted.classes), False),
-                "outcome": f"{hits} found, {missed} missed, {wrong} wrong",
-            })  # fmt: skip
-        return shown
-
-    @override
-    def sample_pictures(self, source: Source, fitted: DetectionFitted) -> list[Picture]:
-        """The true boxes."""
-        batch = next(source.read(source.plan(_SHOWN)[:1]), None)
-        if batch is None or batch.targets is None:
-            return []
+            return ShownSamples()
+        found = _detect(network, batch)
         true = [Detections(boxes, numbers.new_ones(len(numbers)), numbers)
                 for boxes, numbers in objects_of(batch.targets)]  # fmt: skip
-        return self._painted(batch, true, fitted)
+        return ShownSamples(
+            [self._outcome(image, fitted) for image in judged(found, batch)[:_SHOWN]],
+            self._painted(batch, true, fitted),
+            self._painted(batch, found, fitted),
+        )
 
-    @override
-    def output_pictures(
-        self, network: nn.Module, source: Source, fitted: DetectionFitted
-    ) -> list[Picture]:
-        batch = next(source.read(source.plan(_SHOWN)[:1]), None)
-        if batch is None or batch.targets is None:
-            return []
-        return self._painted(batch, _detect(network, batch), fitted)
+    def _outcome(self, image: JudgedImage, fitted: DetectionFitted) -> dict[str, str]:
+        """Return the objects of an image, predicted and true, and how many agree."""
+        threshold = self.section.score_threshold
+        hits, missed, wrong = outcome(image, threshold)
+        sure = sure_of(image.found, threshold)
+        return {
+            "image": image.name,
+            "predicted": _listed(_records(sure, fitted.classes), True),
+            "label": _listed(_records(image.truth, fitted.classes), False),
+            "outcome": f"{hits} found, {missed} missed, {wrong} wrong",
+        }
 
     def _painted(
         self, batch: Batch, found: Sequence[Detections], fitted: DetectionFitted
@@ -176,13 +147,46 @@ class ObjectDetection(AnnotatedTask[DetectionFitted]):
         return [box_sample(image, own, fitted, name) for image, own, name in rows][:_SHOWN]
 
     @override
-    def baseline(self, raw: RawData, fitted: DetectionFitted) -> tuple[str, Evaluation] | None:
+    def baselines(self, raw: RawData, fitted: DetectionFitted) -> list[Baseline]:
         """The boxes that are the most frequent in training, in every image."""
         table = raw.decisive
         if table is None or fitted.objects not in table.column_names:
-            return None
+            return []
         result = evaluate_usual_boxes(raw.train, table, fitted)
-        return None if result is None else (USUAL_BOXES, result)
+        return [] if result is None else [Baseline(USUAL_BOXES, result)]
+
+
+def _sorted(outputs: list[Tensor]) -> list[Tensor]:
+    """Return columns of queries ``[batch, queries, …]`` and objects ``[objects, …]`` sorted.
+
+    Networks put them in the order of scores, in which nearly equal ones change places.
+    """
+    return [
+        value if value.ndim == _DENSE else value.sort(int(value.ndim == _QUERIES)).values
+        for value in outputs
+    ]
+
+
+def _in_words(records: Records) -> Records:
+    """Return a line for each object: its score, and its place in words."""
+    return [
+        {"image": f"{record['image']}, {record['width']}×{record['height']} px"}
+        | {
+            f"{place} {one['label']}": f"{one['score']:.1%}  {_place(one['box'])}"
+            for place, one in enumerate(record["objects"], 1)
+        }
+        for record in records
+    ]
+
+
+def _pictures(fitted: DetectionFitted, table: pa.Table, records: Records) -> list[Picture]:
+    images = images_of(table.slice(0, _SHOWN), fitted.image)
+    found = {record["image"]: record["objects"] for record in records}
+    painted = (
+        boxes_painted(image, found.get(name, []), fitted, name=name)
+        for name, image in zip(images.names(), images, strict=True)
+    )
+    return [one for one in painted if one is not None]
 
 
 def _detect(network: Any, batch: Batch) -> list[Detections]:

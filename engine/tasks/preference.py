@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -12,26 +11,28 @@ import torch
 from torch import Tensor, nn
 from typing_extensions import override
 
+from engine.baselines.baseline import Baseline
 from engine.batches.source import Batch, Source
 from engine.config.run_config import RunConfig
 from engine.config.tasks.preference import PreferenceConfig
 from engine.data.raw import TEST, TRAIN, VALIDATION, RawData
 from engine.errors import DataError
 from engine.metrics.answer_likelihoods import likelihoods, measured, untuned
-from engine.metrics.evaluator import Evaluation, Evaluator
+from engine.metrics.evaluator import Evaluator
 from engine.metrics.preference import PreferenceEvaluator, evaluate_untuned
 from engine.metrics.preference_losses import Likelihoods, losses, rewards
 from engine.pipelines.preference import PreferenceFitted, PreferencePipeline
 from engine.reports.counted import counted
 from engine.reports.views import Texts, View
 from engine.runs.events import Log, Report
+from engine.tasks.chat_files import chat_files
+from engine.tasks.continuations import Continuations
+from engine.tasks.network_files import NetworkFiles
+from engine.tasks.shown_samples import ShownSamples
 from engine.tasks.text import TextTask
 from engine.tasks.writer import Writer
 from engine.text.cache import encoded
-from engine.text.chat_templates import as_trained
 from engine.text.columns import chosen
-from engine.text.continuation import Sampling, continued
-from engine.text.decoding import marks_of, record_decoding
 from engine.text.finite_outputs import or_why_not
 from engine.text.preference_tokens import PreferenceSource, PreferenceTokens
 from engine.text.preferences import compared, label_of
@@ -42,8 +43,6 @@ from engine.text.source import TokenSource, token_inputs
 from engine.text.usable_samples import without_faulty
 
 _SHOWN = 3
-_SAMPLE_TOKENS = 64
-"""Samples while it trains are no longer than this: writing is slow."""
 _LONGEST_SHOWN = 400
 """Characters of a prompt or an answer beside others."""
 
@@ -53,7 +52,6 @@ class Preference(TextTask[PreferenceFitted]):
 
     pipeline: PreferencePipeline
     section: PreferenceConfig
-    measures_start = True
 
     head = "causal_lm"
 
@@ -106,23 +104,20 @@ class Preference(TextTask[PreferenceFitted]):
     def build_network(self, fitted: PreferenceFitted) -> nn.Module:
         """The network, which notes what its texts are generated with."""
         network = super().build_network(fitted)
-        tokenizer = self.pipeline.tokenizer(fitted.tokenizer)
-        marks = marks_of(tokenizer, self.pipeline.ends(fitted))
-        record_decoding(network, self._sampling(self.section.max_new_tokens).options | marks)
+        self._continuations(fitted).record_in(network, self.pipeline.ends(fitted))
         return network
 
     @override
-    def save_companions(self, fitted: PreferenceFitted, folder: Path) -> None:
-        """The tokenizer, with the chat template of training."""
-        tokenizer = self.pipeline.tokenizer(fitted.tokenizer)
-        as_trained(tokenizer, fitted.chat).save_pretrained(folder)
+    def files(self, fitted: PreferenceFitted) -> NetworkFiles:
+        """With the tokenizer and the chat template of training."""
+        return chat_files(self.pipeline.tokenizer(fitted.tokenizer), fitted.chat)
 
     def writer(self, fitted: PreferenceFitted) -> Writer:
         """Return what a conversation with the model needs."""
         return Writer(
             tokenizer=self.pipeline.tokenizer(fitted.tokenizer),
             prompts=self.pipeline.prompts(fitted),
-            sampling=self._sampling(self.section.max_new_tokens),
+            sampling=self._continuations(fitted).sampling,
             longest=self.pipeline.longest_conversation(fitted),
             context={
                 role: name for role, name in fitted.columns.items() if role in ("input", "tools")
@@ -134,7 +129,6 @@ class Preference(TextTask[PreferenceFitted]):
         """Mean over the pairs, or over single answers."""
         return losses(likelihoods(network, batch, self.section), self.section).mean()
 
-    @override
     def settle_start(
         self,
         network: nn.Module,
@@ -178,60 +172,37 @@ class Preference(TextTask[PreferenceFitted]):
         self, network: nn.Module, batch: Batch, fitted: PreferenceFitted
     ) -> list[dict[str, Any]]:
         """Return each prompt and the network's continuation."""
-        tokenizer = self.pipeline.tokenizer(fitted.tokenizer)
-        lengths = batch.inputs["attention_mask"].sum(1).tolist()
-        tokens = [
-            row[:length]
-            for row, length in zip(batch.inputs["input_ids"].tolist(), lengths, strict=True)
-        ]
-        texts = self._continued(network, tokens, fitted, self.section.max_new_tokens)
-        begun = tokenizer.batch_decode(tokens, skip_special_tokens=True)
-        return [
-            {"prompt": beginning, "continuation": text.removeprefix(prompt.blanks)}
-            for beginning, text, prompt in zip(
-                begun, texts, self._prompts(batch.rows, fitted), strict=True
-            )
-        ]
+        prompts = self._prompts(batch.rows, fitted)
+        return self._continuations(fitted).records(network, batch, prompts)
 
     @override
-    def samples(
-        self, network: nn.Module, source: Source, fitted: PreferenceFitted
-    ) -> list[dict[str, str]]:
+    def samples(self, network: nn.Module, source: Source, fitted: PreferenceFitted) -> ShownSamples:
         """Continuations of a few prompts, beside the answers of the data."""
         batch = next(source.read(source.plan(_SHOWN)[:1]))
         sides = [compared(row) for row in by_role(batch.rows, fitted.columns).to_pylist()[:_SHOWN]]
         prompts = self.pipeline.prompts(fitted)
         asked = [prompts.prompt(side.asked) for side in sides]
         tokens = prompt_tokens(self.pipeline.tokenizer(fitted.tokenizer), asked)
-        most = min(_SAMPLE_TOKENS, self.section.max_new_tokens)
-        texts = or_why_not(lambda: self._continued(network, tokens, fitted, most), len(tokens))
-        return [
+        writing = self._continuations(fitted).while_training
+        texts = or_why_not(lambda: writing.texts(network, tokens), len(tokens))
+        return ShownSamples([
             {"prompt": _shown(side.prompt), "continuation": text}
             | {name: _shown(answer) for name, answer in side.answers.items()}
             for side, text in zip(sides, texts, strict=True)
-        ]
+        ])  # fmt: skip
 
-    def _continued(
-        self,
-        network: nn.Module,
-        tokens: Sequence[Sequence[int]],
-        fitted: PreferenceFitted,
-        most: int,
-    ) -> list[str]:
+    def _continuations(self, fitted: PreferenceFitted) -> Continuations:
         tokenizer = self.pipeline.tokenizer(fitted.tokenizer)
-        return continued(network, tokenizer, tokens, self._sampling(most), fitted.max_length)
-
-    def _sampling(self, tokens: int) -> Sampling:
-        section = self.section
-        return Sampling(tokens, section.temperature, section.top_p, self.config.train.seed)
+        seed = self.config.train.seed
+        return Continuations.of(self.section, seed, tokenizer, fitted.max_length)
 
     @override
-    def baseline(self, raw: RawData, fitted: PreferenceFitted) -> tuple[str, Evaluation] | None:
+    def baselines(self, raw: RawData, fitted: PreferenceFitted) -> list[Baseline]:
         """Evaluate the untuned model; its accuracy is that of its log-probabilities."""
         source = self._held_out.get(TEST) or self._held_out.get(VALIDATION)
         if source is None or source.reference is None:
-            return None
-        return "the untuned model", evaluate_untuned(untuned(source), self.section)
+            return []
+        return [Baseline("the untuned model", evaluate_untuned(untuned(source), self.section))]
 
 
 def _with_rewards(

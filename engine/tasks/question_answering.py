@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from typing_extensions import override
 
+from engine.baselines.baseline import Baseline
 from engine.baselines.likeliest_sentence import LIKELIEST_SENTENCE, likeliest_sentences
 from engine.batches.source import Batch, Source
 from engine.config.tasks.question_answering import QuestionAnsweringConfig
@@ -20,7 +21,7 @@ from engine.metrics.answers import (
     evaluate_answers,
     position_loss,
 )
-from engine.metrics.evaluator import Evaluation, Evaluator
+from engine.metrics.evaluator import Evaluator
 from engine.pipelines.question_answering import QuestionAnsweringFitted, QuestionAnsweringPipeline
 from engine.runs.events import Report
 from engine.tasks.text import TextTask
@@ -107,16 +108,14 @@ class QuestionAnswering(TextTask[QuestionAnsweringFitted]):
         ]
 
     @override
-    def baseline(
-        self, raw: RawData, fitted: QuestionAnsweringFitted
-    ) -> tuple[str, Evaluation] | None:
+    def baselines(self, raw: RawData, fitted: QuestionAnsweringFitted) -> list[Baseline]:
         """The sentence of the context that has the most words of the question."""
         table = raw.decisive
         if table is None:
-            return None
+            return []
         asked = _asked(table, fitted)
         said = likeliest_sentences((one.question, one.context) for one in asked)
-        return LIKELIEST_SENTENCE, evaluate_answers(asked, said)
+        return [Baseline(LIKELIEST_SENTENCE, evaluate_answers(asked, said))]
 
 
 class _Collate:

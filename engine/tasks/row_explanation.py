@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from engine.batches.source import Batch
 from engine.data.tables.features import decode_row
 from engine.data.tables.schema import Features
 from engine.explanations.columns import Inputs, occlusion, usual_inputs
@@ -17,19 +19,30 @@ from engine.reports.views import Cell, Table
 from engine.tasks.column_places import column_places
 
 
+@dataclass(frozen=True)
+class ExplainedOutputs:
+    """Outputs that the columns of a row change."""
+
+    names: Sequence[str]
+    quantity: str
+    """What they are, as it is written before a name: ``p`` for probabilities."""
+    of: Callable[[nn.Module, Batch], Tensor]
+    """Returns them for a batch, ``[rows, outputs]``: probabilities, or numbers in units."""
+
+
 def explain_row(
+    network: nn.Module,
     inputs: Inputs,
-    outputs: Callable[[Inputs], Tensor],
+    explained: ExplainedOutputs,
     features: Features,
-    told: tuple[Sequence[str], str],
     target: str,
 ) -> Explanation:
-    """Return the columns of a row; see :meth:`engine.tasks.task.Task.explain`.
+    """Return the columns of a row; see :meth:`engine.tasks.task.Task.explain`."""
+    names, quantity = explained.names, explained.quantity
 
-    ``outputs`` returns ``[rows, outputs]`` for some rows; ``told`` are their names and what they
-    are.
-    """
-    names, quantity = told
+    def outputs(rows: Inputs) -> Tensor:
+        return explained.of(network, Batch(rows, None))
+
     with torch.no_grad():
         scores = outputs(inputs)[0]
     number = number_of(target, names, scores)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from typing_extensions import override
 
+from engine.baselines.baseline import Baseline
 from engine.batches.device_constant import DeviceConstant
 from engine.batches.source import Batch, Source
 from engine.config.run_config import RunConfig
@@ -19,7 +21,7 @@ from engine.data.images import in_threads
 from engine.data.masks import IGNORED
 from engine.data.raw import RawData
 from engine.metrics.classification import balanced_weights
-from engine.metrics.evaluator import Evaluation, Evaluator
+from engine.metrics.evaluator import Evaluator
 from engine.metrics.segmentation import (
     ClassOverlap,
     SegmentationEvaluator,
@@ -32,6 +34,8 @@ from engine.pipelines.semantic_segmentation import SemanticSegmentationPipeline
 from engine.reports.picture import Picture
 from engine.tasks.annotated_images import AnnotatedTask
 from engine.tasks.painted_samples import mask_sample
+from engine.tasks.presentation import Presentation, Records
+from engine.tasks.shown_samples import ShownSamples
 from engine.vision.annotated_fitted import SegmentationFitted
 from engine.vision.annotated_source import Target
 from engine.vision.column import images_of
@@ -113,45 +117,22 @@ class SemanticSegmentation(AnnotatedTask[SegmentationFitted]):
         return records
 
     @override
-    def answers(
-        self, network: nn.Module, records: list[dict[str, Any]], fitted: SegmentationFitted
-    ) -> list[dict[str, Any]]:
-        """Shares of the classes as bars, without run lengths, which no person reads."""
-        del network, fitted
-        return [
-            {
-                "image": f"{record['image']}, {record['width']}×{record['height']} px",
-                "labels": [segment["label"] for segment in record["segments"]],
-                "scores": {segment["label"]: segment["share"] for segment in record["segments"]},
-            }
-            for record in records
-        ]
-
-    @override
-    def pictures(
-        self, table: pa.Table, records: list[dict[str, Any]], fitted: SegmentationFitted
-    ) -> list[Picture]:
-        images = images_of(table.slice(0, _SHOWN), fitted.image)
-        told = {record["image"]: mask_of(record, fitted.classes) for record in records}
-        painted = (
-            mask_painted(image, told[name], fitted, name=name)
-            for name, image in zip(images.names(), images, strict=True)
-            if name in told
-        )
-        return [one for one in painted if one is not None]
+    def presentation(self, network: nn.Module, fitted: SegmentationFitted) -> Presentation:
+        """Shares of the classes as bars, and the images below their masks."""
+        return Presentation(_as_shares, partial(_pictures, fitted))
 
     @override
     def samples(
         self, network: nn.Module, source: Source, fitted: SegmentationFitted
-    ) -> list[dict[str, str]]:
+    ) -> ShownSamples:
         """The first few images: shares of the classes, predicted and true, and the mean IoU."""
         batch = next(source.read(source.plan(_SHOWN)[:1]), None)
         if batch is None or batch.targets is None:
-            return []
+            return ShownSamples()
         predicted = network(batch.inputs).argmax(1).to(torch.uint8)
         counts = pixel_counts(predicted, batch.targets, len(fitted.classes)).cpu().numpy()
         pairs = zip(predicted.cpu().numpy(), batch.targets.cpu().numpy(), strict=True)
-        return [
+        texts = [
             {
                 "image": name,
                 "predicted": shares_text(segments_of(mine, fitted.classes)),
@@ -161,32 +142,20 @@ class SemanticSegmentation(AnnotatedTask[SegmentationFitted]):
             for name, (mine, truth), own in zip(
                 batch.rows["name"].to_pylist(), pairs, counts, strict=True
             )
-        ][:_SHOWN]
+        ]
+        return ShownSamples(
+            texts[:_SHOWN],
+            _painted(batch, batch.targets, fitted),
+            _painted(batch, predicted, fitted),
+        )
 
     @override
-    def sample_pictures(self, source: Source, fitted: SegmentationFitted) -> list[Picture]:
-        """The true masks."""
-        batch = next(source.read(source.plan(_SHOWN)[:1]), None)
-        if batch is None or batch.targets is None:
-            return []
-        return _painted(batch, batch.targets, fitted)
-
-    @override
-    def output_pictures(
-        self, network: nn.Module, source: Source, fitted: SegmentationFitted
-    ) -> list[Picture]:
-        batch = next(source.read(source.plan(_SHOWN)[:1]), None)
-        if batch is None or batch.targets is None:
-            return []
-        return _painted(batch, network(batch.inputs).argmax(1).to(torch.uint8), fitted)
-
-    @override
-    def baseline(self, raw: RawData, fitted: SegmentationFitted) -> tuple[str, Evaluation] | None:
+    def baselines(self, raw: RawData, fitted: SegmentationFitted) -> list[Baseline]:
         """The most frequent class for every pixel."""
         table = raw.decisive
         targets = None if table is None else self.targets(table, fitted)
         if table is None or targets is None:
-            return None
+            return []
         classes = len(fitted.classes)
         usual = int(np.argmax(fitted.pixels))
 
@@ -198,7 +167,30 @@ class SemanticSegmentation(AnnotatedTask[SegmentationFitted]):
 
         whole = np.stack(list(in_threads(counts, range(table.num_rows))))
         name = f"every pixel {fitted.classes[usual]}"
-        return name, evaluate_pixels(whole, fitted.classes, float("nan"))
+        return [Baseline(name, evaluate_pixels(whole, fitted.classes, float("nan")))]
+
+
+def _as_shares(records: Records) -> Records:
+    """Return shares of the classes, without run lengths, which no person reads."""
+    return [
+        {
+            "image": f"{record['image']}, {record['width']}×{record['height']} px",
+            "labels": [segment["label"] for segment in record["segments"]],
+            "scores": {segment["label"]: segment["share"] for segment in record["segments"]},
+        }
+        for record in records
+    ]
+
+
+def _pictures(fitted: SegmentationFitted, table: pa.Table, records: Records) -> list[Picture]:
+    images = images_of(table.slice(0, _SHOWN), fitted.image)
+    masks = {record["image"]: mask_of(record, fitted.classes) for record in records}
+    painted = (
+        mask_painted(image, masks[name], fitted, name=name)
+        for name, image in zip(images.names(), images, strict=True)
+        if name in masks
+    )
+    return [one for one in painted if one is not None]
 
 
 def _painted(batch: Batch, masks: Tensor, fitted: SegmentationFitted) -> list[Picture]:

@@ -28,6 +28,7 @@ from engine.metrics.translation import TranslationEvaluator, Written, evaluate_t
 from engine.models.token_losses import summed_sequence_loss
 from engine.pipelines.seq2seq import Seq2SeqFitted, Seq2SeqPipeline
 from engine.runs.events import Report
+from engine.tasks.deployment import Deployment
 from engine.tasks.text import TextTask
 from engine.text.cache import encoded
 from engine.text.columns import chosen
@@ -84,9 +85,10 @@ class Seq2Seq(TextTask[Seq2SeqFitted]):
         total = summed_sequence_loss(network, batch.inputs, labels, self.section.label_smoothing)
         return total / batch.weight
 
-    def call_arguments(self, batch: Batch) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    @override
+    def deployment(self) -> Deployment:
         """Both sides by name; only tensors are given back."""
-        return (), {**batch.inputs, "use_cache": False}
+        return Deployment(arguments=lambda batch: ((), {**batch.inputs, "use_cache": False}))
 
     def evaluator(self, fitted: Seq2SeqFitted) -> Evaluator:
         """Loss, and BLEU, chrF and exact match of some texts that the network writes."""
@@ -141,26 +143,19 @@ class Seq2Seq(TextTask[Seq2SeqFitted]):
         ]
 
     @override
-    def baseline(self, raw: RawData, fitted: Seq2SeqFitted) -> tuple[str, Evaluation] | None:
-        """The source itself, where the network writes texts."""
-        held = self._held_out(raw)
-        if held is None:
-            return None
-        pairs = zip(*(texts_of(held, name) for name in (fitted.source, fitted.target)), strict=True)
-        return SAME_TEXT, self._evaluated([Written(text, text, wanted) for text, wanted in pairs])
-
-    @override
-    def further_baselines(self, raw: RawData, fitted: Seq2SeqFitted) -> list[Baseline]:
-        """The target of the training row whose source is the most alike."""
+    def baselines(self, raw: RawData, fitted: Seq2SeqFitted) -> list[Baseline]:
+        """The source itself, and the target of the training row whose source is the most alike."""
         held = self._held_out(raw)
         if held is None:
             return []
         sides = [fitted.source, fitted.target]
-        sources, targets = (texts_of(evenly(raw.train, ROWS), name) for name in sides)
         new, wanted = (texts_of(held, name) for name in sides)
-        said = targets_of_nearest(sources, targets, new)
-        written = [Written(*texts) for texts in zip(new, said, wanted, strict=True)]
-        return [Baseline(NEAREST_SOURCE, self._evaluated(written))]
+        sources, targets = (texts_of(evenly(raw.train, ROWS), name) for name in sides)
+        said = {SAME_TEXT: new, NEAREST_SOURCE: targets_of_nearest(sources, targets, new)}
+        return [
+            Baseline(name, self._evaluated(list(map(Written, new, texts, wanted))))
+            for name, texts in said.items()
+        ]
 
     def _held_out(self, raw: RawData) -> pa.Table | None:
         """Return the rows for which the network writes texts in the final evaluation."""

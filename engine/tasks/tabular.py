@@ -34,9 +34,10 @@ from engine.reports.explanation import Explanation
 from engine.reports.gallery import Gallery
 from engine.runs.events import Report
 from engine.tasks.column_places import column_places
-from engine.tasks.row_explanation import explain_row
+from engine.tasks.row_explanation import ExplainedOutputs, explain_row
 from engine.tasks.row_gallery import rows_gallery
 from engine.tasks.row_text import row_text
+from engine.tasks.shown_samples import ShownSamples
 from engine.tasks.task import Task
 
 _SHOWN_ROWS = 5
@@ -81,20 +82,12 @@ class TabularTask(Task[F]):
         """Evaluate predictions of several models together, by their columns; with intervals."""
 
     @abstractmethod
-    def explained(self, network: nn.Module, batch: Batch, fitted: F) -> torch.Tensor:
-        """Return what columns change: ``[rows, outputs]`` probabilities, or numbers in units."""
-
-    @abstractmethod
-    def explained_names(self, fitted: F) -> list[str]:
-        """Return the names of these outputs."""
+    def explained(self, fitted: F) -> ExplainedOutputs:
+        """Return the outputs that columns change."""
 
     @override
     def explain(self, network: nn.Module, batch: Batch, fitted: F, target: str) -> Explanation:
-        def outputs(inputs: dict[str, torch.Tensor]) -> torch.Tensor:
-            return self.explained(network, Batch(inputs, None), fitted)
-
-        names, quantity = self.explained_names(fitted), "p" if self.probabilities else "value"
-        return explain_row(batch.inputs, outputs, fitted.features, (names, quantity), target)
+        return explain_row(network, batch.inputs, self.explained(fitted), fitted.features, target)
 
     def encode(self, table: pa.Table, fitted: F, device: torch.device, report: Report) -> Source:
         """Rows as tensors that stay on ``device``, or on the disk where they are many."""
@@ -158,17 +151,18 @@ class TabularTask(Task[F]):
         )
         return train, other
 
-    def samples(self, network: nn.Module, source: Source, fitted: F) -> list[dict[str, str]]:
+    @override
+    def samples(self, network: nn.Module, source: Source, fitted: F) -> ShownSamples:
         """The first few rows with what the network makes of them."""
         plan = source.plan(_SHOWN_ROWS)[:1]
-        return [
+        return ShownSamples([
             {"inputs": row_text(fitted.features, batch, i)} | {
                 name: f"{value:.4g}" if isinstance(value, float) else str(value)
                 for name, value in record.items() if not isinstance(value, dict)
             }
             for batch in source.read(plan)
             for i, record in enumerate(self.predict(network, batch, fitted))
-        ]  # fmt: skip
+        ])  # fmt: skip
 
 
 def _held(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import nn
 from typing_extensions import override
 
+from engine.baselines.baseline import Baseline
 from engine.baselines.gradient_boosting import NAME, boosted_classes, log_loss
 from engine.batches.device_constant import DeviceConstant
 from engine.batches.source import Batch
@@ -34,6 +35,8 @@ from engine.metrics.outputs_fit import OutputsFit
 from engine.metrics.row_classes import RowClasses, row_logits
 from engine.metrics.threshold import Threshold, choose_threshold, decisions
 from engine.pipelines.tabular_classification import ClassesFitted, TabularClassificationPipeline
+from engine.tasks.calibration import Calibration
+from engine.tasks.row_explanation import ExplainedOutputs
 from engine.tasks.row_text import row_text
 from engine.tasks.tabular import TabularTask, each_output
 
@@ -86,7 +89,7 @@ class TabularClassification(TabularTask[ClassesFitted]):
         )
 
     @override
-    def calibration(self, fitted: ClassesFitted) -> Callable[[], Evaluator]:
+    def calibration(self, fitted: ClassesFitted) -> Calibration[ClassesFitted]:
         """Fit the temperature on the validation rows, and choose the threshold."""
 
         def fit(logits: torch.Tensor, targets: torch.Tensor) -> ClassesFitted:
@@ -99,7 +102,7 @@ class TabularClassification(TabularTask[ClassesFitted]):
                 )
             return fitted.model_copy(update=found)
 
-        return lambda: OutputsFit(row_logits, fit)
+        return Calibration(lambda: OutputsFit(row_logits, fit))
 
     def _threshold(self, fitted: ClassesFitted) -> Threshold | None:
         """Return the threshold that is set or was chosen."""
@@ -124,12 +127,8 @@ class TabularClassification(TabularTask[ClassesFitted]):
         return [_record(row, label, fitted.classes) for row, label in rows]
 
     @override
-    def explained(self, network: nn.Module, batch: Batch, fitted: ClassesFitted) -> torch.Tensor:
-        return _scores(network, batch, fitted)
-
-    @override
-    def explained_names(self, fitted: ClassesFitted) -> list[str]:
-        return fitted.classes
+    def explained(self, fitted: ClassesFitted) -> ExplainedOutputs:
+        return ExplainedOutputs(fitted.classes, "p", partial(_scores, fitted=fitted))
 
     @override
     def predicted_columns(
@@ -144,17 +143,19 @@ class TabularClassification(TabularTask[ClassesFitted]):
         parts = zip(fitted.classes, scores.T.copy(), strict=True)
         return columns | {f"{_SCORE}{name}": pa.array(part) for name, part in parts}
 
-    def baseline(self, raw: RawData, fitted: ClassesFitted) -> tuple[str, Evaluation] | None:
+    @override
+    def baselines(self, raw: RawData, fitted: ClassesFitted) -> list[Baseline]:
         """Gradient boosting."""
         sources = self.held_out(raw, fitted)
         if sources is None:
-            return None
+            return []
         classes = fitted.classes
         probabilities, truth = boosted_classes(*sources, fitted.features, len(classes))
         loss = log_loss(probabilities, truth)
         threshold = self._threshold(fitted)
         predicted = None if threshold is None else threshold.decisions(probabilities)
-        return NAME, evaluate_classes(probabilities, truth, classes, loss, predicted=predicted)
+        result = evaluate_classes(probabilities, truth, classes, loss, predicted=predicted)
+        return [Baseline(NAME, result)]
 
     @override
     def pooled(self, predicted: pa.Table, truth: pa.ChunkedArray) -> Evaluation:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from torch import nn
 from typing_extensions import override
 
+from engine.baselines.baseline import Baseline
 from engine.baselines.gradient_boosting import NAME, boosted_numbers
 from engine.batches.source import Batch
 from engine.config.tasks.tabular_regression import TabularRegressionConfig
@@ -30,6 +30,8 @@ from engine.metrics.regression import (
     number_loss,
 )
 from engine.pipelines.tabular_regression import NumbersFitted, TabularRegressionPipeline
+from engine.tasks.calibration import Calibration
+from engine.tasks.row_explanation import ExplainedOutputs
 from engine.tasks.row_text import row_text
 from engine.tasks.tabular import TabularTask, each_output
 
@@ -66,7 +68,7 @@ class TabularRegression(TabularTask[NumbersFitted]):
         )  # fmt: skip
 
     @override
-    def calibration(self, fitted: NumbersFitted) -> Callable[[], Evaluator]:
+    def calibration(self, fitted: NumbersFitted) -> Calibration[NumbersFitted]:
         """Fit bands on the validation rows."""
 
         def fit(outputs: torch.Tensor, targets: torch.Tensor) -> NumbersFitted:
@@ -77,7 +79,7 @@ class TabularRegression(TabularTask[NumbersFitted]):
                 "scale_errors": list(found.scale.errors),
             })  # fmt: skip
 
-        return lambda: OutputsFit(_outputs, fit)
+        return Calibration(lambda: OutputsFit(_outputs, fit))
 
     def _bands(self, fitted: NumbersFitted) -> NumberBands:
         scale = LocalScale(tuple(fitted.scale_predictions), tuple(fitted.scale_errors))
@@ -97,12 +99,11 @@ class TabularRegression(TabularTask[NumbersFitted]):
         return [dict(zip(values, row, strict=True)) for row in rows]
 
     @override
-    def explained(self, network: nn.Module, batch: Batch, fitted: NumbersFitted) -> torch.Tensor:
-        return self._named_values(network, batch, fitted)["value"][:, None]
+    def explained(self, fitted: NumbersFitted) -> ExplainedOutputs:
+        def value(network: nn.Module, batch: Batch) -> torch.Tensor:
+            return self._named_values(network, batch, fitted)["value"][:, None]
 
-    @override
-    def explained_names(self, fitted: NumbersFitted) -> list[str]:
-        return [fitted.target]
+        return ExplainedOutputs([fitted.target], "value", value)
 
     @override
     def predicted_columns(
@@ -123,16 +124,17 @@ class TabularRegression(TabularTask[NumbersFitted]):
                 values[f"value {level:g}"] = quantiles[:, place]
         return {name: part.double() * fitted.std + fitted.mean for name, part in values.items()}
 
-    def baseline(self, raw: RawData, fitted: NumbersFitted) -> tuple[str, Evaluation] | None:
+    @override
+    def baselines(self, raw: RawData, fitted: NumbersFitted) -> list[Baseline]:
         """Gradient boosting."""
         sources = self.held_out(raw, fitted)
         if sources is None:
-            return None
+            return []
         predicted, truth = boosted_numbers(*sources, fitted.features)
         outputs = torch.from_numpy(predicted)[:, None].expand(-1, self.outputs(fitted))
         loss = float(self._loss(outputs, torch.from_numpy(truth).double()))
         guess, true = (part * fitted.std + fitted.mean for part in (predicted, truth))
-        return NAME, evaluate_numbers(guess, true, loss)
+        return [Baseline(NAME, evaluate_numbers(guess, true, loss))]
 
     @override
     def pooled(self, predicted: pa.Table, truth: pa.ChunkedArray) -> Evaluation:

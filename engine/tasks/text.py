@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 import pyarrow as pa
@@ -15,6 +14,9 @@ from engine.models.build import build_model
 from engine.models.shapes import TextHead, TextShape
 from engine.pipelines.text import TextFitted, TextPipeline
 from engine.reports.explanation import Explanation
+from engine.tasks.deployment import Deployment
+from engine.tasks.network_files import NetworkFiles
+from engine.tasks.shown_samples import ShownSamples
 from engine.tasks.task import Task
 from engine.tasks.text_explanation import explain_text
 from engine.text.any_tokenizer import content_of, vocabulary_of
@@ -58,32 +60,29 @@ class TextTask(Task[F]):
         """The network of the model section, with this task's head."""
         return build_model(self.config.model, self.shape(fitted))
 
-    def save_network(self, network: nn.Module, fitted: F, folder: Path) -> None:
-        """A folder as transformers writes it."""
-        del fitted
-        saved: Any = network
-        saved.save_pretrained(folder)
+    @override
+    def files(self, fitted: F) -> NetworkFiles:
+        """A folder as transformers writes it, with the tokenizer."""
+        return NetworkFiles(
+            of_library=True,
+            companions=lambda folder: self.pipeline.tokenizer(fitted.tokenizer).save_pretrained(
+                folder
+            ),
+        )
 
-    def save_companions(self, fitted: F, folder: Path) -> None:
-        """The tokenizer, beside the network or its adapter."""
-        self.pipeline.tokenizer(fitted.tokenizer).save_pretrained(folder)
-
-    def load_network(self, fitted: F, folder: Path) -> nn.Module:
-        """The network from such a folder, which ``model.path`` names by now."""
-        del folder
-        return self.build_network(fitted)
-
-    def call_arguments(self, batch: Batch) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    @override
+    def deployment(self) -> Deployment:
         """By the names that transformers has."""
-        return (), dict(batch.inputs)
+        return Deployment(arguments=lambda batch: ((), dict(batch.inputs)))
 
-    def samples(self, network: nn.Module, source: Source, fitted: F) -> list[dict[str, str]]:
+    def samples(self, network: nn.Module, source: Source, fitted: F) -> ShownSamples:
         """The first few rows, what the network makes of them, and what is true."""
         plan = source.plan(_SHOWN)[:1]
         batch = next(source.read(plan), None)
         if batch is None or batch.rows is None:
-            return []
-        return self.shown(batch.rows, self.predict(network, batch, fitted), fitted)[:_SHOWN]
+            return ShownSamples()
+        records = self.predict(network, batch, fitted)
+        return ShownSamples(self.shown(batch.rows, records, fitted)[:_SHOWN])
 
     def explained_columns(self, fitted: F) -> Sequence[str]:
         """Return the one or two columns of text whose words are weighed; empty for none."""

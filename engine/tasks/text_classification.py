@@ -14,13 +14,14 @@ from torch.nn import functional
 from typing_extensions import override
 
 from engine.baselines.bag_of_words import ROWS, WORDS_AND_LOGISTIC, bag_of_words, labels_from_words
+from engine.baselines.baseline import Baseline
 from engine.batches.device_constant import DeviceConstant
 from engine.batches.source import Batch, Source
 from engine.config.tasks.text_classification import TextClassificationConfig
 from engine.data.on_disk import evenly, in_windows
 from engine.data.raw import RawData
 from engine.metrics.classification import balanced_weights, class_loss
-from engine.metrics.evaluator import Evaluation, Evaluator
+from engine.metrics.evaluator import Evaluator
 from engine.metrics.logits import logits_of
 from engine.metrics.texts import LabelledTexts
 from engine.models.shapes import TextShape
@@ -137,13 +138,12 @@ class TextClassification(TextTask[TextClassificationFitted]):
             )
         ]
 
-    def baseline(
-        self, raw: RawData, fitted: TextClassificationFitted
-    ) -> tuple[str, Evaluation] | None:
+    @override
+    def baselines(self, raw: RawData, fitted: TextClassificationFitted) -> list[Baseline]:
         """Logistic regression on weighted words and pairs of words."""
         table = raw.decisive
         if table is None:
-            return None
+            return []
         columns = [fitted.text, fitted.text_pair]
         some = evenly(raw.train, ROWS)
         if fitted.multi_label:
@@ -151,8 +151,9 @@ class TextClassification(TextTask[TextClassificationFitted]):
                 (joined_texts(part, columns), _codes(part, fitted).to_pylist())
                 for part in (some, table)
             )
-            return WORDS_AND_LOGISTIC, labels_from_words(known, new, fitted.classes)
-        return WORDS_AND_LOGISTIC, bag_of_words(
+            result = labels_from_words(known, new, fitted.classes)
+            return [Baseline(WORDS_AND_LOGISTIC, result)]
+        result = bag_of_words(
             (joined_texts(some, columns), _codes(some, fitted).tolist()),
             (
                 (joined_texts(part, columns), _codes(part, fitted).tolist())
@@ -160,6 +161,7 @@ class TextClassification(TextTask[TextClassificationFitted]):
             ),
             fitted.classes,
         )
+        return [Baseline(WORDS_AND_LOGISTIC, result)]
 
     def build_network(self, fitted: TextClassificationFitted) -> nn.Module:
         """The network with this task's head; keeps the weight of each class in the loss."""

@@ -14,6 +14,7 @@ from torch.nn import functional
 from typing_extensions import override
 
 from engine.baselines.bag_of_words import ROWS, WORDS_AND_RIDGE, numbers_from_words
+from engine.baselines.baseline import Baseline
 from engine.batches.source import Batch, Source
 from engine.config.tasks.text_regression import TextRegressionConfig
 from engine.data.on_disk import evenly
@@ -28,6 +29,7 @@ from engine.models.shapes import TextShape
 from engine.pipelines.text_regression import TextRegressionFitted, TextRegressionPipeline
 from engine.reports.gallery import Gallery
 from engine.runs.events import Report
+from engine.tasks.network_files import NetworkFiles
 from engine.tasks.row_gallery import numbers_gallery
 from engine.tasks.text import TextTask
 from engine.text.cache import encoded
@@ -155,11 +157,11 @@ class TextRegression(TextTask[TextRegressionFitted]):
         ]
 
     @override
-    def baseline(self, raw: RawData, fitted: TextRegressionFitted) -> tuple[str, Evaluation] | None:
+    def baselines(self, raw: RawData, fitted: TextRegressionFitted) -> list[Baseline]:
         """Ridge regression on weighted words and pairs of words."""
         table = raw.decisive
         if table is None:
-            return None
+            return []
         columns = [fitted.text, fitted.text_pair]
         some = evenly(raw.train, ROWS)
         predicted = numbers_from_words(
@@ -171,13 +173,18 @@ class TextRegression(TextTask[TextRegressionFitted]):
         metrics, rows = result.metrics, keyed_pairs(result.rows, _pairs_of(fitted)(table))
         del metrics["loss"]  # of what another loss function learned
         metrics["spearman"] = correlations(predicted, truth.numpy())["spearman"]
-        return WORDS_AND_RIDGE, Evaluation(metrics, rows=rows)
+        return [Baseline(WORDS_AND_RIDGE, Evaluation(metrics, rows=rows))]
 
     @override
-    def save_companions(self, fitted: TextRegressionFitted, folder: Path) -> None:
-        """The tokenizer, which cuts texts where they were cut in training."""
-        self.pipeline.tokenizer(fitted.tokenizer).model_max_length = fitted.max_length
-        super().save_companions(fitted, folder)
+    def files(self, fitted: TextRegressionFitted) -> NetworkFiles:
+        """With the tokenizer, which cuts texts where they were cut in training."""
+        usual = super().files(fitted)
+
+        def companions(folder: Path) -> None:
+            self.pipeline.tokenizer(fitted.tokenizer).model_max_length = fitted.max_length
+            usual.companions(folder)
+
+        return replace(usual, companions=companions)
 
 
 class _Collate:

@@ -11,11 +11,12 @@ from torch import nn
 from torch.nn import functional
 from typing_extensions import override
 
+from engine.baselines.baseline import Baseline
 from engine.baselines.usual_tags import USUAL_TAGS, usual_tags
 from engine.batches.source import Batch, Source
 from engine.config.tasks.token_classification import TokenClassificationConfig
 from engine.data.raw import RawData
-from engine.metrics.evaluator import Evaluation, Evaluator
+from engine.metrics.evaluator import Evaluator
 from engine.metrics.logits import logits_of
 from engine.metrics.tagging import TaggingEvaluator, evaluate_tags, tags_of
 from engine.pipelines.token_classification import (
@@ -116,17 +117,15 @@ class TokenClassification(TextTask[TokenClassificationFitted]):
         ]
 
     @override
-    def baseline(
-        self, raw: RawData, fitted: TokenClassificationFitted
-    ) -> tuple[str, Evaluation] | None:
+    def baselines(self, raw: RawData, fitted: TokenClassificationFitted) -> list[Baseline]:
         """The tag that each word has the most often in training."""
         table = raw.decisive
         if table is None:
-            return None
+            return []
         words, truth = self.pipeline.sentences(table, fitted)
         known = self.pipeline.sentences(raw.train, fitted)
         said = usual_tags(known, words, fitted.scheme.outside)
-        return USUAL_TAGS, evaluate_tags(words, truth, said, fitted.scheme)
+        return [Baseline(USUAL_TAGS, evaluate_tags(words, truth, said, fitted.scheme))]
 
 
 class _Collate:

@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from engine.text.transformers_private import switches_vocabulary
+
 
 def is_fast(tokenizer: Any) -> bool:
     """Return whether a tokenizer gives the offsets and words of its tokens."""
@@ -46,8 +48,11 @@ def reads_targets(tokenizer: Any) -> bool:
     FSMT has a vocabulary for each side and takes that of the sources for all texts.
     """
     read, written = getattr(tokenizer, "encoder", None), getattr(tokenizer, "decoder", None)
-    switches = hasattr(tokenizer, "_switch_to_target_mode")
-    if switches or not isinstance(read, dict) or not isinstance(written, dict):
+    if (
+        switches_vocabulary(tokenizer)
+        or not isinstance(read, dict)
+        or not isinstance(written, dict)
+    ):
         return True
     return all(written.get(number) == token for token, number in read.items())
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from transformers.generation.utils import GenerateDecoderOnlyOutput
 
 from engine.text.finite_outputs import checked
+from engine.text.transformers_private import is_stateful
 
 _BATCH = 64
 """Prompts that are continued at once."""
@@ -80,7 +81,7 @@ def _together(network: Any, lengths: Sequence[int]) -> Iterator[list[int]]:
     """
     rows = sorted(range(len(lengths)), key=lambda row: -lengths[row])
     groups = [rows]
-    if _is_stateful(network):
+    if is_stateful(network):
         groups = [list(group) for _, group in groupby(rows, lambda row: lengths[row])]
     for group in groups:
         yield from (group[first : first + _BATCH] for first in range(0, len(group), _BATCH))
@@ -103,7 +104,7 @@ def _generated(
     rows, cache = torch.arange(len(prompts), device=device), None
     written: list[list[int]] = [[] for _ in prompts]
     left = min(sampling.max_new_tokens, longest)
-    steps = left if _is_stateful(network) else _STEPS
+    steps = left if is_stateful(network) else _STEPS
     while left and len(rows):
         made = network.generate(
             input_ids=ids,
@@ -133,11 +134,6 @@ def _ends(network: Any, tokenizer: Any) -> list[int]:
     noted = getattr(getattr(network, "generation_config", None), "eos_token_id", None)
     noted = [noted] if isinstance(noted, int) else list(noted or ())
     return list(dict.fromkeys(end for end in (tokenizer.eos_token_id, *noted) if end is not None))
-
-
-def _is_stateful(network: Any) -> bool:
-    """Return whether a network keeps a state that cannot be taken apart, in place of the tokens."""
-    return bool(getattr(network, "_is_stateful", False))
 
 
 def _of_rows(cache: Any, going: Tensor) -> Any:

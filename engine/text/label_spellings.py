@@ -60,12 +60,12 @@ def with_known_labels(raw: RawData, label: str) -> RawData:
         if label not in table.column_names:
             continue
         counts = _counts(table, label)
-        told = one_each if split == TRAIN else _told(counts, classes)
-        told = {name: meant for name, meant in told.items() if name != meant}
-        if told:
-            notes.append(_note(split, label, told, sum(counts[name] for name in told)))
-        if told or is_list(table, label) != several:
-            column = _column(labels_of(table, label), told, several)
+        meanings = one_each if split == TRAIN else _meanings(counts, classes)
+        meanings = {name: meant for name, meant in meanings.items() if name != meant}
+        if meanings:
+            notes.append(_note(split, label, meanings, sum(counts[name] for name in meanings)))
+        if meanings or is_list(table, label) != several:
+            column = _column(labels_of(table, label), meanings, several)
             splits[split] = table.set_column(table.column_names.index(label), label, column)
     return _without_strangers(raw.with_splits(splits, *notes), label)
 
@@ -74,8 +74,8 @@ def codes_of(labels: Iterable[Label], classes: Sequence[str]) -> list[int]:
     """Return the number of each row's class, also where a run of before wrote it otherwise."""
     codes = {name: code for code, name in enumerate(classes)}
     names = [str(label) for label in labels]
-    told = _respelled(list(set(names) - set(classes)), classes)
-    return [codes[told.get(name, name)] for name in names]
+    meanings = _respelled(list(set(names) - set(classes)), classes)
+    return [codes[meanings.get(name, name)] for name in names]
 
 
 def _of_several(table: pa.Table, label: str) -> list[str | None]:
@@ -89,10 +89,10 @@ def _counts(table: pa.Table, label: str) -> Counter[str]:
     return Counter(name for entry in labels_of(table, label) for name in names_in(entry))
 
 
-def _column(labels: Iterable[Label], told: Mapping[str, str], several: bool) -> pa.Array:
+def _column(labels: Iterable[Label], meanings: Mapping[str, str], several: bool) -> pa.Array:
     """Return labels in their new spelling, as a list each or as one each."""
     cells = [
-        None if entry is None else [told.get(name, name) for name in names_in(entry)]
+        None if entry is None else [meanings.get(name, name) for name in names_in(entry)]
         for entry in labels
     ]
     if several:
@@ -110,16 +110,16 @@ def _one_each(classes: Sequence[str]) -> dict[str, str]:
     return _respelled(classes, sorted(classes, key=len, reverse=True))
 
 
-def _told(names: Iterable[str], classes: Sequence[str]) -> dict[str, str]:
+def _meanings(names: Iterable[str], classes: Sequence[str]) -> dict[str, str]:
     """Return the class that each of ``names`` means that is none itself."""
     known = set(classes)
     strange = [name for name in names if name not in known]
     alike = defaultdict(list)
     for name in classes:
         alike[_folded(name)].append(name)
-    told = _respelled(strange, classes, labels=True)
+    meanings = _respelled(strange, classes, labels=True)
     by_letters = {name: found[0] for name in strange if len(found := alike[_folded(name)]) == 1}
-    return told | {name: meant for name, meant in by_letters.items() if told[name] == name}
+    return meanings | {name: meant for name, meant in by_letters.items() if meanings[name] == name}
 
 
 def _respelled(
@@ -143,14 +143,14 @@ def _doubts(classes: Sequence[str]) -> Iterator[Note]:
         yield Note(f"classes that differ in capitals or blanks alone: {', '.join(pairs[:_SHOWN])}")
 
 
-def _note(split: str, label: str, told: Mapping[str, str], count: int) -> Note:
-    pairs = [f"{plain(name, 40)} as {plain(meant, 40)}" for name, meant in told.items()]
+def _note(split: str, label: str, meanings: Mapping[str, str], count: int) -> Note:
+    pairs = [f"{plain(name, 40)} as {plain(meant, 40)}" for name, meant in meanings.items()]
     more = f" and {len(pairs) - _SHOWN:,} more" if len(pairs) > _SHOWN else ""
     why = (
         f"{count:,} values of {plain(label, 40)} in {split} are read in the spelling of other "
         f"training rows: {', '.join(pairs[:_SHOWN])}{more}"
     )
-    certain = all(_folded(n) == _folded(m) or _WHOLE.fullmatch(m) for n, m in told.items())
+    certain = all(_folded(n) == _folded(m) or _WHOLE.fullmatch(m) for n, m in meanings.items())
     kind: Kind = "converted" if certain else "doubt"
     return Note(why, plain(label, 40), "categorical", count, kind=kind)
 

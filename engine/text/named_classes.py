@@ -85,6 +85,6 @@ def _renamed_texts(column: pa.ChunkedArray, names: Mapping[str, str]) -> pa.Chun
     parts = []
     for encoded in (chunk.dictionary_encode() for chunk in column.chunks):
         known = encoded.dictionary.to_pylist()
-        told = pa.array([name and names.get(name, name) for name in known], pa.string())
-        parts.append(told.take(encoded.indices))
+        renamed = pa.array([name and names.get(name, name) for name in known], pa.string())
+        parts.append(renamed.take(encoded.indices))
     return pa.chunked_array(parts, pa.string())

@@ -180,7 +180,7 @@ class ChatPrompts(Prompts):
         added = added_tokens(self.tokenizer)
         try:
             written = {*finder(added).findall(rendered(self.tokenizer, turns).text)} - MARKS
-        except DataError:  # told of the conversations that are to be written
+        except DataError:  # reported of the conversations that are to be written
             written = added - MARKS
         own = (self.tokenizer.bos_token, self.tokenizer.eos_token, self.tokenizer.pad_token)
         return finder({*written, *filter(None, own)}), finder({*written, *self._special})

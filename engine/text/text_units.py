@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
+
+_LONG_END, _SHORT_END = re.compile(r"\r\n"), re.compile(r"(?<!\r)\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,15 +27,19 @@ def _of_utf_16(text: str, count: int) -> int:
 
 
 def _of_short_line_ends(text: str, count: int) -> int:
-    if "\r\n" not in text:
-        return count
-    return len(text.replace("\r\n", "\n")[:count].replace("\n", "\r\n"))
+    for end in _LONG_END.finditer(text):
+        if end.start() >= count:
+            break
+        count += 1
+    return min(count, len(text))
 
 
 def _of_long_line_ends(text: str, count: int) -> int:
-    if "\r\n" in text:
-        return count
-    return len(text.replace("\n", "\r\n")[:count].replace("\r\n", "\n"))
+    for end in _SHORT_END.finditer(text):
+        if end.start() + 1 >= count:
+            break
+        count -= 1
+    return min(count, len(text))
 
 
 CHARACTERS = Unit("characters", lambda text, count: count)

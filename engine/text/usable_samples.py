@@ -27,25 +27,25 @@ def usable(
     """
     table = samples.data.table.select(list(SAMPLE))
     learned = counts_without(table["labels"], IGNORED) > 0
-    told = list(_told(table, learned, max_length, too_long))
+    notes = list(_notes(table, learned, max_length, too_long))
     if learned.all():
-        return samples, told
+        return samples, notes
     if not learned.any():
         raise DataError(
-            f"No row can be learned. {' '.join(told)}", "Raise task.max_length, or mend the data."
+            f"No row can be learned. {' '.join(notes)}", "Raise task.max_length, or mend the data."
         )
-    return datasets.Dataset(InMemoryTable(_views(table, learned))), told
+    return datasets.Dataset(InMemoryTable(_views(table, learned))), notes
 
 
 def without_faulty(samples: datasets.Dataset) -> tuple[datasets.Dataset, list[str]]:
     """Return the samples without a fault, and sentences on the others and on special tokens."""
     table = samples.data.table
     whole = np.array([not fault for fault in table["fault"].to_pylist()], bool)
-    told = [*_faults(table), *_literal(table)]
+    notes = [*_faults(table), *_literal(table)]
     if whole.all():
-        return samples, told
+        return samples, notes
     kept = _views(table, whole) if whole.any() else table.slice(0, 0)
-    return datasets.Dataset(InMemoryTable(kept)), told
+    return datasets.Dataset(InMemoryTable(kept)), notes
 
 
 def _views(table: pa.Table, kept: NDArray[np.bool_]) -> pa.Table:
@@ -54,7 +54,7 @@ def _views(table: pa.Table, kept: NDArray[np.bool_]) -> pa.Table:
     return pa.concat_tables(table.slice(first, end - first) for first, end in borders.tolist())
 
 
-def _told(
+def _notes(
     table: pa.Table, learned: NDArray[np.bool_], max_length: int, too_long: TooLong
 ) -> Iterator[str]:
     """Sentences on rows that were written in parts, cut, or left out."""

@@ -56,7 +56,7 @@ def assemble(
         _use_kernels(training, network)
     if not (group.sharded or task.config.compute.compile):
         use_onednn(network, training.compute)
-    if task.packing != "off":
+    if getattr(task.section, "packing", "off") != "off":
         from engine.training.packing import pack_batches  # transformers, without which others run
 
         pack_batches(training, material, network, resumed=bool(saved))
@@ -67,9 +67,9 @@ def assemble(
     if saved:
         load_state(state, saved)
     group.align(network)
-    if group.replicas > 1 and batch_statistics(network):
+    if group.rows.replicas > 1 and batch_statistics(network):
         session.warn(_OWN_STATISTICS)
-    if group.replicas > 1 and task.compares_rows:
+    if group.rows.replicas > 1 and task.compares_rows:
         session.warn(_OWN_ROWS)
     saver = Saver(session.run, state, session.events, config.train.save_total_limit, group)
     outlets = _outlets(training, saver)
@@ -157,7 +157,7 @@ def _state(training: TrainingSession, network: nn.Module) -> TrainingState:
     config = task.config
     groups = trainable_groups(network)
     if not config.adapter.active:
-        groups = task.parameter_groups(network) or groups
+        groups = _groups_of(network) or groups
     if not any(part["params"] for part in groups):
         raise TrainingError("Nothing in this model is trained.", "Unfreeze a part of it.")
     kernel = config.compute.optimizer_kernel
@@ -165,6 +165,15 @@ def _state(training: TrainingSession, network: nn.Module) -> TrainingState:
         kernel = shardable.kernel(config.train)
     optimizer = build_optimizer(groups, config.train, compute.device, kernel)
     return group.state(network, optimizer, compute)
+
+
+def _groups_of(network: nn.Module) -> list[dict[str, Any]] | None:
+    """Return the groups of parameters that learn at rates of their own, where a network has such.
+
+    Each has ``params`` and ``lr_scale``.
+    """
+    groups: Callable[[], list[dict[str, Any]]] | None = getattr(network, "parameter_groups", None)
+    return None if groups is None else groups()
 
 
 def _outlets(training: TrainingSession, saver: Saver) -> Outlets:

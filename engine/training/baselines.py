@@ -25,18 +25,14 @@ def beside_baselines(
 
     The hardest is the one whose error that of the network is the least below, or the most above.
     """
-    baseline = task.baseline(material.raw, material.fitted)
-    further = task.further_baselines(material.raw, material.fitted)
-    all_baselines = further if baseline is None else [Baseline(*baseline), *further]
-    verdicts = [_verdict(result, other) for other in all_baselines]
+    baselines = task.baselines(material.raw, material.fitted)
+    verdicts = [_verdict(result, other) for other in baselines]
     known = [verdict for verdict in verdicts if verdict is not None]
     hardest = max(known, key=lambda verdict: verdict.hardness, default=None)
-    records = [_record(*both) for both in zip(all_baselines, verdicts, strict=True)]
-    first = 0 if baseline is None else 1
+    records = [_record(*both) for both in zip(baselines, verdicts, strict=True)]
     return {
-        "baseline": None if baseline is None
-        else {"name": baseline[0], "metrics": finite_all(baseline[1].metrics)},
-        "baselines": records[first:],
+        "baseline": {name: records[0][name] for name in ("name", "metrics")} if records else None,
+        "baselines": records[1:],
         "verdict": None if hardest is None else hardest.record(),
     }  # fmt: skip
 

@@ -158,10 +158,10 @@ def _intact(checkpoint: Checkpoint) -> bool:
     """Return whether the files match the manifest; a wrong bit in the manifest is damage, too."""
     folder = checkpoint.path
     try:
-        told = json.loads((folder / _MANIFEST).read_text())
+        manifest = json.loads((folder / _MANIFEST).read_text())
         there = [folder / _STATE, *folder.glob(f"*{_SHARD}")]
         found = {"step": checkpoint.step, "files": {path.name: digest(path) for path in there}}
-        return bool(told == found)
+        return bool(manifest == found)
     except (OSError, ValueError):
         return False
 

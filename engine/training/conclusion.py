@@ -75,10 +75,11 @@ def _calibrate(trainer: Trainer, material: Material) -> bool:
     source, task = material.sources.get(VALIDATION), trainer.setup.task
     if source is None or not len(source):
         return False
-    create = task.calibration(material.fitted)
-    if create is None:
+    calibration = task.calibration(material.fitted)
+    if calibration is None:
         return False
-    material.fitted = trainer.evaluator.evaluate(source, VALIDATION, create=create).fitted
+    result = trainer.evaluator.evaluate(source, VALIDATION, create=calibration.evaluator)
+    material.fitted = result.fitted
     return True
 
 

@@ -59,13 +59,13 @@ class Controls:
     def wait(self, progress: ProgressReports, carry_out: Callable[[], None]) -> None:
         """Wait until a paused run is to continue or to end; carry out other requests meanwhile."""
         with progress.paused():
-            told = time.perf_counter()
+            reported = time.perf_counter()
             while self.paused and self._state.ending is None:
                 time.sleep(_PAUSE_SECONDS)
                 self.poll()
                 carry_out()
-                if time.perf_counter() - told > _PAUSED_REPORT_SECONDS:
-                    told = time.perf_counter()
+                if time.perf_counter() - reported > _PAUSED_REPORT_SECONDS:
+                    reported = time.perf_counter()
                     progress.report_phase("paused")
 
     def _take(self, request: Request) -> Controlled | None:

@@ -16,7 +16,7 @@ from engine.batches.source import Source
 from engine.data.fitted import Fitted
 from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.reports.gallery import Gallery
-from engine.reports.picture import Picture
+from engine.tasks.shown_samples import ShownSamples
 from engine.training.controls import Controls
 from engine.training.memory_recovery import MemoryRecovery
 from engine.training.progress import ProgressReports, Throttle
@@ -80,17 +80,11 @@ class SplitEvaluator:
         finally:
             network.train()
 
-    def samples(self, source: Source, split: str) -> list[dict[str, str]]:
+    def samples(self, source: Source, split: str) -> ShownSamples:
         """Return a few inputs with the network's outputs. Raises :class:`Abandoned`."""
         task, fitted, network = self._setup.task, self._setup.fitted, self._setup.state.network
         shown = partial(task.samples, network, source, fitted)
-        return self._shown(shown, split, False, "no samples are shown") or []
-
-    def output_pictures(self, source: Source, split: str) -> list[Picture]:
-        """Return pictures of these outputs. Raises :class:`Abandoned`."""
-        task, fitted, network = self._setup.task, self._setup.fitted, self._setup.state.network
-        shown = partial(task.output_pictures, network, source, fitted)
-        return self._shown(shown, split, False, "no pictures of samples are shown") or []
+        return self._shown(shown, split, False, "no samples are shown") or ShownSamples()
 
     def gallery(self, source: Source, split: str, fitted: Fitted) -> Gallery | None:
         """Return pictures of single cases of a split, if the task has such."""
@@ -118,7 +112,7 @@ class SplitEvaluator:
         group = self._setup.group
         size = max(1, self._setup.config.batch_rows // self._setup.state.position.pieces)
         # A sharded network has room for this process's share.
-        return -(-size // group.replicas) if group.sharded else size
+        return -(-size // group.rows.replicas) if group.sharded else size
 
     def _measure(
         self,

@@ -24,6 +24,7 @@ from engine.models.blocks import blocks
 from engine.torch_private import foreach_div_
 from engine.training.non_finite import batch_statistics
 from engine.training.process_group import T, Weights
+from engine.training.row_shares import RowShares
 from engine.training.sharded import Sharded, place
 
 _CPU = torch.device("cpu")
@@ -37,6 +38,8 @@ class FullySharded(Sharded):
     def __init__(self, rank: int, size: int, offload: bool = False) -> None:
         """With ``offload``, shards, gradients and the optimizer's state are in main memory."""
         super().__init__(rank, size)
+        # The network needs all processes in each forward pass.
+        self.rows = RowShares(rank, size, all_compute=True)
         self._offload = offload
 
     @override
@@ -78,14 +81,6 @@ class FullySharded(Sharded):
         """
         done: T = getattr(network, _WITHIN)(operation)
         return done
-
-    def _part(self, rows: Tensor, least: int) -> Tensor:
-        """Return at least ``least`` rows, as the network needs all processes."""
-        return rows[:least] if self.idle(rows, least) else super()._part(rows, least)
-
-    @override
-    def idle(self, rows: Tensor, least: int) -> bool:
-        return self.rank >= max(1, len(rows) // least)
 
     @override
     def total(self, weight: float) -> float:

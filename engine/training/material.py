@@ -14,6 +14,7 @@ from engine.data.raw import RawData
 from engine.files import atomic
 from engine.hardware.device import Compute
 from engine.runs.events import FORGETTING, Data, Event, Log, Report
+from engine.tasks.abilities import MeasuresForgetting
 from engine.tasks.task import Task
 from engine.training.memory_estimate import batch_that_fits
 from engine.training.training_session import TrainingSession
@@ -48,9 +49,10 @@ def prepare(
             source.batch_tokens = task.config.train.batch_tokens
             source.pinned = task.config.compute.pinned_memory
             material.sources[split] = source
-    other = task.forgetting(fitted, compute.device, report)
-    if other is not None:
-        material.sources[FORGETTING] = other
+    if isinstance(task, MeasuresForgetting):
+        other = task.forgetting(fitted, compute.device, report)
+        if other is not None:
+            material.sources[FORGETTING] = other
     report(Data(summary=task.pipeline.summarize(raw, fitted).record()))
     return material
 
@@ -58,12 +60,12 @@ def prepare(
 def _of_split(split: str, report: Report) -> Report:
     """Return a report whose warnings name the split: each numbers its rows by itself."""
 
-    def told(event: Event) -> None:
+    def report_named(event: Event) -> None:
         if isinstance(event, Log) and event.level == "warning":
             event = replace(event, message=f"{split}: {event.message}")
         report(event)
 
-    return told
+    return report_named
 
 
 def fit_once(training: TrainingSession, raw: RawData) -> Fitted:
@@ -79,8 +81,8 @@ def fit_once(training: TrainingSession, raw: RawData) -> Fitted:
         if fitted is None:
             fitted = task.pipeline.learn(raw)
             atomic.write_text(run.fitted, fitted.model_dump_json())
-    told = group.broadcast({"fitted": fitted and fitted.model_dump_json()})
-    return fitted or task.pipeline.fitted_type.model_validate_json(told["fitted"])
+    received = group.broadcast({"fitted": fitted and fitted.model_dump_json()})
+    return fitted or task.pipeline.fitted_type.model_validate_json(received["fitted"])
 
 
 def settle_fields(training: TrainingSession, material: Material) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -188,7 +188,7 @@ class _Sizes:
     """Peak of loading the network, before its frozen weights are quantised."""
     adapter: int
     """The adapter as a file; 0 where the whole network is saved."""
-    split: Split = field(default_factory=lambda: Split(0, 0, 0))
+    split: Split
     """How several processes can share the network; unknown for one."""
 
     def disk(self, train: TrainConfig) -> int:
@@ -211,9 +211,7 @@ def _sizes(network: nn.Module, config: RunConfig) -> _Sizes:
         saved=_bytes(trained_weights(network).values()),
         loading=count * 2 if config.adapter.quantized else 0,
         adapter=_adapter_bytes(network, config),
-        split=Split.of(network, config.train.processes)
-        if config.train.processes > 1
-        else Split(0, 0, 0),
+        split=Split.of(network, config.train.processes),
     )
 
 

@@ -27,7 +27,7 @@ class EpochBatches:
         self._least_rows = least_rows
         self._position = setup.state.position
         self._noise = Noise(
-            setup.config.seed, self._position.epoch, setup.compute.device, setup.group.replica
+            setup.config.seed, self._position.epoch, setup.compute.device, setup.group.rows.replica
         )
         self._begin()
 
@@ -41,7 +41,7 @@ class EpochBatches:
         rows = self._plan[position.batch : position.batch + count]
         taken = [next(self._micro_batches) for _ in self._cut(rows)]
         for whole, part in zip(rows, taken, strict=False):
-            if group.idle(whole, self._least_rows):
+            if group.rows.idle(whole, self._least_rows):
                 part.weight = 0.0
         return taken
 
@@ -56,6 +56,6 @@ class EpochBatches:
         return batches_of(self._source, plan, self._setup.compute.device, start, self._noise)
 
     def _cut(self, plan: Sequence[Tensor]) -> list[Tensor]:
-        shares = self._setup.group.share(plan, self._least_rows)
+        shares = self._setup.group.rows.of(plan, self._least_rows)
         pieces = in_pieces(shares, self._pieces, self._least_rows)
         return [rows for rows in pieces if len(rows)]

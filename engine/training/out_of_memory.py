@@ -46,11 +46,11 @@ def nothing_fits(
     else:
         parts["the sample and what is computed of it"] = max(0, update - gradients)
         estimate = f"With one, training takes an estimated {_megabytes(sum(parts.values()))}:"
-    told = ", ".join(f"{name} {_megabytes(size)}" for name, size in parts.items())
+    sizes = ", ".join(f"{name} {_megabytes(size)}" for name, size in parts.items())
     *ways, last = _savings(compute, config)
     return TrainingFailed(
         f"Out of memory: not even one sample at a time fits on {compute.device}. {estimate} "
-        f"{told}.",
+        f"{sizes}.",
         f"Choose {', '.join(ways)} or {last}.",
     )
 

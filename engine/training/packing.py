@@ -39,7 +39,7 @@ def pack_batches(
     Raises :class:`TrainingError` where samples cannot be packed and are to be.
     """
     session, task, source = training.session, training.task, material.sources[TRAIN]
-    wanted = task.packing
+    wanted = getattr(task.section, "packing", "off")
     # A run that was resumed and has not decided is older than packing.
     if not isinstance(source, TokenSource) or wanted == "off" or (resumed and wanted == "auto"):
         return

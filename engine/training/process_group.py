@@ -23,6 +23,7 @@ from engine.torch_private import foreach_copy_, foreach_div_, foreach_mul_
 from engine.training.clipping import clip_gradients
 from engine.training.non_finite import batch_statistics
 from engine.training.peers import among_peers
+from engine.training.row_shares import RowShares
 from engine.training.state import TrainingState, trained_weights
 
 T = TypeVar("T")
@@ -54,25 +55,13 @@ class SingleProcess:
 
     sharded = False
     """Whether the network is sharded, so that each forward pass needs all processes."""
-    replica = 0
-    """This process's number among :attr:`replicas`."""
-    replicas = 1
-    """Number of processes that each compute other rows of a batch."""
+    rows = RowShares()
+    """The rows of each batch that this process computes."""
 
     @property
     def leads(self) -> bool:
         """Whether this is the main process, which decides and writes."""
         return self.rank == 0
-
-    def share(self, plan: Sequence[Tensor], least: int) -> Sequence[Tensor]:
-        """Return this process's rows of each batch; none if the others have only ``least`` each."""
-        del least
-        return plan
-
-    def idle(self, rows: Tensor, least: int) -> bool:
-        """Return whether this process's share has weight 0: its pass only serves the others."""
-        del rows, least
-        return False
 
     def reseed(self, seed: int, step: int) -> None:
         """Seed dropout differently in each process, as a function of the update."""
@@ -141,22 +130,14 @@ class ProcessGroup(SingleProcess):
 
     def __init__(self, rank: int, size: int) -> None:
         """Be process ``rank`` of ``size``, which have met by :func:`join`."""
-        self.rank = self.replica = rank
-        self.size = self.replicas = size
-
-    @override
-    def share(self, plan: Sequence[Tensor], least: int) -> Sequence[Tensor]:
-        """Return this process's rows of each batch; shares differ by one row at most."""
-        return [self._part(rows, least) for rows in plan]
-
-    def _part(self, rows: Tensor, least: int) -> Tensor:
-        parts = max(1, min(self.size, len(rows) // least))
-        return torch.tensor_split(rows, parts)[self.rank] if self.rank < parts else rows[:0]
+        self.rank = rank
+        self.size = size
+        self.rows = RowShares(rank, size)
 
     @override
     def reseed(self, seed: int, step: int) -> None:
         """Seed by replica and step: so one process's checkpoint suits all."""
-        torch.manual_seed(mixed(seed, self.replica, step))
+        torch.manual_seed(mixed(seed, self.rows.replica, step))
 
     @override
     def any(self, here: bool) -> bool:

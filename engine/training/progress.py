@@ -52,10 +52,13 @@ class ProgressReports:
         self.meter = Meter(self._position)
         self._reported = time.perf_counter()
         self._begin = self._reported - self._position.seconds
+        self._stopped: float | None = None
+        """When the clock was stopped by a pause that lasts."""
 
     def tick(self) -> None:
         """Update the position's seconds."""
-        self._position.seconds = time.perf_counter() - self._begin
+        now = time.perf_counter() if self._stopped is None else self._stopped
+        self._position.seconds = now - self._begin
 
     def check(self) -> None:
         """Fetch the losses since the last check; report non-finite ones.
@@ -99,12 +102,17 @@ class ProgressReports:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Report the pause; the time within the block is not spent on training."""
+        """Report the pause; the time within the block is not spent on training.
+
+        Nor is that of an evaluation which is asked for meanwhile.
+        """
         begin = time.perf_counter()
         self.report()
         self.report_phase("paused")
+        self._stopped = begin
         with self._setup.marks.unlimited():
             yield
+        self._stopped = None
         self._reported = time.perf_counter()
         self._begin += self._reported - begin
         self.meter.restart_clock()

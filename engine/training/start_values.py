@@ -10,6 +10,7 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from engine.files import atomic
+from engine.tasks.abilities import MeasuresStart
 from engine.training.material import Material
 from engine.training.training_session import TrainingSession
 
@@ -20,12 +21,12 @@ def settle_start(training: TrainingSession, material: Material, network: nn.Modu
     Every process measures all of it: a sharded network needs them all in each forward pass.
     """
     task, group, compute = training.task, training.group, training.compute
-    if not task.measures_start:
+    if not isinstance(task, MeasuresStart):
         return
     path = training.session.run.start_values
     kept = _kept(path) if group.leads else {}
-    told = group.broadcast({"values": {name: value.tolist() for name, value in kept.items()}})
-    known = {name: torch.tensor(value) for name, value in told["values"].items()}
+    received = group.broadcast({"values": {name: value.tolist() for name, value in kept.items()}})
+    known = {name: torch.tensor(value) for name, value in received["values"].items()}
 
     def settle() -> dict[str, Tensor]:
         with torch.no_grad(), compute.autocast():

@@ -38,7 +38,9 @@ class Split:
 
     @classmethod
     def of(cls, network: nn.Module, processes: int) -> Split:
-        """Return the split of a network, which may be on the device meta."""
+        """Return the split of a network, which may be on the device meta; empty for one process."""
+        if processes == 1:
+            return cls(0, 0, 0)
         sizes = [sum(p.nbytes for p in part.parameters()) for part in blocks(network)]
         everything = sum(p.nbytes for p in network.parameters())
         layers, why = _layers(network, processes)

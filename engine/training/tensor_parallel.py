@@ -17,7 +17,8 @@ from torch.optim.optimizer import Optimizer
 from typing_extensions import override
 
 from engine.hardware.device import Compute
-from engine.training.process_group import SingleProcess, Weights
+from engine.training.process_group import Weights
+from engine.training.row_shares import RowShares
 from engine.training.sharded import Sharded, ShardedState, entire, place
 from engine.training.tensor_plan import plan_of, split
 
@@ -27,7 +28,7 @@ class TensorParallel(Sharded):
 
     def __init__(self, rank: int, size: int) -> None:
         super().__init__(rank, size)
-        self.replica, self.replicas = 0, 1
+        self.rows = RowShares()
         self._partial: list[nn.Parameter] = []
 
     @override
@@ -46,10 +47,6 @@ class TensorParallel(Sharded):
     def state(self, network: nn.Module, optimizer: Optimizer, compute: Compute) -> ShardedState:
         _update_apart(optimizer)
         return super().state(network, optimizer, compute)
-
-    @override
-    def share(self, plan: Sequence[Tensor], least: int) -> Sequence[Tensor]:
-        return SingleProcess.share(self, plan, least)
 
     @override
     def reduce(

@@ -36,7 +36,7 @@ class Validation:
         self._source = source
         self._other_text = forgetting
         self.seconds = self.total_seconds = 0.0
-        """Seconds of the newest validation, and of all of this process."""
+        """Seconds of the newest validation, and of all of this process in the run's own time."""
         self.forgetting: dict[str, float] = {}
         """Metrics on that text at the newest evaluation."""
         self._schedule = schedule
@@ -65,6 +65,8 @@ class Validation:
         just before, in ``seconds``.
         """
         begin = time.perf_counter() - seconds
+        self._progress.tick()
+        trained = self._state.position.seconds
         try:
             metrics = self._metrics(self._source, VALIDATION) if known is None else known
             self.forgetting = self._metrics(self._other_text, FORGETTING)
@@ -77,7 +79,8 @@ class Validation:
         if self._source is not None:
             self._show_samples(self._source)
         self.seconds = time.perf_counter() - begin
-        self.total_seconds += self.seconds
+        self._progress.tick()
+        self.total_seconds += self._state.position.seconds - trained
         self._progress.meter.restart_clock()
 
     def _metrics(self, source: Source | None, split: str) -> dict[str, float]:
@@ -133,26 +136,22 @@ class Validation:
 
     def _show_samples(self, source: Source) -> None:
         try:
-            items = self._evaluator.samples(source, VALIDATION)
-            pictures = self._evaluator.output_pictures(source, VALIDATION) if items else []
+            shown = self._evaluator.samples(source, VALIDATION)
         except Abandoned:
             return
-        if items:
-            self._show_pictures(source)
-            step = self._state.position.step
-            painted = list(map(asdict, pictures))
-            self._setup.outlets.report(
-                Samples(step=step, split=VALIDATION, items=items, pictures=painted)
-            )
-
-    def _show_pictures(self, source: Source) -> None:
-        """Report the images among the samples, once."""
-        if self._pictured:
+        if not shown.texts:
             return
+        if shown.inputs and not self._pictured:  # the same at each evaluation
+            self._setup.outlets.report(SamplePictures(pictures=list(map(asdict, shown.inputs))))
         self._pictured = True
-        pictures = self._setup.task.sample_pictures(source, self._setup.fitted)
-        if pictures:
-            self._setup.outlets.report(SamplePictures(pictures=list(map(asdict, pictures))))
+        self._setup.outlets.report(
+            Samples(
+                step=self._state.position.step,
+                split=VALIDATION,
+                items=list(shown.texts),
+                pictures=list(map(asdict, shown.outputs)),
+            )
+        )
 
 
 def deciding_metric(task: Task[Any]) -> Metric:

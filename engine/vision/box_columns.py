@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -57,7 +58,8 @@ class ObjectColumn:
         if cell is None:
             return []
         if isinstance(cell, Mapping):
-            pairs = list(zip(cell[self._label] or (), cell[self._box] or (), strict=False))
+            # A label without a box, and a box without a label, are faults to be counted.
+            pairs = list(zip_longest(cell[self._label] or (), cell[self._box] or ()))
         else:
             pairs = [(one[self._label], one[self._box]) for one in cell if one is not None]
         return [(self._named(label), self._sides(box)) for label, box in pairs]

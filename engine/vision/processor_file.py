@@ -10,7 +10,7 @@ from engine.files import atomic
 PROCESSOR_FILE = "preprocessor_config.json"
 
 
-def save_companions(
+def write_processor(
     preprocessing: Preprocessing, folder: Path, processor: str = "ViTImageProcessor"
 ) -> None:
     """Write the file that transformers reads beside the weights. Raises ``OSError``.

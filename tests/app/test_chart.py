@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+import threading
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from textual.app import App, ComposeResult
 
+from engine.runs.events import Progress
+from engine.runs.history import History
 from tui.charts.chart import Chart, Curve
 from tui.charts.plot import (
     MINIMUM,
@@ -23,6 +26,9 @@ from tui.charts.plot import (
     time_ticks,
     within,
 )
+from tui.charts.points import PlacedPoints
+from tui.charts.small_chart import SmallChart
+from tui.widgets.run_panels import curves
 
 _NUMBERS = st.floats(allow_nan=True, allow_infinity=True)
 _POINTS = st.lists(st.tuples(st.integers(0, 10**6), _NUMBERS), max_size=30).map(sorted)
@@ -152,3 +158,35 @@ async def test_curves_are_distinguished_by_marker_and_the_best_is_marked() -> No
     assert "━●━ validation" in legend
     assert sum(line.count("●") for line in picture) == 2
     assert sum(line.count("◆") for line in picture) == 1
+
+
+async def test_points_are_placed_by_the_thread_that_draws_them(until) -> None:
+    placed: list[bool] = []
+
+    def place(x: int) -> tuple[float, float]:
+        placed.append(threading.current_thread() is threading.main_thread())
+        return float(x), float(x % 7)
+
+    class Charts(App[None]):
+        def compose(self) -> ComposeResult:
+            yield SmallChart()
+
+    async with Charts().run_test(size=(80, 24)) as pilot:
+        chart = pilot.app.query_one(SmallChart)
+        chart.plot("loss", [Curve("train", "train", PlacedPoints(range(1000), place))])
+        await until(pilot, lambda: "┌" in "".join(line.plain for line in chart._lines))
+        assert "train 5" in chart._lines[0].plain, "the legend has the newest value"
+    assert placed.count(False) == 1000
+    assert placed.count(True) <= 2, "the event loop places the newest point alone"
+
+
+def test_a_curve_that_is_being_drawn_does_not_change_while_the_run_continues() -> None:
+    history = History()
+    for step in (1, 2, 3):
+        history.apply(
+            Progress(step=step, steps=9, epoch=step / 3, epochs=3, loss=1 / step, learning_rate=0.1)
+        )
+        if step == 2:
+            (curve,), _ = curves(history, "loss", "step")
+    assert list(curve.points) == [(1, 1.0), (2, 0.5)]
+    assert curve.points[-1] == (2, 0.5)

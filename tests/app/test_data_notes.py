@@ -12,7 +12,7 @@ from engine.service.client import Superseded
 from tui.app import DltuiApp
 from tui.screens.monitor.screen import MonitorScreen
 from tui.screens.new_run.screen import NewRunScreen
-from tui.screens.results import ResultsScreen
+from tui.screens.results.screen import ResultsScreen
 from tui.widgets.preview import DataPreview
 from tui.widgets.run_panels import data_facts
 

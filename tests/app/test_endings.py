@@ -1,4 +1,4 @@
-"""Runs that end while the program is open are told once, on whatever screen."""
+"""Runs that end while the program is open are reported once, on whatever screen."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ async def test_runs_that_end_are_told_once_also_behind_another_screen(
         end(failing, Failed(message="no"))
         await until(pilot, lambda: len(sent) == 3)
         assert not home._endings._running
-        app.choose(desktop_notifications=False)
+        app.preferences.choose(desktop_notifications=False)
         later = going("later")
         home._endings.watch([summarize(later)])
         end(later, finished(0.5))

@@ -34,7 +34,7 @@ from tui.screens.new_run.screen import NewRunScreen
 from tui.screens.new_run.targets import TargetsScreen
 from tui.screens.presets.save_preset import SavePresetScreen
 from tui.screens.presets.screen import PresetsScreen
-from tui.screens.results import ResultsScreen
+from tui.screens.results.screen import ResultsScreen
 from tui.screens.sweeps.new_sweep import NewSweepScreen
 from tui.screens.sweeps.screen import SweepsScreen
 from tui.screens.sweeps.sweep import SweepScreen

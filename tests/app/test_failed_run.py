@@ -65,6 +65,16 @@ async def test_a_failure_of_no_field_is_said_and_the_form_begins_at_its_top(
         assert field(pilot) == "domain"
 
 
+async def test_a_failure_before_the_first_update_is_not_shown_as_work_under_way(
+    make_run, training, until, text_of
+) -> None:
+    run = failed(make_run("digits", list(training(trained=0))[:1]), "The file is missing.")
+    app = DltuiApp(run.id)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "The file is missing." in text_of(pilot))
+        assert "ended while reading the data" in text_of(pilot)
+
+
 async def test_the_key_of_a_running_run_makes_a_checkpoint(make_run, training, until) -> None:
     events: list[Event] = list(training(trained=1))
     app = DltuiApp()

@@ -24,7 +24,7 @@ from tui.app import DltuiApp
 from tui.hosts import connection
 from tui.hosts.address import Address
 from tui.screens.monitor.screen import MonitorScreen
-from tui.screens.results import ResultsScreen
+from tui.screens.results.screen import ResultsScreen
 from tui.screens.runs.screen import RunsScreen
 from tui.widgets.listing import Listing
 

@@ -44,6 +44,20 @@ async def test_a_key_imports_the_runs_of_a_folder(tmp_path, make_run, until, tex
         await until(pilot, lambda: "↓ imported" in text_of(pilot))
 
 
+async def test_the_monitor_of_an_imported_run_offers_nothing_that_needs_its_settings(
+    tmp_path, make_run, until, text_of
+) -> None:
+    make_run("own")
+    list(import_runs(tensorboard(tmp_path / "theirs"), runs_folder()))
+    app = DltuiApp()
+    async with app.run_test(size=(120, 30)) as pilot:
+        await until(pilot, lambda: len(names(app)) == 2)
+        await pilot.press(*("j" if names(app)[0] == "own" else ""), "enter")
+        await until(pilot, lambda: "(C in Runs), not resumed" in text_of(pilot))
+        await until(pilot, lambda: "m Metric" in text_of(pilot))
+        assert "Clone" not in text_of(pilot)
+
+
 async def test_an_imported_run_is_compared_with_an_own_one(
     tmp_path, make_run, training, finished, until, text_of
 ) -> None:

@@ -13,7 +13,7 @@ from engine.runs.events import Evaluated, EventLog, Failed, Progress, Started
 from engine.runs.status import State
 from tui.app import DltuiApp
 from tui.screens.monitor.screen import MonitorScreen
-from tui.screens.results import ResultsScreen
+from tui.screens.results.screen import ResultsScreen
 from tui.screens.runs.screen import RunsScreen
 
 

@@ -84,6 +84,15 @@ async def test_epochs_are_not_fewer_than_were_begun(going, until, text_of) -> No
     assert requests(going) == [Request(EPOCHS, {"value": 12})]
 
 
+async def test_leaving_a_paused_run_says_that_it_stays_paused(going, until, text_of) -> None:
+    append(going, progress("paused"))
+    app = DltuiApp(going.id)
+    async with app.run_test(size=(120, 30), notifications=True) as pilot:
+        await until(pilot, lambda: "‖ paused" in text_of(pilot))
+        await pilot.press("escape")
+        await until(pilot, lambda: "going stays paused in the background" in text_of(pilot))
+
+
 async def test_one_key_pauses_and_continues(going, until, text_of) -> None:
     app = DltuiApp(going.id)
     async with app.run_test(size=(120, 30)) as pilot:

@@ -9,10 +9,12 @@ from textual.widgets import Input
 
 from engine.runs.annotations import read_annotations
 from engine.runs.directory import RunDirectory
+from engine.runs.events import Interrupted
 from tui.app import DltuiApp
 from tui.screens.dialogs.confirm import ConfirmScreen
 from tui.screens.dialogs.keys import KeysScreen
 from tui.screens.dialogs.output import OutputScreen
+from tui.screens.monitor.screen import MonitorScreen
 from tui.screens.runs.trash import TrashScreen
 from tui.settings import CommandSettings, Settings
 from tui.widgets.lines import Lines
@@ -49,7 +51,24 @@ async def test_moved_keys_are_typed_as_they_are(make_run, training, until, text_
         await until(pilot, lambda: app.focused.value == "=%*/d")
 
 
-async def test_a_conflict_is_told_at_the_start(until, text_of) -> None:
+async def test_sentences_name_the_keys_that_were_moved(make_run, training, until, text_of) -> None:
+    moved = {"new": "f2", "presets": "=", "all": "f4", "resume": "ctrl+y", "sweeps": "f7"}
+    app = DltuiApp(settings=Settings(keys=moved))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: "with data of your own" in text_of(pilot))
+        assert " f2  with data of your own" in text_of(pilot)
+        assert " =  from one of all presets" in text_of(pilot)
+        await pilot.press("f7")
+        await until(pilot, lambda: "Press  f2  to search" in text_of(pilot))
+        await pilot.press("escape", "f2")
+        await until(pilot, lambda: "more, f4 unfolds" in text_of(pilot))
+        await pilot.press("escape")
+        stopped = Interrupted(step=10, seconds=1.0)
+        app.push_screen(MonitorScreen(make_run("stopped", [*training(trained=1), stopped])))
+        await until(pilot, lambda: "Interrupted; ^y resumes" in text_of(pilot))
+
+
+async def test_a_conflict_is_reported_at_the_start(until, text_of) -> None:
     settings = Settings(keys={"pin": "d"}, commands={"mine": CommandSettings(key="s", run="true")})
     async with DltuiApp(settings=settings).run_test(size=(120, 40), notifications=True) as pilot:
         await until(pilot, lambda: "keys.pin" in text_of(pilot))

@@ -6,6 +6,8 @@ import pytest
 from textual.app import App, ComposeResult
 from textual.widgets import Input, TabPane
 
+from tui.app import DltuiApp
+from tui.screens.registry import make_screen
 from tui.widgets.panel_tabs import PanelTabs
 
 
@@ -53,3 +55,23 @@ async def test_a_panel_left_while_it_receives_the_focus_does_not_come_back() -> 
             await pilot.pause()
             assert tabs.active == f"panel-{next_number}"
             assert app.focused is app.query_one(f"#input-{next_number}")
+
+
+@pytest.mark.parametrize(("name", "panel"), [("results", "view-1"), ("monitor", "table")])
+async def test_a_number_typed_as_soon_as_a_screen_is_opened_shows_its_panel(
+    name: str, panel: str, make_run, training, finished, until, type_ahead
+) -> None:
+    run = make_run("done", [*training(), finished()])
+    run.report.path.write_text("{}")
+    app = DltuiApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = make_screen(name, run)
+        app.push_screen(screen)
+        type_ahead(pilot, "2")
+        await until(pilot, lambda: screen.query(PanelTabs))
+        tabs = screen.query_one(PanelTabs)
+        await until(pilot, lambda: tabs.active and app.focused not in (None, tabs))
+        await until(pilot, lambda: tabs.query("#view-1, #table"))
+        await pilot.pause()
+        assert tabs.active == panel
+        assert not tabs.focusable, "the focus is in the panel from now on"

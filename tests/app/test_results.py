@@ -9,7 +9,10 @@ from textual.widgets import TabPane
 
 from engine.reports.views import Lines, Matrix, Table, Texts, read_view
 from tui.app import DltuiApp
-from tui.screens.results import ResultsScreen, tab_title
+from tui.format.topics import tab_title
+from tui.screens.results.head import head
+from tui.screens.results.reading import read_results
+from tui.screens.results.screen import ResultsScreen
 
 VIEWS = [
     Matrix("Confusion matrix", ["cat", "dog"], [[7, 1], [2, 31]]),
@@ -61,6 +64,21 @@ async def test_metrics_stand_beside_the_baseline(done, until, text_of) -> None:
     row = next(line for line in lines if line.strip().startswith("accuracy"))
     assert heading.split()[:2] == ["test", "validation"]
     assert row.split()[:4] == ["accuracy", "0.9625", "0.9100", "0.8125"]
+
+
+@pytest.mark.parametrize(
+    ("room", "end"),
+    [(49, "test accuracy 0.9529, loss 0.2610"), (48, "test accuracy 0.9529"), (20, "✓ finished")],
+)
+def test_the_head_has_no_number_that_is_cut(
+    room: int, end: str, make_run, training, finished
+) -> None:
+    run = make_run("run", [*training(), finished()])
+    metrics = {"accuracy": 0.9529, "loss": 0.2610}
+    run.report.path.write_text(json.dumps({"metric": "loss", "metrics": {"test": metrics}}))
+    line = head(read_results(run), len(run.id) + room)
+    assert line.plain.endswith(end)
+    assert line.plain.startswith(run.id)
 
 
 async def test_files_are_named(done, until, text_of) -> None:

@@ -23,7 +23,7 @@ from tui.screens.dialogs.confirm import ConfirmScreen
 from tui.screens.errands import Errands
 from tui.screens.queue import QueueScreen
 from tui.screens.registry import make_screen
-from tui.screens.results import ResultsScreen
+from tui.screens.results.screen import ResultsScreen
 from tui.widgets.form.choice import ChoiceScreen
 from tui.widgets.listing import Listing
 

@@ -27,7 +27,7 @@ from tui.app import DltuiApp, farewell
 from tui.screens.dialogs.confirm import ConfirmScreen
 from tui.screens.dialogs.keys import KeysScreen
 from tui.screens.monitor.screen import MonitorScreen
-from tui.screens.results import ResultsScreen
+from tui.screens.results.screen import ResultsScreen
 from tui.screens.runs.machine_strip import Machine, gauges
 from tui.screens.runs.rows import COLUMNS, STARTED, fitting, when
 from tui.screens.runs.screen import RunsScreen
@@ -402,7 +402,7 @@ async def test_a_high_screen_shows_the_machine_and_the_queue(make_run, until, te
 def test_each_gpu_of_a_machine_has_a_gauge() -> None:
     gpus = [{"memory": 12 * 10**9, "memory_total": 24 * 10**9, "load_percent": 87}, {}]
     use = Resources(cpu_percent=5.0, memory=1, memory_total=2, process_memory=1, gpus=gpus)
-    texts = [part.plain for part in gauges(Machine(use, 10**9, 0, working=False))]
+    texts = [part.plain for part in gauges(Machine(use, 10**9, 0, working=False), "Q")]
     assert texts == [
         "CPU ▍······· 5 %",
         "memory ████···· 1 B of 2 B",

@@ -64,7 +64,7 @@ async def test_an_unknown_theme_and_a_problem_of_the_file_leave_the_program_usab
 async def test_what_is_given_for_this_time_only_is_not_kept(until) -> None:
     app = DltuiApp(settings=Settings(characters="plain", slow_link=True))
     async with app.run_test() as pilot:
-        app.choose(theme="light")
+        app.preferences.choose(theme="light")
         await until(pilot, lambda: settings_file().exists())
     assert read_settings() == Settings(theme="light")
 

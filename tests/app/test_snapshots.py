@@ -66,7 +66,7 @@ from tui.screens.new_run.targets import TargetsScreen
 from tui.screens.presets.save_preset import SavePresetScreen
 from tui.screens.presets.screen import PresetsScreen
 from tui.screens.queue import QueueScreen
-from tui.screens.results import ResultsScreen
+from tui.screens.results.screen import ResultsScreen
 from tui.screens.runs.annotate import AnnotateScreen
 from tui.screens.runs.trash import TrashScreen
 from tui.screens.try_it import TryItScreen

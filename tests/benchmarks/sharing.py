@@ -84,7 +84,7 @@ def update(
     group: SingleProcess, network: nn.Module, optimizer: torch.optim.Optimizer, batch: Tensor
 ) -> float:
     """Make an update as the trainer does; returns the loss of the whole batch."""
-    (rows,) = group.share([torch.arange(len(batch))], 1)
+    (rows,) = group.rows.of([torch.arange(len(batch))], 1)
     weight = float(len(rows))
     total = group.total(weight)
     ids = batch[rows]

@@ -21,7 +21,7 @@ from engine.reports.views import Pictures
 from engine.runs.directory import RunDirectory
 from engine.runs.follower import read_history
 from engine.service import explain, predict
-from tui.screens.results import explanation_arguments
+from tui.screens.results.screen import explanation_arguments
 
 
 @pytest.fixture(autouse=True)

@@ -92,7 +92,7 @@ def finished(name: str) -> RunDirectory:
 def other_arguments(run: RunDirectory) -> tuple[export.Finished, Any, Any]:
     """A batch of another size than the example's; for texts, of another length too."""
     done = export._finished(run)
-    arguments, named = done.task.call_arguments(done.batch)
+    arguments, named = done.task.deployment().arguments(done.batch)
     shorter = {
         name: value[:3, :-2] if isinstance(value, torch.Tensor) else value
         for name, value in named.items()

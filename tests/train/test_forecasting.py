@@ -133,26 +133,26 @@ def test_the_baseline_is_the_season_before_on_the_same_windows() -> None:
     chosen = config("data.test_fraction=0.05")
     task = create_task(chosen)
     raw, fitted, sources = encoded(task)
-    baseline = task.baseline(raw, fitted)
-    assert baseline is not None
+    baseline, *_ = task.baselines(raw, fitted)
     values = raw.splits[TEST]["load"].to_numpy()
     starts = range(48, len(values) - 12 + 1)
     assert len(starts) == len(sources[TEST])
     errors = [values[s : s + 12] - values[s - 24 : s - 12] for s in starts]
-    assert baseline[1].metrics["mae"] == pytest.approx(np.abs(errors).mean(), rel=1e-4)
+    assert baseline.evaluation.metrics["mae"] == pytest.approx(np.abs(errors).mean(), rel=1e-4)
     train_values = raw.train["load"].to_numpy()
     scale = np.abs(train_values[24:] - train_values[:-24]).mean()
     assert fitted.naive_error[0] == pytest.approx(scale)
-    assert baseline[1].metrics["mase"] == pytest.approx(np.abs(errors).mean() / scale, rel=1e-4)
+    assert baseline.evaluation.metrics["mase"] == pytest.approx(
+        np.abs(errors).mean() / scale, rel=1e-4
+    )
 
 
 def test_a_season_longer_than_the_window_gives_way_to_the_last_value() -> None:
     chosen = config("task.season=168")
     task = create_task(chosen)
     raw, fitted, _ = encoded(task)
-    baseline = task.baseline(raw, fitted)
-    assert baseline is not None
-    assert baseline[0] == "naive, last value"
+    baseline, *_ = task.baselines(raw, fitted)
+    assert baseline.name == "naive, last value"
 
 
 def test_several_targets_are_forecast_together() -> None:

@@ -170,6 +170,20 @@ def test_a_paused_run_waits_hears_and_continues_to_the_same_end(bench: Make) -> 
         assert torch.equal(one, other)
 
 
+def test_an_evaluation_in_a_pause_is_at_the_time_of_the_training(bench: Make) -> None:
+    asked = iter([[Request(PAUSE)], [], [Request(EVALUATE)], [Request(CONTINUE)]])
+
+    def ask(state: TrainingState) -> Iterator[Request]:
+        if state.position.step == 3:
+            yield from next(asked, [])
+
+    made = bench(wine(max_steps=5), requests=ask)
+    made.trainer.run()
+    times = [event.seconds for event in made.events if isinstance(event, Progress | Evaluated)]
+    assert [event.step for event in made.of(Evaluated)] == [3, 5]
+    assert times == sorted(times), "a pause is no time of the training"
+
+
 def test_a_paused_run_can_be_stopped(bench: Make) -> None:
     looks = iter(range(100))
 

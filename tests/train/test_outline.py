@@ -10,16 +10,19 @@ from typing import Any
 import pytest
 import torch
 import transformers
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from engine import RunConfig
 from engine.artifacts.build import build_network
 from engine.hardware.device import Compute
-from engine.models.outline import outline
+from engine.models import weightless
+from engine.models.outline import outline, outline_of_stored
 from engine.models.placed_weights import named_weights
 from engine.models.recorded_build import NotRecorded
 from engine.tasks.create import create_task
 from engine.text.bpe import bpe_from, train_bpe
+from engine.torch_private import without_modes
 
 SIZES = {"vocab_size": 50, "hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2,
          "num_attention_heads": 4}  # fmt: skip
@@ -138,6 +141,54 @@ def test_stored_weights_are_read_when_they_are_needed(
     fitted = task.pipeline.learn(task.pipeline.load())
     compute = Compute(torch.device("cpu"), precision, threads=1)
     compared(lambda: build_network(task, fitted, compute))
+
+
+def stored(network: Any, place: str) -> Any:
+    """Return the outline of a network of transformers whose weights are in files."""
+
+    def build() -> Any:
+        with without_modes(), torch.device("meta"):
+            made = type(network)(network.config)
+        made.new_weights = []
+        return outline_of_stored(made, place, "main")
+
+    return outline(build)
+
+
+def test_each_file_of_weights_is_read_once_for_their_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network: Any = llama()
+    network.save_pretrained(tmp_path, max_shard_size="4KB")
+    files = sorted(tmp_path.glob("*.safetensors"))
+    read: list[Path] = []
+    usual = weightless.weights_in_file
+
+    def counted(path: Path) -> Any:
+        read.append(path)
+        return usual(path)
+
+    monkeypatch.setattr(weightless, "weights_in_file", counted)
+    found = dict(stored(network, str(tmp_path)).weights())
+    assert len(files) > 2
+    assert sorted(read) == files
+    torch.testing.assert_close(found, dict(named_weights(network)), rtol=0, atol=0)
+
+
+def test_weights_that_are_only_on_the_hub_are_not_outlined() -> None:
+    with pytest.raises(NotRecorded, match="someone/elsewhere is not on this machine yet"):
+        stored(llama(), "someone/elsewhere")
+
+
+def test_weights_that_no_file_has_as_the_network_has_them_are_not_outlined(tmp_path: Path) -> None:
+    """As where transformers joins several weights of a file into one."""
+    network: Any = llama()
+    network.save_pretrained(tmp_path)
+    weights = load_file(tmp_path / "model.safetensors")
+    joined = weights.pop("model.norm.weight")
+    save_file(weights | {"model.norm.part": joined}, tmp_path / "model.safetensors")
+    with pytest.raises(NotRecorded, match=r"model\.norm\.weight is in no file"):
+        stored(network, str(tmp_path))
 
 
 def test_new_heads_of_pretrained_networks_are_not_outlined(base: Path) -> None:

@@ -27,10 +27,10 @@ from engine.runs.control import Request
 from engine.runs.directory import RunDirectory, all_runs
 from engine.runs.events import Evaluated, Failed, Finished, Interrupted, Log, Progress, Started
 from engine.runs.status import State
-from engine.tasks.task import WEIGHTS
+from engine.tasks.network_files import WEIGHTS
 from engine.training import checkpoint
 from engine.training.peers import lost_a_peer
-from engine.training.process_group import ProcessGroup
+from engine.training.row_shares import RowShares
 
 TABLE = {
     "name": "table",
@@ -156,9 +156,8 @@ def test_texts_of_unlike_lengths_count_by_their_words() -> None:
 
 
 def part(rank: int, size: int, rows: int, least: int) -> list[int]:
-    group = object.__new__(ProcessGroup)
-    group.rank, group.size = rank, size
-    return [int(row) for share in group.share([torch.arange(rows)], least) for row in share]
+    shares = RowShares(rank, size)
+    return [int(row) for share in shares.of([torch.arange(rows)], least) for row in share]
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 4])

@@ -26,7 +26,7 @@ from engine.runs.status import State
 from engine.service.predict import answer
 from engine.text.bpe import bpe_from, train_bpe
 from engine.training import checkpoint
-from engine.training.fsdp import FullySharded
+from engine.training.row_shares import RowShares
 from engine.training.shardable import check
 
 CPU = {"device": "cpu", "threads": 1}
@@ -241,9 +241,8 @@ def test_a_layer_that_shares_weights_with_another_is_no_block() -> None:
 def test_every_process_has_rows_and_each_row_counts_once(size: int, rows: int, least: int) -> None:
     counted: list[int] = []
     for rank in range(size):
-        group = object.__new__(FullySharded)
-        group.rank, group.size = rank, size
-        (share,) = group.share([torch.arange(rows)], least)
+        shares = RowShares(rank, size, all_compute=True)
+        (share,) = shares.of([torch.arange(rows)], least)
         assert len(share) >= min(least, rows)
-        counted += [] if group.idle(torch.arange(rows), least) else share.tolist()
+        counted += [] if shares.idle(torch.arange(rows), least) else share.tolist()
     assert sorted(counted) == list(range(rows))

@@ -185,7 +185,7 @@ def test_losses_on_texts_are_those_of_the_trainer_of_transformers(tmp_path: Path
 
 def test_losses_on_images_are_those_of_the_trainer_of_transformers(tmp_path: Path) -> None:
     ours = Ours(VIT)
-    ours.task.save_network(ours.network, ours.fitted, tmp_path)
+    ours.task.files(ours.fitted).save(ours.network, tmp_path)
     other = AutoModelForImageClassification.from_pretrained(tmp_path)
     epochs = ours.epochs(lambda images: {"pixel_values": images})
     losses = ours.losses()

@@ -25,6 +25,7 @@ from engine.models.text_tokenizer import load_tokenizer, longest_input
 from engine.models.torchvision import build_torchvision
 from engine.models.transformer import build_transformer
 from engine.runs.directory import RunDirectory
+from engine.text import transformers_private
 from engine.text.continuation import Sampling, continued
 from engine.text.tokenizer import train_wordpiece, wordpiece_from
 from engine.training.model_errors import model_errors
@@ -314,3 +315,12 @@ def test_a_network_for_which_there_is_no_cache_continues_texts_without_one() -> 
             int(network(input_ids=torch.tensor([ids]), use_cache=False).logits[0, -1].argmax())
         )
     assert text == tokenizer.decode(ids[len(prompt) :], skip_special_tokens=True)
+
+
+def test_private_names_of_transformers_mean_what_we_take_them_for() -> None:
+    config = transformers.LlamaConfig(attn_implementation="eager")
+    assert transformers_private.attention_name(config) == "eager"
+    assert transformers_private.is_stateful(transformers.MambaForCausalLM)
+    assert not transformers_private.is_stateful(transformers.LlamaForCausalLM)
+    assert transformers_private.switches_vocabulary(transformers.MarianTokenizer)
+    assert not transformers_private.switches_vocabulary(transformers.BertTokenizer)

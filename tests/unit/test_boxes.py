@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from engine.config.data.image_boxes import ImageBoxesConfig
@@ -16,6 +19,7 @@ from engine.data.boxes.load import load_boxes
 from engine.data.boxes.records import Tally, box_classes, checked_box
 from engine.data.raw import RawData
 from engine.errors import DataError
+from engine.vision.box_columns import ObjectColumn
 
 WIDTH, HEIGHT = 40, 20
 
@@ -183,3 +187,105 @@ def test_boxes_are_checked_against_their_image() -> None:
         ("a box lies outside of its image", 1, "dropped"),
         ("a box is not four numbers", 2, "dropped"),
     ]
+
+
+@pytest.mark.parametrize("wrong", [[1], {"a": 1}, None, 1.5])
+def test_ids_of_coco_that_are_none_are_counted(tmp_path: Path, wrong: Any) -> None:
+    coco(tmp_path)
+    file = tmp_path / "annotations" / "instances_train2017.json"
+    record = json.loads(file.read_text())
+    box = {"bbox": [0, 0, 2, 2]}
+    record["annotations"] += [
+        {"id": 6, "image_id": 9, "category_id": wrong, **box},
+        {"id": 7, "image_id": wrong, "category_id": 3, **box},
+    ]
+    file.write_text(json.dumps(record))
+    raw = loaded(tmp_path)
+    assert counted(raw) == {
+        "an object's category is unknown": 1,
+        "an object's image is not in the annotations": 1,
+    }
+    assert len(raw.train["objects"][0].as_py()) == 1
+
+
+@pytest.mark.parametrize("code", ["nan", "inf", "-inf", "1e400", "cat"])
+def test_classes_of_yolo_that_are_no_numbers_are_counted(tmp_path: Path, code: str) -> None:
+    yolo(tmp_path)
+    with (tmp_path / "labels" / "train" / "1.txt").open("a") as file:
+        file.write(f"{code} 0.5 0.5 0.1 0.1\n")
+    raw = loaded(tmp_path)
+    assert counted(raw) == {"a line is not a class and four numbers": 1}
+    assert len(raw.train["objects"][0].as_py()) == 1
+
+
+SIDE = st.one_of(st.floats(-60, 60), st.integers(-3, 45), st.sampled_from(["3", None, "x"]))
+
+
+@given(st.tuples(SIDE, SIDE, SIDE, SIDE))
+@settings(max_examples=150, deadline=None)
+def test_a_box_lies_in_its_image_or_is_counted(sides: tuple[Any, ...]) -> None:
+    tally = Tally()
+    box = checked_box("cat", sides, (WIDTH, HEIGHT), tally, "a.jpg")
+    kinds = [note.kind for note in tally.notes()]
+    if box is None:
+        assert kinds == ["dropped"]
+        return
+    left, top, right, bottom = map(float, sides)
+    assert 0 <= box.left < box.right <= WIDTH
+    assert 0 <= box.top < box.bottom <= HEIGHT
+    # It is the part of the given box that is in the image.
+    assert box.record()["box"] == [
+        max(0, left),
+        max(0, top),
+        min(WIDTH, right),
+        min(HEIGHT, bottom),
+    ]
+    beyond = max(-left, -top, right - WIDTH, bottom - HEIGHT)
+    assert kinds == ["converted"] * (beyond > 0.5)
+
+
+def test_reasons_are_counted_with_their_first_place() -> None:
+    tally = Tally()
+    for place in ("b.jpg", "a.jpg", "c.jpg"):
+        tally.add("no area", place)
+    tally.add("no area", "d.jpg", "converted")
+    assert [(note.why, note.rows, note.kind) for note in tally.notes()] == [
+        ("no area (the first: b.jpg)", 3, "dropped"),
+        ("no area (the first: d.jpg)", 1, "converted"),
+    ]
+
+
+LISTS = pa.struct([("bbox", pa.list_(pa.list_(pa.float64()))), ("category", pa.list_(pa.int64()))])
+OBJECTS = pa.list_(pa.struct([("label", pa.string()), ("box", pa.list_(pa.float64()))]))
+
+
+@pytest.mark.parametrize(
+    ("kind", "cell", "objects"),
+    [
+        (LISTS, {"bbox": [[1, 2, 3, 4]], "category": [5]}, [("5", [1, 2, 4, 6])]),
+        # One label or one box too many is not left out silently.
+        (LISTS, {"bbox": [[1, 2, 3, 4]], "category": [5, 6]}, [("5", [1, 2, 4, 6]), ("6", ())]),
+        (LISTS, {"bbox": [[1, 2, 3, 4]], "category": []}, [(None, [1, 2, 4, 6])]),
+        (LISTS, {"bbox": [None, [1]], "category": [5, 6]}, [("5", ()), ("6", [])]),
+        (LISTS, {"bbox": None, "category": None}, []),
+        (LISTS, None, []),
+        (OBJECTS, [{"label": "cat", "box": [1, 2, 3, 4]}, None], [("cat", [1, 2, 3, 4])]),
+        (OBJECTS, [{"label": None, "box": None}], [(None, ())]),
+    ],
+)
+def test_objects_of_a_cell_are_labels_and_sides(
+    kind: pa.DataType, cell: Any, objects: list[Any]
+) -> None:
+    table = pa.table({"objects": pa.array([cell], kind)})
+    found = ObjectColumn(table, "objects", "auto").objects(table["objects"][0].as_py())
+    assert [(label, list(sides)) for label, sides in found] == [
+        (label, list(sides)) for label, sides in objects
+    ]
+
+
+@pytest.mark.parametrize(("format", "right"), [("auto", 4), ("xyxy", 3), ("xywh", 4)])
+def test_boxes_called_bbox_have_widths_unless_it_is_set(format: Any, right: float) -> None:
+    cell = {"bbox": [[1, 2, 3, 4]], "category": [0]}
+    table = pa.table({"objects": pa.array([cell], LISTS)})
+    [(_, sides)] = ObjectColumn(table, "objects", format).objects(cell)
+    assert sides[2] == right

@@ -25,8 +25,9 @@ from engine.runs.gallery_file import GalleryFile
 from engine.runs.origin import host_of, mirror_folder
 from engine.runs.status import State
 from engine.runs.trash import discard
+from tui.hosts.checked_events import checked_event
 from tui.hosts.checked_files import is_readable
-from tui.hosts.mirror import Mirror, checked_event
+from tui.hosts.mirror import Mirror
 from tui.hosts.pending_requests import PendingRequests
 
 ID = "20260101-000000-a"

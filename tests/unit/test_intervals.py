@@ -22,7 +22,7 @@ from engine.metrics.paired import PairedRows, PairedVerdict, judge_rows, text_ke
 from engine.metrics.ranking import Ranks, ranks_of, relevance_of
 from engine.metrics.regression import evaluate_numbers, number_intervals
 from tui.format.run_facts import metrics_table
-from tui.screens.results import metric_lines
+from tui.screens.results.metrics import metric_lines
 
 
 @pytest.mark.parametrize(("right", "rows"), [(0, 20), (20, 20), (13, 40), (866, 1000)])

@@ -36,7 +36,7 @@ ROOT = Path(__file__).parents[2]
 HOMES = {
     "torch": "engine/torch_private.py",
     "peft": "",
-    "transformers": "",
+    "transformers": "engine/text/transformers_private.py",
     "textual": "tui/terminal/textual_private.py",
 }
 """By package, the one module that may use its private names."""
@@ -69,6 +69,49 @@ def test_private_names_of_a_package_stand_in_one_module(package: str) -> None:
         if str(path.relative_to(ROOT)) != HOMES[package]
         for owner, name in private_names(path)
         if owner == package
+    ]
+    assert not elsewhere
+
+
+PYTHON = {"os._exit", "atexit._run_exitfuncs", "tile._replace"}
+"""Names of the standard library that begin with an underscore and are documented, or have no like.
+"""
+CALLS = {"getattr", "hasattr", "setattr"}
+
+
+def private_attributes(tree: ast.AST) -> Iterator[tuple[str, str]]:
+    """Private attributes of other objects than ``self``, and the whole expression of each."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value) not in ("self", "cls"):
+            yield node.attr, ast.unparse(node)
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) in CALLS:
+            for name in node.args[1:2]:
+                if isinstance(name, ast.Constant) and isinstance(name.value, str):
+                    yield name.value, ast.unparse(node)
+
+
+def names_made(tree: ast.AST) -> Iterator[str]:
+    """Names that a module gives to functions, variables and attributes."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node.name
+        elif isinstance(node, ast.Attribute | ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.attr if isinstance(node, ast.Attribute) else node.id
+
+
+def test_private_attributes_of_other_packages_objects_stand_in_these_modules() -> None:
+    trees = {
+        str(path.relative_to(ROOT)): ast.parse(path.read_text())
+        for folder in ("engine", "tui")
+        for path in sorted((ROOT / folder).rglob("*.py"))
+    }
+    ours = {name for tree in trees.values() for name in names_made(tree)}
+    elsewhere = [
+        f"{path}: {whole}"
+        for path, tree in trees.items()
+        if path not in HOMES.values()
+        for name, whole in private_attributes(tree)
+        if re.match("_[a-z]", name) and name not in ours and whole not in PYTHON
     ]
     assert not elsewhere
 
@@ -272,6 +315,23 @@ def test_fake_tensors_have_shapes_and_take_no_memory() -> None:
         product = torch.empty(1 << 30, 4) @ torch.empty(4, 8)
     assert product.shape == (1 << 30, 8)
     assert torch.ops.aten.mm.default in seen
+
+
+def test_storages_without_content_are_told_apart() -> None:
+    with torch_private.FakeTensorMode():
+        one, other = torch.empty(3), torch.empty(3)
+    first, second = (torch_private.memory_of(part.untyped_storage()) for part in (one, other))
+    assert first != second
+    assert torch_private.memory_of(one[1:].untyped_storage()) == first
+
+
+def test_operations_have_a_name_and_say_whether_they_change_their_arguments() -> None:
+    fill, add = torch.ops.aten.fill_.Scalar, torch.ops.aten.add.Tensor
+    assert (torch_private.operation_name(fill), torch_private.operation_name(add)) == (
+        "fill_", "add",
+    )  # fmt: skip
+    assert torch_private.changes_arguments(fill)
+    assert not torch_private.changes_arguments(add)
 
 
 def test_trees_are_walked_mapped_and_put_together_again() -> None:

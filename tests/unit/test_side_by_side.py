@@ -9,8 +9,9 @@ import pytest
 from engine.reports.side_by_side import beside_earlier, items_beside
 from engine.reports.views import Table, Texts
 from engine.runs.events import Samples
+from tui.format.benchmark_lines import benchmark_lines
 from tui.format.verdict import verdict
-from tui.screens.results import benchmark_lines, metric_lines
+from tui.screens.results.metrics import metric_lines
 from tui.widgets.sample_contents import samples
 
 

@@ -21,6 +21,7 @@ MODULES = {
     for package in ("engine", "tui")
     for path in sorted((ROOT / package).rglob("*.py"))
 }
+_FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
 _NAME = re.compile(r"(?:engine|tui)(?:\.\w+)+(?::\w+)?")
 _REFERENCE = re.compile(r":(?:mod|class|func|data|meth|attr):`~?((?:engine|tui)\.[\w.]+)`")
 
@@ -98,3 +99,16 @@ def test_rooms_hold_the_modules() -> None:
     }  # fmt: skip
     assert len(loose["engine"]) <= 3, loose
     assert len(loose["tui"]) <= 4, loose
+
+
+def test_classes_of_the_user_interface_have_few_methods() -> None:
+    large = {
+        f"{name}:{node.name}": len(methods)
+        for name, path in MODULES.items()
+        if name.startswith("tui.")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ClassDef)
+        for methods in [{f.name for f in node.body if isinstance(f, _FUNCTION)}]
+        if len(methods) > 15
+    }
+    assert not large

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -83,3 +84,49 @@ def test_starts_that_cannot_be_used_are_told(tmp_path: Path, line: str, why: str
     (note,) = reading.notes
     assert why in note.why
     assert note.kind == "dropped"
+
+
+@pytest.mark.parametrize(
+    ("frequency", "offset"),
+    [
+        ("yearly", pd.DateOffset(years=1)),
+        ("quarterly", pd.DateOffset(months=3)),
+        ("daily", pd.Timedelta(days=1)),
+        ("hourly", pd.Timedelta(hours=1)),
+        ("half_hourly", pd.Timedelta(minutes=30)),
+        ("10_minutes", pd.Timedelta(minutes=10)),
+        ("minutely", pd.Timedelta(minutes=1)),
+        ("4_seconds", pd.Timedelta(seconds=4)),
+    ],
+)
+def test_each_frequency_of_the_archive_has_its_step(
+    tmp_path: Path, frequency: str, offset: Any
+) -> None:
+    start = pd.Timestamp("2023-02-28 22:15:00")
+    text = (
+        f"@attribute start_timestamp date\n@frequency {frequency}\n@data\n"
+        "2023-02-28 22-15-00:1,2,3\n"
+    )
+    table = read_file(_written(tmp_path, text), ReadOptions()).table
+    assert table["time"].to_pylist() == [start + i * offset for i in range(3)]
+
+
+@pytest.mark.parametrize("name", ["time", "value", "series_name"])
+def test_attributes_that_would_replace_another_column_are_refused(
+    tmp_path: Path, name: str
+) -> None:
+    text = f"@attribute series_name string\n@attribute {name} string\n@data\nA:B:1,2\n"
+    with pytest.raises(DataError, match=f"Line 2 of shops.tsf names an attribute {name}, as an"):
+        read_file(_written(tmp_path, text), ReadOptions())
+
+
+def test_dates_beyond_the_last_one_are_a_sentence(tmp_path: Path) -> None:
+    text = "@attribute t date\n@frequency yearly\n@data\n9998-01-01 00-00-00:1,2,3\n"
+    with pytest.raises(DataError, match=r"Line 4 of shops\.tsf goes on beyond the last date"):
+        read_file(_written(tmp_path, text), ReadOptions())
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "@data\n", "@relation x\n"])
+def test_an_archive_without_series_is_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(DataError):
+        read_file(_written(tmp_path, text), ReadOptions())

@@ -14,7 +14,7 @@ from engine.runs.history import History
 from tui.format.headline import headline
 from tui.format.run_facts import metrics_table
 from tui.format.verdict import judged
-from tui.screens.results import metric_lines
+from tui.screens.results.metrics import metric_lines
 
 
 def test_a_verdict_says_the_difference_and_its_side() -> None:

@@ -76,7 +76,7 @@ class Connection:
         self._say = say
         self._parts = parts
         self._told_gone = ""
-        """The reason that the user was told last; empty after a connection."""
+        """The reason that was shown to the user last; empty after a connection."""
         self._thread = threading.Thread(target=self._run, name=f"host-{address.name}", daemon=True)
         self.pid = 0
         """The process of ssh, 0 while there is none."""

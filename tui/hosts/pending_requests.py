@@ -8,15 +8,16 @@ of the requests does more when it is carried out twice.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
+from engine.files import safe_json
 from engine.remote.messages import Control, Done, FileList, Part
-from tui.hosts.mirror import Mirror, request_of
+from tui.hosts.mirror import Mirror
 
 OLDEST_SECONDS = 300.0
 """A request that could not be sent for so long is dropped: the user may have changed their mind."""
@@ -61,7 +62,7 @@ class PendingRequests:
                 self._say(message.problem, True)
 
     def _control(self, run: str, path: Path) -> Control | None:
-        content = request_of(path)
+        content = _content(path)
         arguments: Any = content.get("arguments") or {}
         value = arguments.get("value") if isinstance(arguments, dict) else None
         try:
@@ -81,3 +82,12 @@ def _age(path: Path) -> float:
         return time.time() - path.stat().st_mtime
     except OSError:
         return 0.0
+
+
+def _content(path: Path) -> Mapping[str, Any]:
+    """Return the content of a request's file; empty where it is damaged."""
+    try:
+        content = safe_json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}

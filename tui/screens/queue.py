@@ -21,6 +21,7 @@ from engine.runs.status import State
 from tui.charts.canvas import Canvas
 from tui.format.run_states import STATES
 from tui.format.text import literal
+from tui.terminal.key_names import key_of
 from tui.widgets.columns import Column
 from tui.widgets.listing import Listing
 from tui.widgets.notify import complain
@@ -30,7 +31,7 @@ _REFRESH_SECONDS = 1.0
 _EMPTY = """\
 No run is in the queue.
 
-ctrl+l on a new run puts it here."""
+{key} on a new run puts it here."""
 _COLUMNS = (
     Column("#", 3, 4, right=True),
     Column("Run", 20, 60),
@@ -71,7 +72,7 @@ class QueueScreen(Screen[None]):
         """Yield a heading, and a list or a message that it is empty."""
         yield Canvas(id="heading")
         yield Listing[_Row](_COLUMNS, _cells, lambda row: row.run, choosable=False)
-        yield Static(_EMPTY, id="empty", markup=False)
+        yield Static(_EMPTY.format(key=key_of(self.app, "enqueue")), id="empty", markup=False)
         yield SteadyFooter()
 
     def on_mount(self) -> None:

@@ -25,7 +25,7 @@ SCREENS = {
     "presets": "tui.screens.presets.screen:PresetsScreen",
     "queue": "tui.screens.queue:QueueScreen",
     "read": "tui.screens.dialogs.base:ReadScreen",
-    "results": "tui.screens.results:ResultsScreen",
+    "results": "tui.screens.results.screen:ResultsScreen",
     "save preset": "tui.screens.presets.save_preset:SavePresetScreen",
     "sweeps": "tui.screens.sweeps.screen:SweepsScreen",
     "targets": "tui.screens.new_run.targets:TargetsScreen",

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 
 from textual.app import ComposeResult
 from textual.containers import Container
+from textual.message import Message
 
-from engine.reports.picture import Picture
+from engine.reports.gallery import Case
 from engine.reports.views import Lines as LinesView
 from engine.reports.views import Pictures, View
+from engine.runs.gallery_file import GalleryFile
 from tui.charts.explorer import ChartExplorer
 from tui.format.whole import whole_case
 from tui.widgets.lines import Lines
@@ -18,7 +21,7 @@ from tui.widgets.view import plot_view, show_large
 
 
 class CaseView(Container):
-    """Draws one view at a time, by its form."""
+    """Reads cases from a run's file in a thread; draws one at a time, by the form of its view."""
 
     DEFAULT_CSS = """
     CaseView {
@@ -31,10 +34,22 @@ class CaseView(Container):
     }
     """
 
-    def __init__(self) -> None:
+    class Shown(Message):
+        """Another case is shown."""
+
+    @dataclass
+    class Read(Message, bubble=False):
+        """A case was read; ``None`` where it cannot be."""
+
+        place: int
+        case: Case | None
+
+    def __init__(self, file: GalleryFile) -> None:
         super().__init__()
-        self.view: View | None = None
-        """The view that is shown."""
+        self._file = file
+        self._wanted = -1
+        self.case: Case | None = None
+        """The case that is shown."""
 
     def compose(self) -> ComposeResult:
         """Yield a chart, room for pictures and for words, of which one is shown."""
@@ -43,13 +58,40 @@ class CaseView(Container):
         yield Lines()
 
     @property
-    def pictures(self) -> Sequence[Picture]:
-        """The pictures that are shown; empty for curves."""
-        return self.view.pictures if isinstance(self.view, Pictures) else ()
+    def enlarges(self) -> bool:
+        """Whether the case is more than a curve, which is as large as can be."""
+        return self.case is not None and not isinstance(self.case.view, LinesView)
 
-    def show(self, view: View | None) -> None:
-        """Draw a view."""
-        self.view = view
+    @property
+    def explains(self) -> bool:
+        """Whether the prediction can be explained."""
+        case = self.case
+        return case is not None and (case.explained is not None or _has_pictures(case.view))
+
+    def read(self, place: int) -> None:
+        """Show the case whose line begins at a byte of the file, as soon as it is read."""
+        if place != self._wanted:
+            self._wanted = place
+            work = partial(self._read, place)
+            self.run_worker(work, thread=True, group="picture", exclusive=True)
+
+    def on_resize(self) -> None:
+        """Draw pictures as large as there is room."""
+        if self.case is not None and _has_pictures(self.case.view):
+            self._draw(self.case.view)
+
+    def on_case_view_read(self, event: Read) -> None:
+        """Draw the case, unless another one is wanted by now."""
+        if event.place == self._wanted:
+            self.case = event.case
+            self._draw(None if event.case is None else event.case.view)
+            self.post_message(self.Shown())
+
+    def _read(self, place: int) -> None:
+        """Read a case, in a thread."""
+        self.post_message(self.Read(place, self._file.case(place)))
+
+    def _draw(self, view: View | None) -> None:
         self.set_class(isinstance(view, Pictures), "-pictures")
         words = whole_case(view)
         self.set_class(bool(words), "-words")
@@ -61,7 +103,6 @@ class CaseView(Container):
             case _:
                 self.query_one(Lines).show_lines(words)
 
-    def on_resize(self) -> None:
-        """Draw pictures as large as there is room."""
-        if self.pictures:
-            self.show(self.view)
+
+def _has_pictures(view: View) -> bool:
+    return isinstance(view, Pictures) and bool(view.pictures)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from textual import events
 from textual.app import ComposeResult
 from textual.content import Content
 
@@ -40,8 +41,9 @@ class Lines(Scrolling):
         self._given, self._wrap = lines, wrap
         self._lay_out()
 
-    def on_resize(self) -> None:
+    def on_resize(self, event: events.Resize) -> None:
         """Wrap for the new width."""
+        del event
         self._lay_out()
 
     def _lay_out(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 from textual import on
@@ -10,8 +11,11 @@ from textual.events import Resize
 from textual.widgets import TabbedContent, TabPane, Tabs
 
 
-class PanelTabs(TabbedContent):
-    """Focuses the visible panel, so that its keys work at once."""
+class PanelTabs(TabbedContent, can_focus=True):
+    """Focuses the visible panel, so that its keys work at once.
+
+    Until there is one it has the focus itself, so that no number is lost that is typed meanwhile.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("right_square_bracket", "step(1)", "Next panel", show=False, key_display="]"),
@@ -21,6 +25,19 @@ class PanelTabs(TabbedContent):
             for number in range(1, 10)
         ),
     ]
+
+    _typed = 0
+    """The number of a panel that was not there yet."""
+
+    async def add_panels(self, panels: Iterable[TabPane]) -> None:
+        """Add panels to a screen that is open already; show the one whose number was typed."""
+        for panel in panels:
+            await self.add_pane(panel)
+        self._show_typed()
+
+    def on_mount(self) -> None:
+        """Show the panel whose number was typed before the panels were mounted."""
+        self.call_after_refresh(self._show_typed)
 
     def action_step(self, step: int) -> None:
         """Show the next or the previous panel."""
@@ -46,6 +63,11 @@ class PanelTabs(TabbedContent):
         panels = [str(pane.id) for pane in self.query(TabPane)]
         if number <= len(panels):
             self.active = panels[number - 1]
+        self._typed = number if number > len(panels) else 0
+
+    def _show_typed(self) -> None:
+        if self._typed and self.query(TabPane):
+            self.action_go_to(self._typed)
 
     def _enter(self) -> None:
         within = self.query(f"#{self.active} *")
@@ -55,3 +77,4 @@ class PanelTabs(TabbedContent):
         inner = next((widget for widget in within if widget.focusable), None)
         # Never nothing: the keys of the panels belong to what has the focus.
         self.screen.set_focus(inner or self.query_one(Tabs))
+        self.can_focus = False

@@ -34,7 +34,7 @@ class Row:
 def rows_in(groups: Sequence[PictureGroup], width: int, side: int, drawn: bool) -> list[Row]:
     """Return the rows of a sheet ``width`` cells wide with pictures of at most ``side`` cells.
 
-    Unless they are ``drawn``, pictures are told in words.
+    Unless they are ``drawn``, pictures are described in words.
     """
     found: list[Row] = []
     top = first = 0

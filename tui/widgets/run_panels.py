@@ -22,10 +22,11 @@ from engine.runs.events import (
     Resources,
     Stopped,
 )
-from engine.runs.history import History
+from engine.runs.history import History, Point
 from engine.runs.status import State
 from tui.charts.chart import TIME, Curve
 from tui.charts.plot import Pair
+from tui.charts.points import PlacedPoints
 from tui.format.imported import imported_facts
 from tui.format.numbers import duration, number, size
 from tui.format.run_states import STATES
@@ -60,7 +61,9 @@ def shares(history: History) -> tuple[tuple[str, float, str], tuple[str, float, 
     """Return captions, shares and texts of the progress bars: epoch and whole run."""
     progress = history.progress
     if progress is None:
-        return ("Epoch", 0.0, ""), ("Run", 0.0, _preparing(history))
+        doing = _preparing(history)
+        text = f"ended while {doing}" if history.ended else doing
+        return ("Epoch", 0.0, ""), ("Run", 0.0, text)
     total = progress.step / progress.steps if progress.steps else 0.0
     done = min(progress.epoch, float(progress.epochs))
     current = min(int(done) + 1, progress.epochs)
@@ -100,7 +103,7 @@ def _preparing(history: History) -> str:
         return "starting"
     if history.data is None:
         return "reading the data"
-    return "building the network" if history.model is None else "first update"
+    return "building the network" if history.model is None else "making the first update"
 
 
 def numbers(progress: Progress) -> Content:
@@ -141,10 +144,17 @@ def usable_axis(histories: Iterable[History], axis: str) -> str:
 
 
 def curves(history: History, metric: str, axis: str = "epoch") -> tuple[list[Curve], Pair | None]:
-    """Return a metric's curves against one of :data:`AXES`, and the best evaluation's point."""
+    """Return a metric's curves against one of :data:`AXES`, and the best evaluation's point.
+
+    The curves stay as they are while the history grows.
+    """
     place = place_on(axis)
+
+    def placed(point: Point) -> Pair:
+        return place(point), point.value
+
     shown = [
-        Curve(split, style, [(place(point), point.value) for point in curve.points])
+        Curve(split, style, PlacedPoints(tuple(curve.points), placed))
         for split, style in _CURVES.items()
         if (curve := history.curves.get((metric, split))) is not None and curve.points
     ]

@@ -6,13 +6,28 @@ from typing import Literal
 
 from engine.config.fields import Section, option
 
+Flip = Literal["none", "horizontal", "vertical", "both"]
+FLIP = option("none", "Random flip, for half of the images")
+COLOR_JITTER = option(
+    0.0,
+    "Color jitter: change brightness, contrast and saturation by up to this fraction",
+    ge=0,
+    le=1,
+)
+NOISE = option(
+    0.0,
+    "Gaussian noise: standard deviation per pixel, where white is 1",
+    ge=0,
+    le=1,
+    advanced=True,
+)
+"""What changes images with and without boxes or masks alike."""
+
 
 class AugmentationConfig(Section):
     """Random changes of training images, drawn anew in every epoch; 0 leaves each out."""
 
-    flip: Literal["none", "horizontal", "vertical", "both"] = option(
-        "none", "Random flip, for half of the images"
-    )
+    flip: Flip = FLIP
     crop: int = option(
         0,
         "Random crop: shift images by up to this much, with mirrored borders",
@@ -24,22 +39,11 @@ class AugmentationConfig(Section):
         0.0, "Random zoom: crop up to this fraction of the side, and enlarge", ge=0, le=0.9
     )
     rotation: float = option(0.0, "Random rotation by up to this angle", ge=0, le=180, unit="°")
-    color_jitter: float = option(
-        0.0,
-        "Color jitter: change brightness, contrast and saturation by up to this fraction",
-        ge=0,
-        le=1,
-    )
+    color_jitter: float = COLOR_JITTER
     erasing: float = option(
         0.0, "Random erasing: probability that a rectangle of the image is erased", ge=0, le=1
     )
-    noise: float = option(
-        0.0,
-        "Gaussian noise: standard deviation per pixel, where white is 1",
-        ge=0,
-        le=1,
-        advanced=True,
-    )
+    noise: float = NOISE
 
 
 class ClassAugmentationConfig(AugmentationConfig):

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from engine.config.fields import Section, option
+from engine.config.tasks.augmentation import COLOR_JITTER, FLIP, NOISE, Flip
 
 
 class PlacedAugmentationConfig(Section):
@@ -13,25 +12,12 @@ class PlacedAugmentationConfig(Section):
     What moves pixels moves boxes and masks alike.
     """
 
-    flip: Literal["none", "horizontal", "vertical", "both"] = option(
-        "none", "Random flip, for half of the images"
-    )
+    flip: Flip = FLIP
     zoom: float = option(
         0.0,
         "Random zoom in and out by up to this fraction of the side, at a random place",
         ge=0,
         le=0.9,
     )
-    color_jitter: float = option(
-        0.0,
-        "Color jitter: change brightness, contrast and saturation by up to this fraction",
-        ge=0,
-        le=1,
-    )
-    noise: float = option(
-        0.0,
-        "Gaussian noise: standard deviation per pixel, where white is 1",
-        ge=0,
-        le=1,
-        advanced=True,
-    )
+    color_jitter: float = COLOR_JITTER
+    noise: float = NOISE

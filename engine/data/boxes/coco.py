@@ -36,7 +36,7 @@ def read_coco(root: Path, files: Sequence[Path], images: ImageIndex) -> Annotati
         for image in _entries(record, "images"):
             name = str(image.get("file_name", ""))
             path = images.find(name, file)
-            own = objects.pop(image.get("id"), [])
+            own = objects.pop(_key(image.get("id")), [])
             if path is None:
                 found.tally.add("an image of the annotations is missing", name or file)
             else:
@@ -79,15 +79,20 @@ def _objects(
     objects: dict[Any, list[dict[str, Any]]] = defaultdict(list)
     for entry in _entries(record, "annotations"):
         place = f"{file}, annotation {entry.get('id')}"
-        label = names.get(entry.get("category_id"))
+        label = names.get(_key(entry.get("category_id")))
         if entry.get("iscrowd"):
             tally.add("a region is a crowd, not a single object", place)
         elif label is None:
             tally.add("an object's category is unknown", place)
         else:
             box = corners(entry.get("bbox"))
-            objects[entry.get("image_id")].append({"label": label, "box": box})
+            objects[_key(entry.get("image_id"))].append({"label": label, "box": box})
     return dict(objects)
+
+
+def _key(value: Any) -> Any:
+    """Return a number or a text by which entries refer to each other; anything else is none."""
+    return value if isinstance(value, int | str) else None
 
 
 def corners(box: Any) -> list[float]:

@@ -88,11 +88,12 @@ def _objects(
         place = f"{file}, line {number}"
         try:
             code, x, y, width, height = (float(part) for part in line.split())
-        except ValueError:
+            known = int(code)
+        except (ValueError, OverflowError):  # a code may be inf
             tally.add("a line is not a class and four numbers", place)
             continue
-        label = names.get(int(code)) if names else str(int(code))
-        if label is None or code != int(code):
+        label = names.get(known) if names else str(known)
+        if label is None or code != known:
             tally.add("an object's class is unknown", place)
             continue
         sides = ((x - width / 2) * size[0], (y - height / 2) * size[1],

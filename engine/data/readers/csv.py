@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -40,6 +41,7 @@ from engine.files.sanitize import plain
 from engine.reports.note import Note
 
 _PADDED = r"^\s*[-+]?0\d"
+_PADDED_FIRST = re.compile(rb'"?\s*-?0\d')
 _LONG_NUMBER = r"^\s*[-+]?\d{16,}\s*$"
 _NOT_UTC = r"[^Zz]\s*$"
 _UTC = r"[+-]00(?::?00)?\s*$"
@@ -102,11 +104,11 @@ def _table_and_dialect(
     path: Path, text: str, options: ReadOptions
 ) -> tuple[str, Dialect, list[Note]]:
     """The text of the table alone, its dialect, and notes on what was around it."""
-    text, told, notes = clean_text(path, text)
+    text, declared, notes = clean_text(path, text)
     if (doubled := with_double_quotes(text)) is not text:
         why = f"{plain(path.name)}: single quotes that enclose cells are read as quotes"
         text, notes = doubled, [*notes, Note(why, read_as="quotes", kind="converted")]
-    delimiter = find_delimiter(sample_of(text), options.delimiter or told)
+    delimiter = find_delimiter(sample_of(text), options.delimiter or declared)
     text, titles = without_titles(path, text, delimiter, rows_of(sample_of(text), delimiter))
     dialect = find_dialect(sample_of(text), delimiter, options.header, options.decimal)
     notes += titles
@@ -272,15 +274,18 @@ def _with_texts(table: pa.Table, place: int, texts: pa.ChunkedArray) -> pa.Table
 
 
 def _has_padded(data: bytes, delimiter: str) -> bool:
-    """Return whether any cell may be a number that begins with a zero, such as ``012``."""
-    first, *others = f'{delimiter}"\n '.encode()
-    for start in range(0, len(data), _WINDOW - 2):  # a cell may begin at the end of a window
+    """Return whether any cell may be a number that begins with a zero, such as ``012``, ``-07``."""
+    if _PADDED_FIRST.match(data):
+        return True
+    first, *others = f'{delimiter}"\n\r '.encode()
+    for start in range(0, len(data), _WINDOW - 3):  # a cell may begin at the end of a window
         window = np.frombuffer(data, np.uint8, min(_WINDOW, len(data) - start), start)
-        before = window[:-2] == first
+        before = window == first
         for mark in others:
-            before |= window[:-2] == mark
-        zeros = window[1:-1] == ord("0")
-        if (before & zeros & (window[2:] - np.uint8(ord("0")) < 10)).any():
+            before |= window == mark
+        padded = (window[:-1] == ord("0")) & (window[1:] - np.uint8(ord("0")) < 10)
+        negative = before[:-1] & (window[1:] == ord("-"))
+        if (before[:-2] & padded[1:]).any() or (negative[:-2] & padded[2:]).any():
             return True
     return False
 

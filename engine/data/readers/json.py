@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,14 @@ import pyarrow.json
 import pyarrow.parquet
 
 from engine.data.raw import TEST, TRAIN, VALIDATION
-from engine.data.readers.reading import Reading, ReadOptions, read_text
+from engine.data.readers.reading import Reading, ReadOptions, read_text, unique_names
 from engine.data.readers.records import MOST_LEVELS, table_of_columns, table_of_records
 from engine.data.readers.squad import is_squad, squad_table
 from engine.data.readers.turns import type_holds_objects
 from engine.errors import DataError
 from engine.files import safe_json
 from engine.files.sanitize import plain
+from engine.reports.counted import counted
 from engine.reports.note import Kind, Note
 
 _SPLITS = {
@@ -48,6 +49,24 @@ class _Tables:
         """Return a table of lists."""
         cells = {n: [self._cell(n, value) for value in values] for n, values in columns.items()}
         return table_of_columns(self.path, cells)
+
+    def rows(self, names: Any, rows: Sequence[Sequence[Any]]) -> pa.Table:
+        """Return a table of rows of cells, whose columns may share a name.
+
+        Raises :class:`DataError` that names the row.
+        """
+        if not isinstance(names, list):
+            raise DataError(f"{plain(self.path.name)}: columns is not a list of names.")
+        for number, row in enumerate(rows, 1):
+            if len(row) != len(names):
+                found = f"{counted(len(row), 'cell')} instead of {len(names):,}"
+                raise DataError(f"{plain(self.path.name)}, row {number:,}: {found}.")
+        written = list(map(str, names))
+        cells = {
+            unique: [self._cell(name, row[place]) for row in rows]
+            for place, (unique, name) in enumerate(zip(unique_names(written), written, strict=True))
+        }
+        return table_of_columns(self.path, cells).rename_columns(written)
 
     def values(self, content: Any, level: int = 0) -> Any:
         """Return content whose numbers are numbers. Raises :class:`DataError` for many levels."""
@@ -108,13 +127,13 @@ def _table_of(tables: _Tables, content: Any) -> pa.Table | None:
         return None
     parts = list(content.values())
     if content.keys() >= {"columns", "data"} and _all(content["data"], list):
-        cells = zip(*content["data"], strict=True)
-        return tables.columns(dict(zip(content["columns"], map(list, cells), strict=True)))
+        return tables.rows(content["columns"], content["data"])
     if content.keys() == {"schema", "data"} and _all(content["data"], dict):
         key = content["schema"].get("primaryKey") if isinstance(content["schema"], dict) else None
         table = tables.records(content["data"])
         # The numbers of the rows, which pandas keeps beside them.
-        return table.drop_columns(["index"]) if key == ["index"] else table
+        numbered = key == ["index"] and "index" in table.column_names
+        return table.drop_columns(["index"]) if numbered else table
     if all(isinstance(part, list) for part in parts) and len({len(part) for part in parts}) == 1:
         return None if all(_all(part, dict) for part in parts) else tables.columns(content)
     if _all(parts, dict):
@@ -142,7 +161,7 @@ def _reading_of_parts(tables: _Tables, content: Mapping[str, Any]) -> Reading:
         raise DataError(
             f"{plain(tables.path.name)} has no training rows.", "Call a list train or data."
         )
-    read = {split: _table_of(tables, parts[name]) for split, name in splits.items()}
+    read = {split: _part(tables, name, parts[name]) for split, name in splits.items()}
     left = [name for name in parts if name not in splits.values()]
     notes: tuple[Note, ...] = ()
     if left or len(splits) > 1:
@@ -151,6 +170,16 @@ def _reading_of_parts(tables: _Tables, content: Mapping[str, Any]) -> Reading:
         kind: Kind = "dropped" if left else "converted"
         notes = (Note(f"{plain(tables.path.name)}: read {taken}{unused}", kind=kind),)
     return Reading(read.pop(TRAIN), notes, splits=read)
+
+
+def _part(tables: _Tables, name: str, content: Any) -> pa.Table:
+    table = _table_of(tables, content)
+    if table is None:
+        raise DataError(
+            f"{plain(tables.path.name)}: {plain(name, 40)} is not a table:",
+            "its columns should have equally many values.",
+        )
+    return table
 
 
 def split_named(name: str) -> str:

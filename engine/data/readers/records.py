@@ -54,6 +54,8 @@ def column_of(path: Path, name: str, values: list[Any]) -> pa.Array:
         return pa.array(written)
     try:
         column = pa.array(values)
+        if _mixes_truth_and_numbers(values, column.type):
+            raise pa.ArrowInvalid("truth values and numbers")
     except (pa.ArrowException, OverflowError):
         if (spans := span_column(values)) is not None:
             return spans
@@ -66,6 +68,12 @@ def column_of(path: Path, name: str, values: list[Any]) -> pa.Array:
         return pa.array([None if value is None else str(value) for value in values])
     check_levels(path, name, column.type)
     return column
+
+
+def _mixes_truth_and_numbers(values: list[Any], kind: pa.DataType) -> bool:
+    """Whether Arrow took truth values for 0 and 1, as it does behind a number."""
+    numeric = pa.types.is_integer(kind) or pa.types.is_floating(kind)
+    return numeric and any(isinstance(value, bool) for value in values)
 
 
 def check_levels(path: Path, name: str, kind: pa.DataType) -> None:

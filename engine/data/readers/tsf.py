@@ -20,6 +20,8 @@ _STEPS = {
     "15_minutes": "15min", "5_minutes": "5min", "4_seconds": "4s", "secondly": "s",
 }  # fmt: skip
 """Names of frequencies, and those of pandas."""
+_OWN = ("time", "value")
+"""Columns that are no attributes of a series."""
 _DATE = "%Y-%m-%d %H-%M-%S"
 
 
@@ -65,6 +67,8 @@ def _header(path: Path, text: str) -> tuple[_Header, Iterator[tuple[int, str]]]:
         if word.lower() == "@data":
             return header, some
         if word.lower() == "@attribute" and len(rest) == 2:
+            if rest[0] in (*_OWN, *(name for name, _ in header.attributes)):
+                raise _wrong(path, number, f"names an attribute {rest[0]}, as another column is")
             header.attributes.append((rest[0], rest[1].lower()))
         elif word.lower() == "@frequency" and rest:
             header.frequency = rest[0].lower()
@@ -95,8 +99,13 @@ def _series(path: Path, header: _Header, number: int, line: str) -> pa.Table:
         if pd.isna(start):
             raise _wrong(path, number, f"has the start {text!r}, which is not a date")
         if header.frequency in _STEPS:
-            times = pa.array(_dates(start, _STEPS[header.frequency], count))
-    return pa.table(columns | {"time": times, "value": pa.array(values, from_pandas=True)})
+            try:
+                times = pa.array(_dates(start, _STEPS[header.frequency], count))
+            except (ValueError, OverflowError):
+                raise _wrong(path, number, "goes on beyond the last date there is") from None
+    return pa.table(
+        columns | dict(zip(_OWN, (times, pa.array(values, from_pandas=True)), strict=True))
+    )
 
 
 def _dates(start: pd.Timestamp, step: str, count: int) -> pd.DatetimeIndex:

@@ -121,8 +121,8 @@ def read_series(
     times, values, ordering = _in_order(times, values, roles.time, kept)
     if frequency is None:
         frequency = replace(find_frequency(times, column.dated), zone=column.zone)
-    told = (*column.notes, *notes, *missing, *ordering)
-    series = Series(times, values, frequency, told, column.spelling, column.writing, formats)
+    all_notes = (*column.notes, *notes, *missing, *ordering)
+    series = Series(times, values, frequency, all_notes, column.spelling, column.writing, formats)
     return _without_holes(_on_grid(series, roles.time, fill), fill)
 
 

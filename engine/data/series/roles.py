@@ -100,11 +100,11 @@ def find_roles(
     changes; without ``inputs`` all columns of numbers. Those ``known`` ahead are categories where
     they hold texts or are ``categorical``. Raises :class:`DataError` for a missing column.
     """
-    told = Roles(
+    given = Roles(
         time, tuple(targets), tuple(inputs), (), tuple(series), tuple(known), {}, tuple(static)
     )
-    check_columns(table, told)
-    _check_apart(told)
+    check_columns(table, given)
+    _check_apart(given)
     beside = (*series, *known, *static)
     time = time or find_time_column(table.drop_columns([*{*beside}]))
     parts = find_time_parts(table, time, (*targets, *inputs, *beside))
@@ -123,7 +123,7 @@ def find_roles(
     targets = tuple(dict.fromkeys(targets))
     seen = [name for name in inputs or numeric if name not in targets]
     return replace(
-        told,
+        given,
         time=" ".join(parts) or time,
         targets=targets,
         inputs=tuple(name for name in dict.fromkeys(seen) if name not in beside),

@@ -188,15 +188,15 @@ def _rank(table: pa.Table, names: Sequence[str], columns: dict[str, Codes]) -> t
 
 
 def _refuse(table: pa.Table, names: Sequence[str]) -> NoReturn:
-    told = " and ".join(repr(plain(name, 60)) for name in names)
+    quoted = " and ".join(repr(plain(name, 60)) for name in names)
     first = " and ".join(
         f"{plain(name, 60)} = {plain(str(table[name][0].as_py()), 40)}" for name in names
     )
     groups = table.select(list(names)).group_by(list(names)).aggregate([]).num_rows
     plural = len(names) > 1
     raise DataError(
-        f"The data holds several series: the column{'s' * plural} {told} "
+        f"The data holds several series: the column{'s' * plural} {quoted} "
         f"tell{'s' * (not plural)} {groups:,} apart.",
         f"Keep the rows of one of them, such as {first}, or put each into a separate column of "
-        f"its own. If all rows are one series, leave {told} out of the data.",
+        f"its own. If all rows are one series, leave {quoted} out of the data.",
     )

@@ -33,12 +33,12 @@ def respelled(
     spelling = {meaning(category): category for category in known}
     distinct = pc.unique(values).drop_null()
     exact = set(known) if labels else set()
-    told = [
+    spelled = [
         value if value in exact else spelling.get(meaning(value), value)
         for value in distinct.to_pylist()
     ]
     places = pc.index_in(values, value_set=distinct)
-    return pc.take(pa.chunked_array([pa.array(told, pa.string())]), places)
+    return pc.take(pa.chunked_array([pa.array(spelled, pa.string())]), places)
 
 
 def truth_numbers(values: Sequence[str]) -> list[float] | None:

@@ -82,8 +82,8 @@ def doubt_of_numbers(values: Sequence[str], written: NumberFormat, decimal: str 
 
     ``decimal`` is the decimal mark of the file, where it is known.
     """
-    told = (_open_marks(values, written, decimal), _mixed_units(values)) if values else ()
-    return "; ".join(filter(None, told))
+    doubts = (_open_marks(values, written, decimal), _mixed_units(values)) if values else ()
+    return "; ".join(filter(None, doubts))
 
 
 def _open_marks(values: Sequence[str], written: NumberFormat, decimal: str = "") -> str:

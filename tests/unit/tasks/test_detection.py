@@ -243,6 +243,19 @@ def test_a_detector_learns_a_box_and_ignores_the_rows_that_fill_up() -> None:
     assert seen.boxes[0].tolist() == pytest.approx(truth[:4], abs=0.08)
 
 
+def test_samples_and_their_pictures_are_of_one_pass_of_the_network(prepare: Make) -> None:
+    prepared = prepare(KIND, table([CAT], [DOG]))
+    source = prepared.task.encode(prepared.raw.train, prepared.fitted, torch.device("cpu"), print)
+    network, passes = prepared.network(), []
+    network.register_forward_hook(lambda *_: passes.append(1))
+    with torch.no_grad():
+        shown = prepared.task.samples(network, source, prepared.fitted)
+    assert len(passes) == 1
+    assert [text["label"].split()[0] for text in shown.texts] == ["cat", "dog"]
+    names = [text["image"] for text in shown.texts]
+    assert [one.name for one in shown.inputs] == [one.name for one in shown.outputs] == names
+
+
 def test_predictions_are_in_pixels_of_the_image(prepare: Make) -> None:
     prepared = prepare(KIND, table([CAT], [DOG]), score_threshold=0.5)
     model = prepared.network()
@@ -261,5 +274,5 @@ def test_predictions_are_in_pixels_of_the_image(prepare: Make) -> None:
     [seen] = record["objects"]
     assert seen == {"label": "dog", "score": pytest.approx(0.8808, abs=1e-4),
                     "box": [16, 16, 48, 32]}  # fmt: skip
-    [shown] = prepared.task.answers(None, [record], prepared.fitted)
+    [shown] = prepared.task.presentation(None, prepared.fitted).records([record])
     assert shown["1 dog"] == "88.1%  x 16–48, y 16–32"

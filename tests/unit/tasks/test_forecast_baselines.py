@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -61,7 +62,7 @@ def test_a_baseline_is_asked_with_all_rows_before_each_test_window(
 ) -> None:
     rows = shop("A", 40, 1.0).drop(columns="shop")
     made = prepare("forecasting", pa.Table.from_pandas(rows), data=ASIDE, **SHORT)
-    made.task.further_baselines(made.raw, made.fitted)
+    made.task.baselines(made.raw, made.fitted)
     # The last 8 rows are of the test: windows of 2 rows begin at rows 32 to 38.
     asked = lines.asked[: len(lines.asked) // 2]
     assert sorted(map(len, asked)) == list(range(32, 39))
@@ -74,7 +75,7 @@ def test_baselines_of_many_series_are_measured_as_the_network_is(
 ) -> None:
     frames = shop("A", 40, 1.0), shop("B", 30, -2.0)
     made = prepare("forecasting", table(*frames), data=ASIDE, loss=loss, **SHORT)
-    first, second = made.task.further_baselines(made.raw, made.fitted)
+    _, first, second = made.task.baselines(made.raw, made.fitted)
     assert (first.name, second.name) == ("AutoETS", "AutoTheta")
     assert first.evaluation.metrics["mae"] == pytest.approx(0, abs=1e-4)
     assert first.evaluation.metrics["coverage"] == 1.0
@@ -102,7 +103,7 @@ def test_a_baseline_that_is_out_of_time_says_how_many_windows_it_forecast(
     monkeypatch.setattr(Line, "quantiles", slow)
     rows = table(shop("A", 40, 1.0), shop("B", 30, -2.0))
     made = prepare("forecasting", rows, data=ASIDE, baseline_seconds=0.02, **SHORT)
-    first, second = made.task.further_baselines(made.raw, made.fitted)
+    _, first, second = made.task.baselines(made.raw, made.fitted)
     assert first.name == "AutoETS (1 of 12 windows in 0.01 s)"
     assert np.isfinite(first.evaluation.errors).sum() == 1
     # Both are asked for the same windows.
@@ -111,29 +112,22 @@ def test_a_baseline_that_is_out_of_time_says_how_many_windows_it_forecast(
     )
 
 
-def test_no_baselines_without_time_or_without_the_package(
+def test_only_the_naive_baseline_without_time_or_without_the_package(
     prepare: Make, lines: type[Line], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = table(shop("A", 40, 1.0), shop("B", 30, -2.0))
     made = prepare("forecasting", rows, data=ASIDE, baseline_seconds=0, **SHORT)
-    assert made.task.further_baselines(made.raw, made.fitted) == []
+    assert len(made.task.baselines(made.raw, made.fitted)) == 1
     monkeypatch.setattr(statistical, "installed", lambda: False)
     other = made.task.section.model_copy(update={"baseline_seconds": 60.0})
     made.task.section = other
-    assert made.task.further_baselines(made.raw, made.fitted) == []
+    assert len(made.task.baselines(made.raw, made.fitted)) == 1
 
 
-class Judged:
-    """A task whose first baseline is beaten by a further one."""
-
-    def __init__(self, baselines: Sequence[Baseline]) -> None:
-        self._further = list(baselines)
-
-    def baseline(self, raw: Any, fitted: Any) -> tuple[str, Evaluation]:
-        return "naive", Evaluation({"mae": 2.0}, errors=np.full(50, 2.0))
-
-    def further_baselines(self, raw: Any, fitted: Any) -> list[Baseline]:
-        return self._further
+def judged(*further: Baseline) -> Any:
+    """Return a task whose first baseline may be beaten by further ones."""
+    naive = Baseline("naive", Evaluation({"mae": 2.0}, errors=np.full(50, 2.0)))
+    return SimpleNamespace(baselines=lambda raw, fitted: [naive, *further])
 
 
 def test_the_verdict_is_on_the_hardest_baseline_also_when_the_network_loses() -> None:
@@ -143,7 +137,7 @@ def test_the_verdict_is_on_the_hardest_baseline_also_when_the_network_loses() ->
     baseline = Baseline("AutoETS", Evaluation({"mae": 0.5}, errors=errors))
     weak = Baseline("AutoTheta", Evaluation({"mae": 4.0}, errors=np.full(50, 4.0)))
     material: Any = type("Material", (), {"raw": None, "fitted": None})
-    task: Any = Judged([baseline, weak])
+    task = judged(baseline, weak)
     found = beside_baselines(task, material, result)
     assert found["baseline"] == {"name": "naive", "metrics": {"mae": 2.0}}
     assert [each["name"] for each in found["baselines"]] == ["AutoETS", "AutoTheta"]
@@ -151,14 +145,13 @@ def test_the_verdict_is_on_the_hardest_baseline_also_when_the_network_loses() ->
     assert found["verdict"]["outcome"] == "worse"
     assert found["verdict"]["difference"] == pytest.approx(1.0)
     assert found["baselines"][1]["verdict"]["difference"] == pytest.approx(-0.75)
-    alone: Any = Judged([])
-    assert beside_baselines(alone, material, result)["verdict"]["baseline"] == "naive"
+    assert beside_baselines(judged(), material, result)["verdict"]["baseline"] == "naive"
 
 
 def test_a_baseline_of_few_windows_is_shown_without_a_verdict() -> None:
     errors = np.full(50, np.nan)
     errors[:9] = 0.5
-    task: Any = Judged([Baseline("AutoETS", Evaluation({"mae": 0.5}, errors=errors))])
+    task = judged(Baseline("AutoETS", Evaluation({"mae": 0.5}, errors=errors)))
     material: Any = type("Material", (), {"raw": None, "fitted": None})
     found = beside_baselines(task, material, Evaluation({}, errors=np.ones(50)))
     assert found["baselines"][0]["verdict"] is None

@@ -204,7 +204,7 @@ def test_a_backbone_learns_more_slowly_than_the_new_head(prepare: Make) -> None:
              "backbone_lr_scale": 0.1}  # fmt: skip
     prepared = prepare(KIND, shades(), model=model)
     network = prepared.network()
-    head, backbone = prepared.task.parameter_groups(network)
+    head, backbone = network.parameter_groups()
     assert (head["lr_scale"], backbone["lr_scale"]) == (1, 0.1)
     assert [parameter.shape for parameter in head["params"]] == [(2, 1024), (2,)]
     assert len(head["params"]) + len(backbone["params"]) == len(list(network.parameters()))
@@ -212,4 +212,4 @@ def test_a_backbone_learns_more_slowly_than_the_new_head(prepare: Make) -> None:
 
 def test_a_new_network_learns_everywhere_alike(prepare: Make) -> None:
     prepared = prepare(KIND, shades())
-    assert prepared.task.parameter_groups(prepared.network()) is None
+    assert not hasattr(prepared.network(), "parameter_groups")

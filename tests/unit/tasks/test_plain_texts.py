@@ -93,7 +93,7 @@ def test_rows_to_predict_from_are_read_alike_and_counted(prepare: Make) -> None:
 def test_an_exported_tokenizer_reads_texts_as_it_was_trained(prepare: Make, tmp_path: Path) -> None:
     prepared = prepare("text_classification", CLASSES, max_length=64)
     own = prepared.task.pipeline.tokenizer(prepared.fitted.tokenizer)
-    prepared.task.save_companions(prepared.fitted, tmp_path)
+    prepared.task.files(prepared.fitted).companions(tmp_path)
     exported: Any = transformers.AutoTokenizer.from_pretrained(tmp_path)
     assert exported(EVIL)["input_ids"] == own(EVIL)["input_ids"]
 

@@ -356,7 +356,7 @@ def test_a_template_by_name_writes_texts_as_turns_and_is_exported(
     written = tokenizer.decode(ids[: int((ids != tokenizer.pad_token_id).sum())])
     assert written.startswith("<|im_start|>user\nsky?")
     assert written.endswith("<|im_end|>\n<|im_start|>assistant\nblue<|im_end|>")
-    prepared.task.save_companions(prepared.fitted, tmp_path)
+    prepared.task.files(prepared.fitted).companions(tmp_path)
     exported: Any = AutoTokenizer.from_pretrained(tmp_path)
     assert exported.chat_template == KNOWN["chatml"].text
     facts = prepared.task.pipeline.summarize(prepared.raw, prepared.fitted).facts
@@ -368,7 +368,7 @@ def test_conversations_without_a_template_are_exported_with_that_of_training(
 ) -> None:
     asked = [[{"role": "user", "content": text}] for text in ("q", "r")]
     prepared = prepare(KIND, {"prompt": asked, "chosen": ["a"] * 2, "rejected": ["b"] * 2})
-    prepared.task.save_companions(prepared.fitted, tmp_path)
+    prepared.task.files(prepared.fitted).companions(tmp_path)
     exported: Any = AutoTokenizer.from_pretrained(tmp_path)
     assert exported.chat_template == KNOWN["roles"].text
 
@@ -456,8 +456,9 @@ def test_the_untuned_model_is_the_baseline(prepare: Make) -> None:
     assert known.keys() == {TRAIN, TEST}
     good, bad = sides(network, prepared.encoded(held_out))
     np.testing.assert_allclose(known[TEST], np.stack([good, bad], 1), rtol=1e-5)
-    name, found = task.baseline(prepared.raw, prepared.fitted)
-    assert name == "the untuned model"
+    [baseline] = task.baselines(prepared.raw, prepared.fitted)
+    found = baseline.evaluation
+    assert baseline.name == "the untuned model"
     assert found.metrics["loss"] == pytest.approx(np.log(2))
     assert found.metrics["accuracy"] == (good > bad).mean()
     again = task.settle_start(prepared.network(seed=1), sources, known, prepared.events.append)

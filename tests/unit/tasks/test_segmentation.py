@@ -136,9 +136,10 @@ def test_iou_and_dice_are_those_of_the_confusion_matrix() -> None:
 
 def test_the_baseline_takes_every_pixel_for_the_most_frequent_class(prepare: Make) -> None:
     prepared = prepare(KIND, table([NONE, LEFT]), test=table([LEFT]))
-    name, evaluation = prepared.task.baseline(prepared.raw, prepared.fitted)
-    assert name == "every pixel 0"
+    [baseline] = prepared.task.baselines(prepared.raw, prepared.fitted)
+    assert baseline.name == "every pixel 0"
     # Class 0 is half of the test mask, class 1 is never found.
+    evaluation = baseline.evaluation
     assert evaluation.metrics["miou"] == pytest.approx(0.25)
     assert evaluation.metrics["pixel_accuracy"] == pytest.approx(0.5)
 
@@ -197,8 +198,21 @@ def test_predictions_have_the_size_of_their_image_and_run_lengths(prepare: Make)
     assert found[:, :23].all()
     assert not found[:, 28:].any()
     assert second["share"] == pytest.approx(found.mean())
-    [shown] = prepared.task.answers(None, [record], prepared.fitted)
+    [shown] = prepared.task.presentation(None, prepared.fitted).records([record])
     assert shown["scores"] == {"0": first["share"], "1": second["share"]}
+
+
+def test_samples_and_their_pictures_are_of_one_pass_of_the_network(prepare: Make) -> None:
+    prepared = prepare(KIND, table([LEFT, NONE]))
+    source = prepared.task.encode(prepared.raw.train, prepared.fitted, CPU, print)
+    network, passes = prepared.network(), []
+    network.register_forward_hook(lambda *_: passes.append(1))
+    with torch.no_grad():
+        shown = prepared.task.samples(network, source, prepared.fitted)
+    assert len(passes) == 1
+    names = ["0.png", "1.png"]
+    assert [text["image"] for text in shown.texts] == names
+    assert [one.name for one in shown.inputs] == [one.name for one in shown.outputs] == names
 
 
 def test_views_have_a_row_for_each_class_and_the_worst_image_first(prepare: Make) -> None:

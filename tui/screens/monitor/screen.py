@@ -10,7 +10,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
-from textual.widgets import TabbedContent, TabPane
+from textual.widgets import TabbedContent
 from typing_extensions import override
 
 from engine.errors import UserError
@@ -33,36 +33,18 @@ from tui.screens.monitor.announcer import Announcer
 from tui.screens.monitor.chart_grid import ChartGrid
 from tui.screens.monitor.chart_keys import ChartKeys
 from tui.screens.monitor.commands import Commands
-from tui.screens.monitor.panels import (
-    Charts,
-    Facts,
-    Messages,
-    Panel,
-    ResourceUse,
-    SampleOutputs,
-    Table,
-)
 from tui.screens.monitor.repaint import Repaint
 from tui.screens.monitor.status_lines import StatusLines
+from tui.screens.monitor.tabs import MonitorTabs
 from tui.screens.monitor.watcher import READ_SECONDS, Watch
 from tui.screens.registry import make_screen
 from tui.screens.run_actions import RunActions
 from tui.screens.run_keys import RUN_KEYS
 from tui.widgets import run_panels
 from tui.widgets.notify import tell
-from tui.widgets.panel_tabs import PanelTabs
 from tui.widgets.run_feed import RunFeed
 from tui.widgets.sample_lines import SampleLines
 from tui.widgets.steady_footer import SteadyFooter
-
-_TABS = {
-    "charts": "Charts",
-    "table": "Table",
-    "samples": "Samples",
-    "resources": "Resources",
-    "facts": "Facts",
-    "log": "Log",
-}
 
 
 class MonitorScreen(Screen[None]):
@@ -109,23 +91,14 @@ class MonitorScreen(Screen[None]):
         self._repaint = Repaint(self)
         self._commands = Commands(self, self._watch, name, rate, self._redraw)
         self._status = StatusLines(name, self._repaint)
-        self._charts = Charts(self._repaint, order, decides)
-        self._chart_keys = ChartKeys(self, self._charts, self._watch, self._show_charts)
+        self._tabs = MonitorTabs(self._repaint, order, decides)
+        self._chart_keys = ChartKeys(self, self._tabs.charts, self._watch, self._show_charts)
         self._actions: Mapping[str, Callable[[], object]] = {
             "results": lambda: self.app.switch_screen(make_screen("results", run)),
             "enlarge": partial(self._chart_keys.do, "grid"),
             "resume": self._commands.resume,
             "clone": partial(clone, self, run),
             "leave": self._leave,
-        }
-        self._samples = SampleOutputs(self._repaint)
-        self._panels: Mapping[str, Panel] = {
-            "charts": self._charts,
-            "table": Table(self._repaint, order),
-            "samples": self._samples,
-            "resources": ResourceUse(self._repaint),
-            "facts": Facts(self._repaint),
-            "log": Messages(self._repaint),
         }
 
     @property
@@ -136,10 +109,7 @@ class MonitorScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         """Yield head, bars and numbers above, panels below."""
         yield from self._status.compose()
-        with PanelTabs(id="tabs"):
-            for id, panel in self._panels.items():
-                with TabPane(_TABS[id], id=id):
-                    yield panel.widget
+        yield self._tabs
         yield SteadyFooter()
 
     def on_mount(self) -> None:
@@ -176,12 +146,13 @@ class MonitorScreen(Screen[None]):
             "results": has_results,
             "enlarge": not has_results,
             "resume": state in RESUMABLE,
-            "clone": state.ended,
+            "clone": state.ended and state is not State.IMPORTED,
         }
         return can.get(str(parameters[0]), True)
 
     @on(TabbedContent.TabActivated)
     @on(ChartGrid.Marked)
+    @on(SampleLines.Other)
     def on_resize(self) -> None:
         """Paint at once what is visible now."""
         self.call_after_refresh(self._redraw)
@@ -189,11 +160,6 @@ class MonitorScreen(Screen[None]):
     def action_chart(self, name: str) -> None:
         """Show another metric, another axis, one chart or several."""
         self._chart_keys.do(name)
-
-    def on_sample_lines_other(self, event: SampleLines.Other) -> None:
-        """Show earlier or later samples."""
-        self._samples.step(event.back)
-        self._paint()
 
     def action_request(self, request: str) -> None:
         """Send a request to the run: to stop, to pause, for another learning rate."""
@@ -208,14 +174,16 @@ class MonitorScreen(Screen[None]):
         RunActions(self).do(action, self._run)
 
     def _leave(self) -> None:
-        """Close the screen; the run continues."""
-        if not self._watch.state.ended:
-            tell(self, f"{self._run_name} continues in the background.")
+        """Close the screen; the run continues, or stays paused."""
+        state, paused = self._shown
+        if not state.ended:
+            what = "stays paused" if paused else "continues"
+            tell(self, f"{self._run_name} {what} in the background.")
         self.dismiss()
 
     def _show_charts(self) -> None:
         """Show what the keys for charts changed."""
-        self.query_one(TabbedContent).active = "charts"
+        self._tabs.show_charts()
         self._redraw()
 
     def _redraw(self) -> None:
@@ -238,4 +206,4 @@ class MonitorScreen(Screen[None]):
                 self._shown = shown
                 self.refresh_bindings()
             self._status.paint(watch, self._commands.pending())
-            self._panels[self.query_one(TabbedContent).active or "charts"].paint(watch)
+            self._tabs.paint(watch)

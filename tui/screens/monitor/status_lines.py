@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from textual.content import Content
 from textual.widget import Widget
@@ -14,6 +14,7 @@ from tui.charts.canvas import Canvas
 from tui.format.text import literal
 from tui.screens.monitor.repaint import Repaint
 from tui.screens.monitor.watcher import Watch
+from tui.terminal.key_names import key_of
 from tui.widgets import run_panels
 from tui.widgets.progress import ProgressLine
 
@@ -49,7 +50,11 @@ class StatusLines:
         self._total.show_progress(*total)
         if watch.trained is not None:
             self._numbers.show([run_panels.numbers(watch.trained)])
-        self._show_message(Content("   ").join(pending) if pending else _message(watch))
+        about = Content("   ").join(pending) if pending else _message(watch, self._key)
+        self._show_message(about)
+
+    def _key(self, name: str) -> str:
+        return key_of(self._message.app, name)
 
     def _show_message(self, message: Content) -> None:
         """Show the message on as many lines as it needs."""
@@ -65,21 +70,22 @@ def _how(ending: Finished | Stopped) -> str:
     return "Finished" if ending.reason == "completed" else f"Finished by {ending.reason}"
 
 
-def _message(watch: Watch) -> Content:
-    """Return the message about the run's state."""
+def _message(watch: Watch, key: Callable[[str], str]) -> Content:
+    """Return the message about the run's state; ``key`` returns the key for a meaning."""
     ending, run = watch.history.ending, watch.run
     if isinstance(ending, Failed):
-        return literal(f"{ending.message}  c opens its form. Its log: {run.log}", 600).stylize(
-            "$error"
-        )
+        text = f"{ending.message}  {key('clone')} opens its form. Its log: {run.log}"
+        return literal(text, 600).stylize("$error")
     if watch.state is State.LOST:
         text = f"The process exited without an error message; its log: {run.log}"
         return literal(text, 400).stylize("$error")
     if isinstance(ending, Finished | Stopped) and run.report.path.exists():
         return literal(f"{_how(ending)}. Enter shows the results.").stylize("bold $success")
     if isinstance(ending, Imported):
-        text = f"Imported from {ending.program}: it can be compared (C in Runs), not resumed."
-        return literal(text).stylize("$secondary")
+        how = f"it can be compared ({key('compare')} in Runs), not resumed."
+        return literal(f"Imported from {ending.program}: {how}").stylize("$secondary")
     if isinstance(ending, Interrupted):
-        return literal("Interrupted; r resumes from the last checkpoint.").stylize("$warning")
+        return literal(f"Interrupted; {key('resume')} resumes from the last checkpoint.").stylize(
+            "$warning"
+        )
     return literal(diagnose(watch.history.evaluations)).stylize("bold $warning")

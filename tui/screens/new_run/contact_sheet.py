@@ -16,6 +16,7 @@ from engine.errors import UserError
 from engine.reports.picture import PictureGroup, read_groups
 from tui.format.text import literal
 from tui.screens.registry import make_screen
+from tui.terminal.key_names import key_of
 from tui.widgets.dialog import Dialog
 from tui.widgets.hints import Hints
 from tui.widgets.picture_explorer import PictureExplorer
@@ -63,10 +64,11 @@ class ContactSheetScreen(Dialog[None]):
             yield Static(id="head")
             with Scrolling(can_focus=False):
                 yield PictureExplorer()
+            sizes = f"{key_of(self.app, 'larger')} {key_of(self.app, 'smaller')} size"
             yield Hints(
                 ("v", "v augments"),
                 ("n", "n draws others"),
-                ("plus", "+ - size"),
+                ("plus", sizes),
                 ("enter", "enter enlarges"),
                 ("escape", "esc goes back"),
             )

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import partial
+from collections.abc import Callable, Mapping
 from typing import ClassVar
 
 from textual import events, on
@@ -18,22 +17,21 @@ from textual.widgets import Static
 from typing_extensions import override
 
 from engine.config.overrides import Tree
-from engine.config.presets import Preset
 from engine.errors import UserError
 from engine.service.client import Advisor
 from tui.format.text import literal
-from tui.screens.dialogs.base import ReadScreen
 from tui.screens.dialogs.confirm import ConfirmScreen
+from tui.screens.new_run.body import DraftBody
 from tui.screens.new_run.command_bar import CommandBar
 from tui.screens.new_run.draft import Draft
 from tui.screens.new_run.draft_form import DraftForm
 from tui.screens.new_run.launcher import Launcher
-from tui.screens.new_run.sections import DOMAIN, HEADINGS, heading_of
+from tui.screens.new_run.presets import DraftPresets
+from tui.screens.new_run.sections import HEADINGS, heading_of
 from tui.screens.new_run.unsaved import unless_unsaved
-from tui.screens.registry import make_screen
 from tui.widgets.estimate import EstimateBar
-from tui.widgets.form.help import FieldHelp, explanation
-from tui.widgets.notify import complain, tell
+from tui.widgets.form.help import FieldHelp
+from tui.widgets.notify import complain
 from tui.widgets.preview import DataPreview
 from tui.widgets.question import Ask
 from tui.widgets.section_tabs import SectionTab, SectionTabs
@@ -52,19 +50,19 @@ class NewRunScreen(Screen[None]):
         ),
         Binding("ctrl+r", "start", "Start"),
         Binding("ctrl+l", "start(True)", "Start later, after those in the queue", show=False),
-        Binding("ctrl+s", "save", "Save"),
-        Binding("ctrl+o", "load", "Load"),
+        Binding("ctrl+s", "do('save')", "Save"),
+        Binding("ctrl+o", "do('load')", "Load"),
         Binding("a", "advanced", "Unfold"),
-        Binding("p", "data", "Data"),
+        Binding("p", "do('data')", "Data"),
         Binding(
             "dollar_sign",
-            "copy",
+            "do('copy')",
             "Command",
             key_display="$",
             tooltip="Show and copy the command line for this run",
         ),
-        Binding("i,f1", "explain", "About the field", show=False),
-        Binding("escape,q", "leave", "Back"),
+        Binding("i,f1", "do('explain')", "About the field", show=False),
+        Binding("escape,q", "do('leave')", "Back"),
     ]
 
     # Textual repaints the whole screen whenever the focus moves: here with each key.
@@ -83,14 +81,22 @@ class NewRunScreen(Screen[None]):
         """
         super().__init__()
         self._advisor = Advisor()
-        self._asked_instead = ask
-        ask = ask or self._advisor.ask
-        self._form = DraftForm(Draft(values, preset), ask)
-        self._preview = DataPreview(ask)
-        self._estimate = EstimateBar(ask)
+        answer = ask or self._advisor.ask
+        self._form = DraftForm(Draft(values, preset))
+        self._preview = DataPreview(answer)
+        self._body = DraftBody(self._form, self._preview, answer, ask, id="body")
+        self._estimate = EstimateBar(answer)
         self._command = CommandBar()
         self._launcher = Launcher(self, self._form.refuse)
-        self._left_at = DOMAIN.name
+        presets = DraftPresets(self, self._form, self._command.read_presets)
+        self._actions: Mapping[str, Callable[[], object]] = {
+            "save": presets.save,
+            "load": presets.load,
+            "explain": self._form.explain,
+            "data": self._body.switch,
+            "copy": self._copy,
+            "leave": self._leave,
+        }
         self._failure = failure
 
     def compose(self) -> ComposeResult:
@@ -98,9 +104,7 @@ class NewRunScreen(Screen[None]):
         with Horizontal(id="top"):
             yield SectionTabs(len(HEADINGS))
             yield Static(id="origin")
-        with Horizontal(id="body"):
-            yield self._form
-            yield self._preview
+        yield self._body
         with Vertical(id="foot"):
             yield FieldHelp()
             yield self._estimate
@@ -151,90 +155,17 @@ class NewRunScreen(Screen[None]):
     def _section_chosen(self, event: SectionTab.Chosen) -> None:
         self.action_section(event.index + 1)
 
-    @on(DataPreview.Columns)
-    async def _columns_known(self, event: DataPreview.Columns) -> None:
-        await self._form.show_columns(event.columns)
-
-    @on(DataPreview.TypesWanted)
-    async def _types_wanted(self) -> None:
-        await self._form.set_column_types()
-
-    @on(DataPreview.ImagesWanted)
-    def _images_wanted(self) -> None:
-        self._form.show_images(self._asked_instead or self._advisor.ask)
-
-    @on(DataPreview.CheckWanted)
-    def _check_wanted(self) -> None:
-        self._form.check_data(self._asked_instead)
-
     def action_section(self, number: int) -> None:
         """Focus a section."""
-        self.remove_class("-data")
-        self._form.go_to_section(number - 1)
+        self._body.go_to_section(number - 1)
 
     async def action_advanced(self) -> None:
         """Show or hide the advanced fields."""
         await self._form.toggle_advanced()
 
-    def action_data(self) -> None:
-        """Focus the data, or the form again."""
-        if self._preview.has_focus:
-            self.remove_class("-data")
-            self._form.go_to(self._left_at)
-        else:
-            self._left_at = self._form.current_name or DOMAIN.name
-            self.add_class("-data")
-            self._preview.focus()
-
-    def action_explain(self) -> None:
-        """Show the full help of the field."""
-        row = self._form.current
-        if row is not None:
-            self.app.push_screen(ReadScreen(row.view.spec.name, explanation(row.view)))
-
-    def action_copy(self) -> None:
-        """Show and copy the command line of this run."""
-        if self._form.config is None:
-            self._form.point_at_problem()
-        else:
-            self._command.copy()
-
-    def action_save(self) -> None:
-        """Save the experiment as a preset."""
-
-        async def saved(preset: Preset | None) -> None:
-            if preset is not None:
-                self._form.draft.saved_as(preset.name)
-                self._command.read_presets()
-                await self._form.show_draft()
-                tell(self, f"Saved as {preset.name}.")
-
-        config = self._form.config
-        if config is None:
-            self._form.point_at_problem()
-        else:
-            self.app.push_screen(make_screen("save preset", config), saved)
-
-    def action_load(self) -> None:
-        """Load a preset."""
-
-        def chosen(preset: Preset | None) -> None:
-            if preset is not None:
-                load = partial(self._form.load, preset)
-                unless_unsaved(self, len(self._form.draft.changes), f"load {preset.name}", load)
-
-        self.app.push_screen(make_screen("presets"), chosen)
-
-    def action_leave(self) -> None:
-        """Return from the data to the form, or close the screen."""
-
-        def leave() -> None:
-            self.dismiss()
-
-        if self._preview.has_focus:
-            self.action_data()
-        elif not self._launcher.busy:
-            unless_unsaved(self, len(self._form.draft.changes), "leave", leave)
+    def action_do(self, name: str) -> None:
+        """Save or load a preset, explain the field, show the command or the data, or leave."""
+        self._actions[name]()
 
     async def action_start(self, later: bool = False) -> None:
         """Start the run, now or ``later``, unless its data cannot be used.
@@ -255,6 +186,24 @@ class NewRunScreen(Screen[None]):
             )
         else:
             self._launcher.start(config, later)
+
+    def _copy(self) -> None:
+        """Show and copy the command line of this run."""
+        if self._form.config is None:
+            self._form.point_at_problem()
+        else:
+            self._command.copy()
+
+    def _leave(self) -> None:
+        """Return from the data to the form, or close the screen."""
+
+        def leave() -> None:
+            self.dismiss()
+
+        if self._body.at_data:
+            self._body.switch()
+        elif not self._launcher.busy:
+            unless_unsaved(self, len(self._form.draft.changes), "leave", leave)
 
     @override
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

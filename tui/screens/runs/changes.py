@@ -14,6 +14,7 @@ from tui.screens.placed_changes import PlacedChanges, hosts_of
 from tui.screens.runs.annotate import AnnotateScreen, Change
 from tui.screens.runs.rows import when
 from tui.screens.runs.undo import PastChanges
+from tui.terminal.key_names import key_of
 from tui.widgets.notify import in_thread, tell
 
 
@@ -49,10 +50,11 @@ class RunChanges:
         if not rows:
             return
         here = all(self._placed.is_here(row.run) for row in rows)
+        undo = key_of(self._screen.app, "undo")
         self._confirmed(
             f"Put {_names(rows)} into the trash?",
             lambda: self._discard(rows),
-            "In the trash; u undoes it." if here else "In the trash of its machine.",
+            f"In the trash; {undo} undoes it." if here else "In the trash of its machine.",
         )
 
     def _discard(self, rows: Sequence[RunSummary]) -> None:

@@ -31,7 +31,7 @@ class Ending:
 
 
 class Endings:
-    """Polls the runs that were seen running; each is told once."""
+    """Polls the runs that were seen running; the end of each is reported once."""
 
     def __init__(self, screen: Screen[None]) -> None:
         self._screen = screen
@@ -39,7 +39,7 @@ class Endings:
         self._feed = RunFeed(screen, self.read, _SECONDS, self._notify)
 
     def watch(self, rows: Iterable[RunSummary]) -> None:
-        """Tell of these runs, if they are running now, when they end."""
+        """Report the end of those of these runs that are running now."""
         for row in rows:
             if row.state is State.RUNNING:
                 self._running.setdefault(row.id, row.run)

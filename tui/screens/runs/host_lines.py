@@ -107,7 +107,7 @@ def _gauges(measured: Measured) -> list[Content]:
         process_memory=0,
         gpus=gpus,
     )
-    cpu, memory, *others = gauges(Machine(use, measured.free, 0, False))
+    cpu, memory, *others = gauges(Machine(use, measured.free, 0, False), queue_key="")
     queue = [literal(f"queue {measured.waiting}" + ", not started" * (not measured.working))]
     queue = queue if measured.waiting else []
     return [*others[: len(gpus)], *queue, cpu, memory, *others[len(gpus) :]]

@@ -7,7 +7,7 @@ from engine.importers.history import import_runs
 from tui.widgets.question import Answer
 
 _MOST = 4
-"""Runs whose notes are told; the log of each has them too."""
+"""Runs whose notes are shown; the log of each has them too."""
 
 
 def import_from(path: str) -> Answer:

@@ -17,6 +17,7 @@ from engine.runs.events import Resources
 from tui.charts.canvas import Canvas
 from tui.format.numbers import size
 from tui.format.text import literal
+from tui.terminal.key_names import key_of
 from tui.widgets.progress import bar
 from tui.widgets.visible_feed import VisibleFeed
 
@@ -60,7 +61,7 @@ class MachineStrip(Canvas):
         self.feed.display(height >= LEAST_HEIGHT)
 
     def _show(self, machine: Machine) -> None:
-        self.show([Content("   ").join(gauges(machine))])
+        self.show([Content("   ").join(gauges(machine, key_of(self.app, "queue")))])
 
 
 def _measure() -> Iterator[Machine]:
@@ -81,8 +82,8 @@ def _begin() -> None:
     time.sleep(_MOMENT)
 
 
-def gauges(machine: Machine) -> Iterator[Content]:
-    """Yield CPU, memory, each GPU, the disk and the queue."""
+def gauges(machine: Machine, queue_key: str) -> Iterator[Content]:
+    """Yield CPU, memory, each GPU, the disk and the queue, which ``queue_key`` opens."""
     use = machine.use
     yield _gauge("CPU", use.cpu_percent / 100, f"{use.cpu_percent:.0f} %")
     of_memory = f"{size(use.memory)} of {size(use.memory_total)}"
@@ -92,7 +93,7 @@ def gauges(machine: Machine) -> Iterator[Content]:
     if machine.free:
         yield _named("disk", f"{size(machine.free)} free")
     if machine.waiting:
-        how = "one after the other" if machine.working else "not started; Q opens it"
+        how = "one after the other" if machine.working else f"not started; {queue_key} opens it"
         yield _named("queue", f"{machine.waiting}, {how}")
 
 

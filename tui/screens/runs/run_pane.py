@@ -19,6 +19,7 @@ from tui.format.text import literal
 from tui.format.verdict import OUTCOMES
 from tui.screens.placed_changes import hosts_of
 from tui.screens.runs.glance import Before, Glance, GlanceReader
+from tui.terminal.key_names import key_of
 from tui.widgets.visible_feed import VisibleFeed
 
 LEAST_WIDTH, LEAST_HEIGHT = 100, 20
@@ -95,7 +96,7 @@ class RunPane(Vertical):
         glance, width = self._glance, self.scrollable_content_region.width
         if glance is not None and width > 0:
             self._fill(self._above, above(glance), width)
-            self._fill(self._below, below(glance, width), width)
+            self._fill(self._below, below(glance, width, key_of(self.app, "compare")), width)
 
     def _fill(self, canvas: Canvas, lines: Iterator[Content], width: int) -> None:
         shown = [part for line in lines for part in line.wrap(width)]
@@ -117,18 +118,21 @@ def above(glance: Glance) -> Iterator[Content]:
         yield literal(glance.warning, 300).stylize(style)
 
 
-def below(glance: Glance, width: int) -> Iterator[Content]:
-    """Yield the settings, what differs from the run before, and the newest message."""
+def below(glance: Glance, width: int, compare_key: str) -> Iterator[Content]:
+    """Yield the settings, what differs from the run before, and the newest message.
+
+    ``compare_key`` shows all differences.
+    """
     yield from (_pair(name, value) for name, value in glance.settings.items())
     if glance.before:
         yield Content("")
-        yield from _changes(glance, width)
+        yield from _changes(glance, width, compare_key)
     if glance.last:
         yield Content("")
         yield literal(glance.last, 2 * width).stylize(_MUTED)
 
 
-def _changes(glance: Glance, width: int) -> Iterator[Content]:
+def _changes(glance: Glance, width: int, compare_key: str) -> Iterator[Content]:
     rows: Sequence[tuple[str, str]] = [
         (row.name.rpartition(".")[2], f"{text_of(row.values[0])} → {text_of(row.values[1])}")
         for row in glance.changed
@@ -137,7 +141,8 @@ def _changes(glance: Glance, width: int) -> Iterator[Content]:
     yield literal(head, width).stylize("bold $foreground")
     yield from (_pair(name, text) for name, text in rows[:_MOST_CHANGED])
     if len(rows) > _MOST_CHANGED:
-        yield literal(f"and {len(rows) - _MOST_CHANGED} more; C compares runs").stylize(_MUTED)
+        more = f"and {len(rows) - _MOST_CHANGED} more; {compare_key} compares runs"
+        yield literal(more).stylize(_MUTED)
 
 
 def _pair(name: str, value: str) -> Content:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import ClassVar
 
 from textual import on
@@ -16,11 +14,11 @@ from typing_extensions import override
 
 from engine.files.paths import runs_folder
 from engine.runs.directory import RunDirectory
-from engine.runs.summary import RunSummary
 from tui.charts.canvas import Canvas
 from tui.hosts.hosts import Hosts
 from tui.screens.last_run import take
 from tui.screens.run_keys import RUN_KEYS
+from tui.screens.runs.actions import START, ListActions
 from tui.screens.runs.changes import RunChanges
 from tui.screens.runs.cursor_target import CursorTarget
 from tui.screens.runs.endings import Endings
@@ -33,6 +31,7 @@ from tui.screens.runs.run_filter import RunFilter
 from tui.screens.runs.run_listing import RunListing
 from tui.screens.runs.run_pane import RunPane
 from tui.screens.runs.welcome import EXPERIMENTS, welcome
+from tui.terminal.key_names import key_of
 from tui.widgets.listing import Listing
 from tui.widgets.run_feed import RunFeed
 from tui.widgets.steady_footer import SteadyFooter
@@ -40,10 +39,6 @@ from tui.widgets.steady_footer import SteadyFooter
 REFRESH_SECONDS = 1.0
 _REST = 5.0
 """A list that takes long to read is read again after this multiple of the time."""
-
-
-_START = "start "
-"""The beginning of the actions that start one of the experiments of an empty list."""
 
 
 class RunsScreen(Screen[None]):
@@ -54,22 +49,22 @@ class RunsScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n", "do('new')", "New"),
         Binding("P", "do('presets')", "Presets"),
-        Binding("enter", "run('open')", "Open", show=False),
+        Binding("enter", "do('open')", "Open", show=False),
         Binding("slash", "do('filter')", "Filter", key_display="/"),
         Binding("o", "do('sort')", "Sort", show=False),
         Binding("O", "do('reverse')", "Reverse the order", show=False),
         Binding("space", "do('select')", "Select", show=False),
         Binding("a", "do('select_all')", "Select all", show=False),
-        Binding("C", "runs('compare')", "Compare"),
-        Binding("asterisk", "runs('pin')", "Pin", key_display="*"),
-        Binding("N", "runs('annotate')", "Tags and note", show=False),
-        Binding("s", "run('stop')", "Stop"),
-        Binding("r", "run('resume')", "Resume", show=False),
-        Binding("c", "run('clone')", "Clone"),
-        Binding("H", "run('fetch')", "Fetch from its host", show=False),
-        Binding("S", "run('save_preset')", "Save as preset", show=False),
-        Binding("t", "runs('try_it')", "Try", show=False),
-        Binding("d,delete", "runs('delete')", "Delete", show=False),
+        Binding("C", "do('compare')", "Compare"),
+        Binding("asterisk", "do('pin')", "Pin", key_display="*"),
+        Binding("N", "do('annotate')", "Tags and note", show=False),
+        Binding("s", "do('stop')", "Stop"),
+        Binding("r", "do('resume')", "Resume", show=False),
+        Binding("c", "do('clone')", "Clone"),
+        Binding("H", "do('fetch')", "Fetch from its host", show=False),
+        Binding("S", "do('save_preset')", "Save as preset", show=False),
+        Binding("t", "do('try_it')", "Try", show=False),
+        Binding("d,delete", "do('delete')", "Delete", show=False),
         Binding("u", "do('undo')", "Undo", show=False),
         Binding("T", "do('trash')", "Trash", show=False),
         Binding("I", "do('import')", "Import runs of TensorBoard, W&B", show=False),
@@ -77,7 +72,7 @@ class RunsScreen(Screen[None]):
         Binding("W", "do('sweeps')", "Sweeps", show=False),
         *RUN_KEYS,
         *(
-            Binding(key, f"do('{_START}{preset}')", f"Train {preset}", show=False)
+            Binding(key, f"do('{START}{preset}')", f"Train {preset}", show=False)
             for key, (_, preset, _) in EXPERIMENTS.items()
         ),
         Binding("escape", "do('show_all')", "Show all"),
@@ -96,48 +91,10 @@ class RunsScreen(Screen[None]):
         self._host_lines = HostLines(self._hosts)
         reader = RunListReader(runs_folder(), self._hosts.rows)
         self._feed = RunFeed(self, reader.read, REFRESH_SECONDS, self._listing.take, rest=_REST)
-        self._openings = Openings(self)
         self._endings = Endings(self)
         self._target = CursorTarget(self._listing)
         changes = RunChanges(self, self._feed.wake)
-        self._of_current: Mapping[str, Callable[[RunSummary], None]] = {
-            "open": self._openings.open,
-            "clone": self._openings.clone,
-            "fetch": self._openings.fetch,
-            "save_preset": self._openings.save_preset,
-            "stop": changes.stop,
-            "resume": changes.resume,
-        }
-        """The actions on the run at the cursor."""
-        self._of_chosen: Mapping[str, Callable[[Sequence[RunSummary]], None]] = {
-            "compare": self._openings.compare,
-            "try_it": self._openings.try_it,
-            "pin": changes.pin,
-            "annotate": changes.annotate,
-            "delete": changes.delete,
-        }
-        """The actions on the selected runs."""
-        self._of_screen: Mapping[str, Callable[[], object]] = {
-            "new": self._openings.new,
-            "presets": self._openings.presets,
-            "import": self._openings.import_runs,
-            "trash": partial(self._openings.show, "trash"),
-            "adapters": partial(self._openings.show, "adapters"),
-            "sweeps": partial(self._openings.show, "sweeps"),
-            "filter": self._filter.open,
-            "show_all": self._filter.close,
-            "sort": partial(self._listing.sort_by_next, 1),
-            "reverse": partial(self._listing.sort_by_next, 0),
-            "select": partial(self._listing.toggle, 1),
-            "select_all": self._listing.toggle_all,
-            "clear": self._filter.clear,
-            "undo": changes.undo,
-            **{
-                f"{_START}{preset}": partial(self._openings.start, preset)
-                for _, preset, _ in EXPERIMENTS.values()
-            },
-        }
-        """The actions on the list, and those that open other screens."""
+        self._actions = ListActions(self._listing, self._filter, Openings(self), changes)
 
     @property
     def running(self) -> int:
@@ -156,7 +113,7 @@ class RunsScreen(Screen[None]):
         with Horizontal(id="body"):
             yield self._listing
             yield self._pane
-        yield Static(welcome(), id="empty")
+        yield Static(welcome(key_of(self.app, "new"), key_of(self.app, "presets")), id="empty")
         yield Canvas(id="detail")
         yield self._host_lines
         yield self._machine
@@ -192,17 +149,8 @@ class RunsScreen(Screen[None]):
         self._machine.fit(self.size.height)
 
     def action_do(self, name: str) -> None:
-        """Do something with the list, or open another screen."""
-        self._of_screen[name]()
-
-    def action_run(self, name: str) -> None:
-        """Do something with the run at the cursor."""
-        if (row := self._listing.current) is not None:
-            self._of_current[name](row)
-
-    def action_runs(self, name: str) -> None:
-        """Do something with the selected runs; with the one at the cursor if there are none."""
-        self._of_chosen[name](self._listing.chosen)
+        """Do something with runs or with the list, or open another screen."""
+        self._actions.do(name)
 
     def action_of_run(self, action: str) -> None:
         """Export the model of the run at the cursor, save its predictions, and the like."""
@@ -215,7 +163,7 @@ class RunsScreen(Screen[None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Return whether an action applies: some only while the filter is typed, some only else."""
         name = str(parameters[0]) if parameters else ""
-        if name.startswith(_START):
+        if name.startswith(START):
             return self._listing.rows.empty
         typing = isinstance(self.focused, Input)
         return {"show_all": typing, "filter": not typing}.get(name, True)
@@ -223,7 +171,7 @@ class RunsScreen(Screen[None]):
     @on(Listing.Selected)
     def _open(self) -> None:
         """Open the run on enter or a second click."""
-        self.action_run("open")
+        self.action_do("open")
 
     @on(RunListing.Changed)
     def _show_numbers(self) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 
 from textual.content import Content
 
+from tui.format.text import literal
+
 EXPERIMENTS: Mapping[str, tuple[str, str, str]] = {
     "1": ("Vision", "digits-cnn", "handwritten digits, a small CNN"),
     "2": ("Text", "entities-bert", "names in sentences, a small BERT"),
@@ -16,12 +18,12 @@ EXPERIMENTS: Mapping[str, tuple[str, str, str]] = {
 """Domain, preset and what is learned, by key; each trains in seconds on any machine."""
 
 
-def welcome() -> Content:
-    """Return the experiments, and how to begin with data of one's own."""
-    return Content("\n").join(_lines())
+def welcome(new_key: str, presets_key: str) -> Content:
+    """Return the experiments, and the keys to begin with your own data or a preset."""
+    return Content("\n").join(_lines(new_key, presets_key))
 
 
-def _lines() -> Iterator[Content]:
+def _lines(new_key: str, presets_key: str) -> Iterator[Content]:
     yield Content.styled("There are no runs yet.", "bold")
     yield Content("")
     yield Content("Train one in seconds, without a download:")
@@ -30,5 +32,6 @@ def _lines() -> Iterator[Content]:
         name = Content.styled(f" {domain:<11}  ", "bold $foreground")
         yield Content.styled(f" {key} ", "bold $primary reverse") + name + Content(f"{learned:<36}")
     yield Content("")
-    for key, text in (("n", "with data of your own"), ("P", "from one of all presets")):
-        yield Content.styled(f" {key} ", "bold $primary") + Content(f" {text:<49}")
+    begin = ((new_key, "with data of your own"), (presets_key, "from one of all presets"))
+    for key, text in begin:
+        yield literal(f" {key} ").stylize("bold $primary") + Content(f" {text:<49}")

@@ -22,6 +22,7 @@ from tui.format.numbers import number
 from tui.format.text import literal
 from tui.screens.sweeps.new_sweep import NewSweepScreen
 from tui.screens.sweeps.sweep import SweepScreen
+from tui.terminal.key_names import key_of
 from tui.widgets.columns import Column
 from tui.widgets.listing import Listing
 from tui.widgets.notify import complain
@@ -40,7 +41,7 @@ _COLUMNS = (
 _EMPTY = """\
 There are no sweeps yet.
 
-Press  n  to search for better values of a preset by many runs."""
+Press  {key}  to search for better values of a preset by many runs."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ class SweepsScreen(Screen[None]):
         """Yield a list, or a message that it is empty."""
         yield Canvas(id="heading")
         yield Listing[Row](_COLUMNS, _cells, lambda row: row.sweep.name)
-        yield Static(_EMPTY, id="empty", markup=False)
+        yield Static(_EMPTY.format(key=key_of(self.app, "new")), id="empty", markup=False)
         yield SteadyFooter()
 
     def on_mount(self) -> None:

@@ -26,6 +26,7 @@ from tui.screens.save_preset import save_preset_of
 from tui.screens.sweeps.parameter_chart import ParameterChart
 from tui.screens.sweeps.reader import Opened, SweepReader, Trials
 from tui.screens.sweeps.trials import importance_lines, trial_cells, trial_columns
+from tui.terminal.key_names import key_of
 from tui.widgets.lines import Lines
 from tui.widgets.listing import Listing
 from tui.widgets.notify import in_thread, tell
@@ -139,7 +140,7 @@ class SweepScreen(Screen[None]):
     def action_stop(self) -> None:
         """Stop the current runs and start no more."""
         if not self._searching:
-            tell(self, "The sweep has ended; r resumes it.")
+            tell(self, f"The sweep has ended; {key_of(self.app, 'resume')} resumes it.")
             return
         self._sweep.ask_to_stop()
         tell(self, "Asked to stop; runs keep their models.")

@@ -13,6 +13,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from tui.format.text import literal
+from tui.terminal.key_names import key_of
 from tui.widgets.form.row import FieldRow
 from tui.widgets.form.view import FieldView, SectionView
 
@@ -36,7 +37,7 @@ class FormSection(Vertical):
 
     async def show(self, view: SectionView) -> None:
         """Show another state; rows of remaining fields keep their focus."""
-        self._head.update(_heading(self._number, view), layout=False)
+        self._head.update(_heading(self._number, view, key_of(self.app, "all")), layout=False)
         rows = {row.view.spec.name: row for row in self.rows}
         wanted = [field.spec.name for field in view.fields]
         for name, row in rows.items():
@@ -129,8 +130,8 @@ class Form(VerticalScroll, can_focus=False):
         self.action_move(event.step)
 
 
-def _heading(number: int, view: SectionView) -> Content:
+def _heading(number: int, view: SectionView, unfold_key: str) -> Content:
     title = literal(f"{number} {view.title}").stylize("bold $primary")
-    folded = f"   + {view.folded} more, a unfolds" if view.folded else ""
+    folded = f"   + {view.folded} more, {unfold_key} unfolds" if view.folded else ""
     note = f"   {view.note}" if view.note else ""
     return title + literal(folded + note).stylize("$text-muted")

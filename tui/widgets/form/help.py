@@ -9,6 +9,7 @@ from textual.widgets import Static
 
 from engine.config.overrides import text_of
 from tui.format.text import literal
+from tui.terminal.key_names import key_of
 from tui.widgets.form.view import FieldView
 
 
@@ -17,15 +18,15 @@ class FieldHelp(Static):
 
     def show(self, view: FieldView | None) -> None:
         """Explain a field."""
-        self.update(_text(view) if view else "", layout=False)
+        self.update(_text(view, key_of(self.app, "undo")) if view else "", layout=False)
 
 
-def _text(view: FieldView) -> Content:
+def _text(view: FieldView, undo_key: str) -> Content:
     name = literal(view.spec.name).stylize("bold") + Content("  ")
     if view.problem:
         return name + literal(view.problem, 400).stylize("$text-error")
     allowed = literal("; ".join(_allowed(view)), 400).stylize("$text-muted")
-    changed = literal(f"was {_shown(view.before)}, u undoes · ").stylize("$text-warning")
+    changed = literal(f"was {_shown(view.before)}, {undo_key} undoes · ").stylize("$text-warning")
     return (
         name
         + (changed if view.changed else Content(""))

@@ -1,0 +1,43 @@
+"""What some data pipelines offer besides, where their data allow it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol, runtime_checkable
+
+import pyarrow as pa
+
+from engine.data.raw import RawData
+from engine.reports.note import Note
+from engine.reports.picture import Picture, PictureGroup
+
+
+class ContactSheet(Protocol):
+    """Training images of each class, drawn at random."""
+
+    def groups(self) -> list[PictureGroup]:
+        """Return a group a class, as the images are stored."""
+
+
+@runtime_checkable
+class ShowsImages(Protocol):
+    """A pipeline whose rows are images."""
+
+    def pictures(self, raw: RawData, fitted: Any) -> Sequence[Picture]:
+        """Return a few pictures that stand for the training rows."""
+
+    def sheet(self, raw: RawData, fitted: Any, each: int, seed: int) -> ContactSheet:
+        """Return the contact sheet of ``each`` training images a class."""
+
+
+@runtime_checkable
+class TakesFuture(Protocol):
+    """A pipeline whose predictions may know something of the time that they are for."""
+
+    def ahead(self, fitted: Any) -> tuple[str, ...]:
+        """Return the columns of a file of the future; empty where none is known ahead."""
+
+    def with_future(
+        self, table: pa.Table, future: pa.Table, fitted: Any
+    ) -> tuple[pa.Table, Sequence[Note]]:
+        """Return rows to predict from with those of the future, and notes; raises ``DataError``."""

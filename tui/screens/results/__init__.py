@@ -1,0 +1,1 @@
+"""The results of a run: its summary, and every view of its report."""

@@ -1,0 +1,92 @@
+"""The table of metrics: each split beside the base model and the baseline, and what they mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from textual.content import Content
+
+from tui.format.run_facts import BASE, INTERVAL, intervals_of, numbers_of, with_intervals
+from tui.format.text import literal
+
+_MUTED = "$foreground 60%"
+_ROOMY = 1000
+
+
+def metric_lines(report: Mapping[str, Any], width: int = _ROOMY) -> Iterator[Content]:
+    """Yield a row a metric, a column a split, base model and baseline last; the deciding metric in
+    bold. Intervals of 95 % are a column if ``width`` has room for it, else a passage below.
+    Sentences on further baselines follow.
+    """
+    columns = _columns(report)
+    split, intervals = intervals_of(report)
+    whole = with_intervals(columns, split, intervals)
+    roomy = 16 + sum(_width(name, column) for name, column in whole.items()) <= width
+    columns = whole if roomy else columns
+    widths = [_width(name, column) for name, column in columns.items()]
+    headings = [
+        literal(name, width - 2).pad_left(width - min(len(name), width - 2))
+        for name, width in zip(columns, widths, strict=True)
+    ]
+    yield Content(" " * 16).stylize(_MUTED) + Content("").join(headings).stylize(_MUTED)
+    for metric in dict.fromkeys(name for metrics in columns.values() for name in metrics):
+        values = [
+            f"{metrics.get(metric, '–'):>{width}}"
+            for metrics, width in zip(columns.values(), widths, strict=True)
+        ]
+        style = "bold $success" if metric == report.get("metric") else ""
+        yield (literal(f"{metric:<16}", 16) + Content("".join(values))).stylize(style)
+    if intervals and not roomy:
+        passage = ", ".join(f"{name} {text}" for name, text in intervals.items())
+        yield Content("")
+        yield from literal(f"{INTERVAL}s of {split}: {passage}", 500).wrap(max(20, width))
+    for other in report.get("baselines") or []:
+        told = other.get("verdict") or {"text": f"Too few windows for a verdict: {other['name']}."}
+        if told != report.get("verdict"):
+            yield literal(str(told["text"])).stylize(_MUTED)
+
+
+def _columns(report: Mapping[str, Any]) -> dict[str, Mapping[str, str]]:
+    """Return the metrics of each split, the base model and the baseline as texts."""
+    columns = dict(reversed((report.get("metrics") or {}).items()))
+    if base := report.get("base"):
+        columns[BASE] = base["metrics"]
+    if baseline := report.get("baseline"):
+        columns[f"baseline: {baseline.get('name', '')}"] = baseline.get("metrics") or {}
+    return {name: numbers_of(metrics) for name, metrics in columns.items()}
+
+
+def _width(name: str, texts: Mapping[str, str]) -> int:
+    """Return the width of a column of metrics."""
+    longest = max([len(name), *map(len, texts.values())])
+    return max(12, min(36, longest + 2))
+
+
+def beside_values(
+    table: Sequence[Content], meanings: Mapping[str, str], width: int
+) -> list[Content]:
+    """Return the rows of metrics with their meanings behind; empty where they have no room."""
+    found = []
+    for line in table:
+        name = line.plain.partition(" ")[0]
+        text = f"   {meanings[name]}" if name in meanings else ""
+        if text and line.cell_length + len(text) > width:
+            return []
+        found.append(line + Content.styled(text, _MUTED))
+    return found
+
+
+def meaning_lines(report: Mapping[str, Any], meanings: Mapping[str, str]) -> Iterator[Content]:
+    """Yield what the metrics of a report mean."""
+    known = [name for name in _metric_names(report) if name in meanings]
+    if known:
+        yield Content.styled("Metrics", "bold $primary")
+        for name in known:
+            yield literal(f"{name:<16} ", 17).stylize(_MUTED) + literal(meanings[name])
+        yield Content("")
+
+
+def _metric_names(report: Mapping[str, Any]) -> dict[str, None]:
+    splits = (report.get("metrics") or {}).values()
+    return dict.fromkeys(name for metrics in splits for name in metrics)

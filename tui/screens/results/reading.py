@@ -1,0 +1,70 @@
+"""What is read of a run that has ended, in a thread."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from textual.content import Content
+
+from engine.config.metric import LOSS
+from engine.errors import UserError
+from engine.reports.gallery import GalleryList
+from engine.runs.directory import RunDirectory
+from engine.runs.follower import read_history
+from engine.runs.history import History
+from engine.runs.status import State
+from tui.format.benchmark_lines import benchmark_lines
+from tui.format.settings_used import SettingsUsed, read_settings_used
+
+
+@dataclass(frozen=True)
+class Results:
+    """A run's files, as far as they can be read."""
+
+    run: RunDirectory
+    report: Mapping[str, Any]
+    """Empty where there is none."""
+    gallery: GalleryList | None
+    history: History
+    state: State
+    used: SettingsUsed
+    benchmarks: Sequence[Content]
+    """Lines on the benchmarks."""
+    meanings: Mapping[str, str]
+    """A line on each metric of the run's task."""
+    problem: UserError | None
+    """The reason why a file could not be read."""
+
+
+def read_results(run: RunDirectory) -> Results:
+    """Read the results of a run."""
+    report, evals, gallery, problem = None, None, None, None
+    try:
+        report, evals = run.report.read(), run.evals.read()
+        gallery = run.gallery.read()
+    except UserError as error:
+        problem = error
+    history = read_history(run)
+    return Results(
+        run,
+        report or {},
+        gallery,
+        history,
+        run.status.state(),
+        read_settings_used(run, history),
+        list(benchmark_lines(evals)),
+        _meanings(run),
+        problem,
+    )
+
+
+def _meanings(run: RunDirectory) -> dict[str, str]:
+    """Return a line on each metric of the run's task."""
+    try:
+        metrics = run.config.read().task.metrics
+    except UserError:
+        return {}
+    known = {metric.name: metric.help for metric in (LOSS, *metrics)}
+    return {name: text for name, text in known.items() if text}

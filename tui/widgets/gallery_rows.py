@@ -1,0 +1,119 @@
+"""The list of a gallery's cases: its columns, sort order and filter."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from textual.content import Content
+
+from engine.files.sanitize import plain
+from engine.reports.gallery import GalleryList
+from engine.reports.views import Cell
+from tui.format.numbers import number
+from tui.format.text import literal
+from tui.widgets.columns import Column
+
+_NAME, _NUMBER = (10, 40), (7, 12)
+"""The least and the most cells of a column of names, and of one of errors."""
+
+
+@dataclass(frozen=True, slots=True)
+class CaseRow:
+    """A row of the list, and where its case is in the file."""
+
+    cells: Sequence[Cell]
+    place: int
+    text: str
+    """All names in the row, in small letters."""
+
+
+class GalleryRows:
+    """The cases in the order of the file, the worst first, until they are sorted."""
+
+    def __init__(self, found: GalleryList) -> None:
+        self._found = found
+        self._all = [
+            CaseRow(row, place, " ".join(c for c in row if isinstance(c, str)).lower())
+            for row, place in zip(found.rows, found.places, strict=True)
+        ]
+        self._sorted: tuple[int, bool] | None = None
+        self._first_number = _first_number(found.rows)
+
+    @property
+    def columns(self) -> list[Column]:
+        """The columns: names, as wide as the longest, before errors."""
+        return [self._column(place) for place in range(len(self._found.columns))]
+
+    @property
+    def order(self) -> tuple[int, bool]:
+        """The place of the column that sorts the rows, and whether in descending order."""
+        return self._sorted or (self._first_number, True)
+
+    def sort_by(self, column: int) -> None:
+        """Sort by a column, errors from the largest; the current column's order is reversed."""
+        if self._sorted is not None and self._sorted[0] == column:
+            self.reverse()
+        else:
+            self._sorted = column, column >= self._first_number
+
+    def sort_by_next(self) -> None:
+        """Sort by the column behind the current one."""
+        column = (self.order[0] + 1) % len(self._found.columns)
+        self._sorted = column, column >= self._first_number
+
+    def reverse(self) -> None:
+        """Reverse the order."""
+        column, descending = self.order
+        self._sorted = column, not descending
+
+    def matching(self, filter_text: str) -> list[CaseRow]:
+        """Return the rows whose names contain all words, in order; those without a value last."""
+        words = filter_text.lower().split()
+        rows = [row for row in self._all if all(word in row.text for word in words)]
+        if self._sorted is None:
+            return rows
+        column, descending = self._sorted
+        known = [row for row in rows if row.cells[column] is not None]
+        known.sort(key=lambda row: _order(row.cells[column]), reverse=descending)
+        return known + [row for row in rows if row.cells[column] is None]
+
+    def heading(self, shown: int, filtered: bool) -> Content:
+        """Return how many cases there are, and of how many they are the worst."""
+        found = self._found
+        text = f"{shown:,} of {len(found.rows):,}" if filtered else f"{len(found.rows):,}"
+        text += f" {found.title.lower()}"
+        if found.total > len(found.rows):
+            text += f", the worst of {found.total:,}"
+        elif self._sorted is None:
+            text += ", worst first"
+        return literal(text)
+
+    def _column(self, place: int) -> Column:
+        title = plain(self._found.columns[place], 40)
+        if place >= self._first_number:
+            return Column(title, *_NUMBER, right=True)
+        least, most = _NAME
+        longest = max([len(title), *(len(str(row[place])) for row in self._found.rows)])
+        return Column(title, min(least, longest + 1), min(most, longest + 1))
+
+
+def case_cells(row: CaseRow) -> list[Content]:
+    """Return the cells of a row."""
+    return [_cell(value) for value in row.cells]
+
+
+def _first_number(rows: Sequence[Sequence[Cell]]) -> int:
+    """Return the place of the first column of errors."""
+    row = rows[0] if rows else ()
+    return next((place for place, cell in enumerate(row) if not isinstance(cell, str)), 0)
+
+
+def _cell(value: Cell) -> Content:
+    if isinstance(value, float):
+        return Content(number(value))
+    return literal("–" if value is None else value)
+
+
+def _order(value: Cell) -> tuple[float, str]:
+    return (0.0, value) if isinstance(value, str) else (float(value or 0), "")
