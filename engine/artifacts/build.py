@@ -81,11 +81,20 @@ def save_network(
 
         if base_of(task.config.model):
             save_adapter(network, folder, initial)
+            _save_decoding(network, folder)
             files.companions(folder)
             return
         network = merged(network)
     files.save(network, folder)
     files.companions(folder)
+
+
+def _save_decoding(network: nn.Module, folder: Path) -> None:
+    """Write the decoding parameters beside an adapter, which has no other place for them."""
+    # Those of the base model, which an adapted network asks for what it has not itself.
+    settings: Any = getattr(network, "generation_config", None)
+    if settings is not None:
+        settings.save_pretrained(folder)
 
 
 def load_network(task: Task[Any], fitted: Fitted, folder: Path) -> nn.Module:

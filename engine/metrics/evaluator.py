@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +40,9 @@ class Evaluation:
 
 class Evaluator(ABC):
     """Collects the network's outputs on the device; computes metrics at the end."""
+
+    shows_first_batch: ClassVar[bool] = False
+    """Whether views come from the first batch alone, and metrics are all that the others give."""
 
     @abstractmethod
     def update(self, network: nn.Module, batch: Batch) -> None:

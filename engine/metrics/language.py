@@ -17,6 +17,8 @@ from engine.reports.views import View
 class LanguageEvaluator(Evaluator):
     """Sums nats, hits, tokens and characters on the device."""
 
+    shows_first_batch = True
+
     def __init__(
         self,
         measure: Callable[[nn.Module, Batch], Tensor],

@@ -19,6 +19,10 @@ from engine.data.labels import IGNORED
 
 CHUNK_BYTES = 64 << 20
 """Logits of a chunk, in float32."""
+_CACHED_BYTES = 8 << 20
+"""The same where a CPU measures them: it passes over them several times while they are cached."""
+_LEAST_ROWS = 256
+"""Rows of a chunk that a CPU multiplies as fast as more of them."""
 
 
 def token_losses(logits: Tensor, labels: Tensor) -> Tensor:
@@ -170,7 +174,10 @@ def chunked_loss(hidden: Tensor, head: nn.Module, labels: Tensor) -> Tensor:
 
 
 def _chunks(hidden: Tensor, head: nn.Module, labels: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    rows = max(1, CHUNK_BYTES // (4 * _outputs(head)))
+    row = 4 * _outputs(head)
+    rows = max(1, CHUNK_BYTES // row)
+    if hidden.device.type == "cpu" and not torch.is_grad_enabled():
+        rows = min(rows, max(_LEAST_ROWS, _CACHED_BYTES // row))
     return zip(torch.split(hidden, rows), torch.split(labels, rows), strict=True)
 
 

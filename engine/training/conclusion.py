@@ -114,8 +114,14 @@ def _final_evaluations(
         source = material.sources.get(split)
         if source is None or split in known:
             continue
+        # The validation split is where the best weights were found.
+        best = state.best.metrics if state.best is not None and split == VALIDATION else {}
         results[split] = trainer.evaluator.evaluate(
-            source, split, views=True, create=partial(trainer.setup.task.evaluator, material.fitted)
+            source,
+            split,
+            views=True,
+            create=partial(trainer.setup.task.evaluator, material.fitted),
+            known=best if trainer.group.decision(bool(best)) else None,
         )
         if split == TEST:
             step, epoch = _best_at(state)

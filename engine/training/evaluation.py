@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
 import torch
+from torch import Tensor
 
 from engine.batches.prefetch import batches_of
 from engine.batches.source import Source
@@ -51,11 +53,13 @@ class SplitEvaluator:
         views: bool = False,
         to_the_end: bool = True,
         create: Callable[[], Evaluator] | None = None,
+        known: Mapping[str, float] | None = None,
     ) -> Evaluation:
         """Evaluate a whole split; leaves the network in training mode.
 
         Unless ``to_the_end``, raises :class:`Abandoned` when the run is to end. ``create`` returns
-        a fresh evaluator, instead of the task's own.
+        a fresh evaluator, instead of the task's own. ``known`` are the metrics of these weights,
+        with which nothing is measured again that views do not show.
         """
         create = create or partial(self._setup.task.evaluator, self._setup.fitted)
         network = self._setup.state.network
@@ -64,7 +68,12 @@ class SplitEvaluator:
             while True:
                 size = self._batch_size()
                 try:
-                    return self._measure(source, size, split, views, to_the_end, create())
+                    evaluator = create()
+                    if known is None or not evaluator.shows_first_batch:
+                        return self._measure(source, size, split, views, to_the_end, evaluator)
+                    plan = source.evaluation_plan(size)[:1]
+                    shown = self._measure(source, size, split, views, to_the_end, evaluator, plan)
+                    return replace(shown, metrics=dict(known))
                 except RuntimeError as error:
                     self._memory.check(error)
                 self._memory.cut_evaluation(size)
@@ -113,10 +122,11 @@ class SplitEvaluator:
         views: bool,
         to_the_end: bool,
         evaluator: Evaluator,
+        plan: Sequence[Tensor] | None = None,
     ) -> Evaluation:
         group, network = self._setup.group, self._setup.state.network
         with self._watched(split, to_the_end) as watch:
-            plan = source.evaluation_plan(batch_size)
+            plan = source.evaluation_plan(batch_size) if plan is None else plan
             batches = batches_of(source, plan, self._setup.compute.device)
             for done, batch in enumerate(batches, 1):
                 group.within(network, partial(evaluator.update, network, batch))

@@ -9,6 +9,7 @@ from typing import Any
 
 from engine.batches.source import Source
 from engine.config.metric import Metric
+from engine.data.raw import VALIDATION
 from engine.errors import TrainingFailed
 from engine.metrics.evaluator import Evaluation
 from engine.reports.side_by_side import beside_earlier
@@ -56,7 +57,10 @@ class Untrained:
             result = self._evaluator.evaluate(source, split, views=True, to_the_end=False)
         except Abandoned:
             return
-        self._validation.run()
+        if split == VALIDATION:
+            self._validation.run(result.metrics, time.perf_counter() - begin)
+        else:
+            self._validation.run()
         position = self._setup.state.position
         position.seconds = 0.0  # the time of training begins with the first update
         if position.evaluated_step == 0:

@@ -58,13 +58,17 @@ class Validation:
         patience = self._setup.config.early_stopping_patience
         return patience > 0 and self._state.position.stale >= patience
 
-    def run(self) -> None:
-        """Evaluate and report; returns early when the run is to end."""
-        begin = time.perf_counter()
+    def run(self, known: dict[str, float] | None = None, seconds: float = 0.0) -> None:
+        """Evaluate and report; returns early when the run is to end.
+
+        ``known`` are the metrics on the validation split, where these weights were evaluated on it
+        just before, in ``seconds``.
+        """
+        begin = time.perf_counter() - seconds
         self._progress.tick()
         trained = self._state.position.seconds
         try:
-            metrics = self._metrics(self._source, VALIDATION)
+            metrics = self._metrics(self._source, VALIDATION) if known is None else known
             self.forgetting = self._metrics(self._other_text, FORGETTING)
         except Abandoned:
             return

@@ -225,3 +225,41 @@ def test_a_run_keeps_the_learning_rate_that_follows_the_method(
     rates = [event.learning_rate for event in events(run) if isinstance(event, Progress)]
     assert rates[-1] == pytest.approx(rate)
     assert f"The learning rate is {rate:g}." in [log.message for log in read_history(run).log]
+
+
+def test_nothing_is_measured_twice_with_the_same_weights(
+    base: Path, pairs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from engine.tasks import causal_lm
+
+    measured: list[int] = []
+    usual = causal_lm.measured_sums
+
+    def counted(network: Any, inputs: Any, labels: Any) -> Any:
+        measured.append(len(labels))
+        return usual(network, inputs, labels)
+
+    monkeypatch.setattr(causal_lm, "measured_sums", counted)
+    run = train(config(base, pairs, "train.epochs=1", "train.batch_size=2", "data.test_fraction=0",
+                       "task.forgetting_path=-"))  # fmt: skip
+    held_out = 6  # rows of 40; two at a time before the first update and after the last
+    assert sum(measured) == 2 * held_out + 2, "views come from one batch more"
+    report = json.loads(run.report.path.read_text())
+    last = [event for event in events(run) if isinstance(event, Evaluated)][-1]
+    assert report["metrics"]["validation"] == last.metrics
+    assert report["views"]
+
+
+def test_an_adapter_is_saved_with_the_decoding_of_its_training(base: Path, pairs: Path) -> None:
+    run = train(config(base, pairs, "adapter.method=lora", "train.max_steps=1",
+                       "task.temperature=0.7", "task.top_p=0.6"))  # fmt: skip
+    assert (run.model / "adapter_config.json").exists()
+    written = transformers.GenerationConfig.from_pretrained(run.model)
+    assert (written.max_new_tokens, written.temperature, written.top_p) == (4, 0.7, 0.6)
+    assert written.do_sample
+    assert written.eos_token_id == wordpiece_end(base)
+
+
+def wordpiece_end(base: Path) -> int:
+    end: int = transformers.AutoTokenizer.from_pretrained(base).eos_token_id
+    return end

@@ -180,3 +180,21 @@ def test_logits_of_a_network_with_an_encoder_are_not_kept(monkeypatch: pytest.Mo
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
         sequence_loss(t5())
     assert widest == 0
+
+
+def test_chunks_that_stay_in_the_cache_measure_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    network, (inputs, labels) = llama(), batch()
+    with torch.no_grad():
+        whole = measured_sums(network, inputs, labels)
+        monkeypatch.setattr(token_losses, "_CACHED_BYTES", 1)
+        monkeypatch.setattr(token_losses, "_LEAST_ROWS", 7)
+        rows: list[int] = []
+        usual = token_losses.token_sums
+        monkeypatch.setattr(
+            token_losses,
+            "token_sums",
+            lambda logits, some: rows.append(len(some)) or usual(logits, some),
+        )
+        parts = measured_sums(network, inputs, labels)
+    assert torch.allclose(whole, parts)
+    assert max(rows) == 7
