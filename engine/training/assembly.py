@@ -13,7 +13,6 @@ from engine.artifacts.build import build_network, keep_initial
 from engine.data.raw import TEST, TRAIN, VALIDATION
 from engine.errors import TrainingError
 from engine.files import atomic
-from engine.models.onednn_linear import use_onednn
 from engine.processes.collector import collector_paused
 from engine.runs.events import FORGETTING, Log, Model
 from engine.runs.progress_marks import ProgressMarks
@@ -54,8 +53,6 @@ def assemble(
     network = _network(training, material)
     if task.config.compute.kernels == "auto":
         _use_kernels(training, network)
-    if not (group.sharded or task.config.compute.compile):
-        use_onednn(network, training.compute)
     if getattr(task.section, "packing", "off") != "off":
         from engine.training.packing import pack_batches  # transformers, without which others run
 

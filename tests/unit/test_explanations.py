@@ -21,7 +21,7 @@ from engine.explanations.words import token_weights, word_weights
 from engine.reports.explanation import Explanation
 from engine.reports.picture import Picture
 from engine.reports.views import Pictures, Shaded, Table
-from engine.tasks.row_explanation import explain_row
+from engine.tasks.row_explanation import ExplainedOutputs, explain_row
 from tui.format.explained import explained
 
 
@@ -180,10 +180,13 @@ FEATURES = Features(
 )  # fmt: skip
 
 
-def salary(inputs: dict[str, Tensor]) -> Tensor:
-    age, job = inputs["numeric"], inputs["categorical"]
-    cook = (job[:, 0] == 1).float()
-    return (100 + 5 * age[:, 0] + 7 * age[:, 1] + 30 * cook)[:, None]
+class Salary(nn.Module):
+    """Years and the job change the pay, and whether the age is known."""
+
+    def forward(self, inputs: dict[str, Tensor]) -> Tensor:
+        age, job = inputs["numeric"], inputs["categorical"]
+        cook = (job[:, 0] == 1).float()
+        return (100 + 5 * age[:, 0] + 7 * age[:, 1] + 30 * cook)[:, None]
 
 
 def row(age: float, missing: float, job: int) -> dict[str, Tensor]:
@@ -194,12 +197,13 @@ def test_a_column_is_worth_what_its_usual_value_changes() -> None:
     usual = usual_inputs(FEATURES)
     assert usual["numeric"].tolist() == [[0.0, -0.5]], "not missing"
     assert usual["categorical"].tolist() == [[2]], "the most frequent category"
-    explanation = explain_row(row(2.0, -0.5, 1), salary, FEATURES, (["pay"], "value"), "")
+    pay = ExplainedOutputs(["pay"], "value", lambda network, batch: network(batch.inputs))
+    explanation = explain_row(Salary(), row(2.0, -0.5, 1), pay, FEATURES, "")
     (table,) = explanation.views
     assert table.columns == ["column", "value", "usual value", "change of pay"]
     assert table.rows == [["job", "cook", "poet", 30.0], ["age", "60", "40", 10.0]]
     assert table.title == "pay is 136.5"
-    assert list(occlusion(usual, usual, {"age": {"numeric": [0, 1]}}, lambda x: salary(x)[:, 0])
+    assert list(occlusion(usual, usual, {"age": {"numeric": [0, 1]}}, lambda x: Salary()(x)[:, 0])
                 .values()) == [0.0]  # fmt: skip
 
 
