@@ -44,8 +44,6 @@ if TYPE_CHECKING:
     from engine.config.run_config import RunConfig
     from engine.runs.gallery_file import GalleryFile
 
-_STAMPED = ("events.jsonl", "worker.json", "annotations.json", "config.toml")
-
 
 class RunDirectory:
     """A run: its name, the paths of its files, and a part for each kind of question about them.
@@ -173,11 +171,6 @@ class RunDirectory:
         from engine.runs.gallery_file import GalleryFile
 
         return GalleryFile(self.path / "gallery.jsonl")
-
-    def stamp(self) -> tuple[int, ...]:
-        """Return numbers that change with new events, another worker or new annotations."""
-        path = str(self.path)
-        return tuple(changed(f"{path}/{name}") for name in _STAMPED)
 
     def delete(self) -> None:
         """Remove the directory with all that is in it; raises :class:`RunError`."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from engine.files.plain_paths import changed
 from engine.runs import index
 from engine.runs.directory import RunDirectory, each_run
 from engine.runs.index import Entry
@@ -18,6 +19,9 @@ __all__ = ["FIRST", "RunList", "RunSummary", "list_runs", "summarize"]
 
 FIRST = 50
 """Number of runs read before the index, which takes longer: a screen shows them at once."""
+
+
+_STAMPED = ("events.jsonl", "worker.json", "annotations.json", "config.toml")
 
 
 class RunList:
@@ -64,7 +68,13 @@ def list_runs(folder: Path) -> list[RunSummary]:
 
 
 def _entry(run: RunDirectory, known: Entry | None) -> Entry:
-    stamp = run.stamp()
+    stamp = _stamp(run)
     if known is not None and known.stamp == stamp and known.settled:
         return known
     return Entry(stamp, summarize(run, known.summary if known is not None else None))
+
+
+def _stamp(run: RunDirectory) -> tuple[int, ...]:
+    """Return numbers that change with new events, another worker or new annotations."""
+    path = str(run.path)
+    return tuple(changed(f"{path}/{name}") for name in _STAMPED)
