@@ -76,8 +76,8 @@ def _of_numbers(train: Floats, other: Floats, name: str) -> Distance | None:
     points = np.concatenate([one, two])
     shares = [np.searchsorted(values, points, side="right") / len(values) for values in (one, two)]
     distance = float(np.abs(shares[0] - shares[1]).max())
-    certainty = distance * (len(one) * len(two) / (len(one) + len(two))) ** 0.5
-    if distance >= _LEAST and certainty >= _CERTAIN:
+    evidence = distance * (len(one) * len(two) / (len(one) + len(two))) ** 0.5
+    if distance >= _LEAST and evidence >= _CERTAIN:
         return distance, name, "Kolmogorov-Smirnov distance"
     return (missing, name, "share of missing values differs by") if missing > 2 * _LEAST else None
 

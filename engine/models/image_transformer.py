@@ -95,7 +95,7 @@ def build_image_transformer(config: ImageTransformerConfig, shape: ImageShape) -
 def preprocessing_of(config: WeightsConfig) -> Preprocessing | None:
     """Size, mean and deviation that the model's image processor notes; ``None`` from scratch.
 
-    Raises :class:`TrainingError` for a model that cannot be had.
+    Raises :class:`TrainingError` for a model that cannot be loaded.
     """
     if config.from_scratch:
         return None

@@ -32,7 +32,7 @@ def usable(
         return samples, notes
     if not learned.any():
         raise DataError(
-            f"No row can be learned. {' '.join(notes)}", "Raise task.max_length, or mend the data."
+            f"No row can be learned. {' '.join(notes)}", "Raise task.max_length, or fix the data."
         )
     return datasets.Dataset(InMemoryTable(_views(table, learned))), notes
 

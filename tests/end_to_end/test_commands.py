@@ -122,6 +122,8 @@ def test_doctor_finds_the_parts_of_the_program(dltui: Call, home: Path) -> None:
     findings = json.loads(dltui("doctor", "--json").stdout)
 
     assert all(findings["versions"].values())
+    assert findings["extras"]["sweep"], "the tests use it"
+    assert not {"test", "lint", "bench"} & findings["extras"].keys()
     assert findings["devices"][-1]["device"] == "cpu"
     assert findings["chosen"]
     assert findings["memory"]["total"] > findings["memory"]["available"] > 0

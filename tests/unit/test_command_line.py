@@ -239,3 +239,15 @@ def test_a_mistake_of_the_program_leaves_a_private_report_and_one_line(
     assert line.endswith(str(report))
     assert "ZeroDivisionError" in report.read_text()
     assert report.stat().st_mode & 0o077 == 0
+
+
+def test_a_run_of_a_missing_file_is_refused_before_it_exists(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "customers.csv").touch()
+    path = tmp_path / "costumers.csv"
+    data = ["data.kind=file", f"data.path={path}"]
+    words = ["run", "table-classification", *data, "task.target=churned"]
+    assert main(words) == 2
+    assert "Did you mean customers.csv?" in capsys.readouterr().err
+    assert not runs_folder().exists()

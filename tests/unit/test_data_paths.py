@@ -33,3 +33,11 @@ def test_what_does_not_exist_is_a_problem_of_its_field(path: str, tmp_path: Path
     with pytest.raises(ConfigError) as error:
         check_paths(config(path=str(tmp_path), test_path=path))
     assert [problem.field for problem in error.value.problems] == ["data.test_path"]
+
+
+def test_the_nearest_name_is_offered(tmp_path: Path) -> None:
+    (tmp_path / "customers.csv").touch()
+    with pytest.raises(ConfigError, match=r"Did you mean customers\.csv\?"):
+        check_paths(config(path=str(tmp_path / "costumers.csv")))
+    with pytest.raises(ConfigError, match=r"The folder .*none does not exist either"):
+        check_paths(config(path=str(tmp_path / "none" / "customers.csv")))

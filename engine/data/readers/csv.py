@@ -354,5 +354,5 @@ def _explained(
         )
     return DataError(
         f"{problem}.",
-        "Mend the row (often a delimiter inside text without quotes), or set data.delimiter.",
+        "Fix the row (often a delimiter inside text without quotes), or set data.delimiter.",
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import glob
 import os
 import re
@@ -21,6 +20,7 @@ from engine.data.readers.base import READERS, read_file
 from engine.data.readers.later import read_later
 from engine.data.readers.reading import Reading, ReadOptions, suffix_of
 from engine.errors import DataError
+from engine.files.missing_path import where_instead
 from engine.files.paths import expanded, is_file, is_folder
 from engine.files.sanitize import plain
 from engine.reports.counted import counted
@@ -155,7 +155,7 @@ def _files(path: str, format: str) -> list[Path]:
     else:
         found = [] if "\x00" in path else list(dict.fromkeys(_matching(given.parts, Path())))
         if not found:
-            raise DataError(f"There is no file or folder {plain(path)!r}.", _nearest(given))
+            raise DataError(f"There is no file or folder {plain(path)!r}.", where_instead(given))
     readable = [file for file in found if is_file(file) and (format or suffix_of(file) in READERS)]
     if not readable:
         known = ", ".join(READERS)
@@ -191,19 +191,6 @@ def root_of(path: str) -> Path:
     while not is_folder(folder):
         folder = folder.parent
     return folder
-
-
-def _nearest(place: Path) -> str:
-    if not is_folder(place.parent):
-        return f"The folder {plain(place.parent)} does not exist either."
-    near = difflib.get_close_matches(
-        place.name, [entry.name for entry in place.parent.iterdir()], 1
-    )
-    return (
-        f"Did you mean {plain(near[0])}?"
-        if near
-        else f"It is looked for in {plain(place.parent.resolve())}."
-    )
 
 
 def _most_frequent_suffix(files: Sequence[Path]) -> tuple[list[Path], list[Note]]:

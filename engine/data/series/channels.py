@@ -114,7 +114,7 @@ def _of_column(table: pa.Table, name: str, written: NumberFormat | None) -> Valu
             f"The column {plain(name, 60)!r} holds {plain(str(column[row].as_py()), 40)!r} in row "
             f"{row + 1:,}, which is not a number"
             + (f" such as {written.example}." if written and written != NumberFormat() else "."),
-            "Mend the row or choose another column.",
+            "Fix the row or choose another column.",
         )
     return values
 

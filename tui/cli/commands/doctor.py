@@ -23,6 +23,7 @@ from engine.hardware.resources import gpus
 from engine.processes.environment import worker_environment
 from tui.cli import console
 from tui.cli.exit_codes import DONE, FAILED
+from tui.cli.extras import installed_extras
 from tui.format.numbers import size
 from tui.terminal.capabilities import abilities
 
@@ -61,6 +62,7 @@ def examine() -> dict[str, Any]:
     driver = installed_driver()
     findings: dict[str, Any] = {
         "versions": {"python": platform.python_version()} | {p: _version(p) for p in _PACKAGES},
+        "extras": installed_extras(),
         "system": platform.platform(),
         "devices": torch.get("devices", []),
         "chosen": torch.get("chosen"),
@@ -155,6 +157,8 @@ def _tell(findings: dict[str, Any]) -> None:
     memory, disk, terminal = findings["memory"], findings["disk"], findings["terminal"]
     console.facts({name: found or "–" for name, found in findings["versions"].items()})
     console.line()
+    console.facts(_extras(findings["extras"]))
+    console.line()
     console.facts(
         {"system": f"{findings['system']}, {findings['cores']} cores"}
         | {device["device"]: _device(device) for device in findings["devices"]}
@@ -181,6 +185,15 @@ def _tell(findings: dict[str, Any]) -> None:
         console.line(note)
     for problem in findings["problems"] or ["Nothing is wrong."]:
         console.line(problem)
+
+
+def _extras(extras: dict[str, bool]) -> dict[str, str]:
+    """Which extras are installed, and how the others are."""
+    missing = ",".join(name for name, installed in extras.items() if not installed)
+    return {
+        "extras": ", ".join(name for name, installed in extras.items() if installed) or "none",
+        "not installed": f"pip install 'dltui[{missing}]'" if missing else "",
+    }
 
 
 def _driver(findings: dict[str, Any]) -> str:

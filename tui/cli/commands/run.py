@@ -16,6 +16,7 @@ from typing import NoReturn
 
 import tomlkit
 
+from engine.config.data_paths import check_paths
 from engine.config.presets import find_preset, load_preset, without_preset
 from engine.config.run_config import RunConfig
 from engine.errors import RunError, UserError
@@ -163,7 +164,10 @@ def _chosen(options: Namespace) -> RunDirectory:
         return RunDirectory.open(runs_folder(), options.resume)
     config = _configured(options)
     found = resume.newest_like(runs_folder(), config) if options.resume else None
-    return found or RunDirectory.create(runs_folder(), config)
+    if found is None:
+        check_paths(config)
+        found = RunDirectory.create(runs_folder(), config)
+    return found
 
 
 def _configured(options: Namespace) -> RunConfig:

@@ -16,7 +16,7 @@ from engine.errors import UserError
 from tui.format.text import literal
 from tui.widgets.plain_input import PlainInput
 
-_HINT = "enter asks for it · esc goes back"
+_HINT = "enter confirms · esc cancels"
 
 
 class AskValueScreen(ModalScreen[str | None]):
