@@ -15,6 +15,7 @@ from typing_extensions import override
 
 from engine.errors import DataError
 from engine.text.conversation import Conversation, end_of_turn, rendered
+from engine.text.first_answers import begin_of_first
 from engine.text.literals import (
     Span,
     added_tokens,
@@ -228,21 +229,30 @@ class ChatPrompts(Prompts):
 
     def _until(self, talk: _Talk, place: int) -> tuple[str, int]:
         """The text up to the end of turn number ``place``, and where this answer begins in it."""
-        before = self._chat(talk, place, ask=True).text if place else ""
         until = self._chat(talk, place + 1).text
+        if not place:
+            begin = begin_of_first(self.tokenizer, until, talk.turns[0])
+            if begin is None:
+                raise _otherwise()
+            return until, len(cut(until[:begin]).text)
+        before = self._chat(talk, place, ask=True).text
         if until.startswith(before):
             return until, len(cut(before).text)
         found = thought_out(before, until, talk.turns[place])
         if found is None:
-            raise DataError(
-                "The chat template of this model writes answers otherwise than it asks for them.",
-                "Set task.chat_template to another one.",
-            )
+            raise _otherwise()
         return found, len(cut(before).text)
 
     def _chat(self, talk: _Talk, count: int, ask: bool = False) -> Conversation:
         """The first ``count`` turns in the form of the template."""
         return rendered(self.tokenizer, talk.turns[:count], talk.tools, ask, self.date)
+
+
+def _otherwise() -> DataError:
+    return DataError(
+        "The chat template of this model writes answers otherwise than it asks for them.",
+        "Set task.chat_template to another one.",
+    )
 
 
 def _revealed(marked: Marked, marks: Mapping[str, str], special: Collection[str]) -> Marked:

@@ -336,3 +336,21 @@ def test_rows_without_a_prompt_are_counted_and_the_first_is_named() -> None:
         written_prompts(prompts, [{"messages": TURNS}, {"messages": bad}, {"messages": []}])
     with pytest.raises(DataError, match=r"^A conversation cannot be read"):
         written_prompts(prompts, [{"messages": bad}])
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_an_answer_that_begins_a_conversation_is_learned_without_what_stands_before_it(
+    name: str,
+) -> None:
+    tokenizer = named(name)
+    samples = samples_of(ChatPrompts(tokenizer), {"messages": [TURNS[1], *TURNS[2:]]})
+    [text] = learned(tokenizer, samples)
+    blank = " " if name == "mistral" else ""
+    parts = [f"{blank}{answer}{ENDS[name]}" for answer in ("green", "yes")]
+    assert text.replace("\n", "") == "".join(parts)
+
+
+def test_a_first_answer_behind_another_header_than_the_prompts_begins_at_its_words() -> None:
+    prompts = ChatPrompts(tokenizer_with(BEGUN))
+    samples = samples_of(prompts, {"messages": TURNS[1:2]})
+    assert learned(prompts.tokenizer, samples) == ["green<|im_end|>\n"]
