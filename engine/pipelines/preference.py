@@ -108,7 +108,8 @@ class PreferencePipeline(ChatPipeline[PreferenceFitted]):
         facts["answers"] = _answers_fact(raw.train, columns)
         facts["prompts"] = "through the chat template" if fitted.chat else "as plain text"
         if "prompt" not in columns:
-            facts["prompts"] += ", what both answers begin with"
+            one = "label" in columns
+            facts["prompts"] += f", what {'stands before' if one else 'both answers begin with'}"
         if fitted.chat:
             facts["chat template"] = self.template_name(fitted.tokenizer)
         if fitted.date:
@@ -118,7 +119,7 @@ class PreferencePipeline(ChatPipeline[PreferenceFitted]):
 
     def inputs(self, fitted: PreferenceFitted) -> tuple[str, ...]:
         """Return the columns of a prompt to continue."""
-        first = "prompt" if "prompt" in fitted.columns else "chosen"
+        first = next(role for role in ("prompt", "chosen", "completion") if role in fitted.columns)
         further = [role for role in ("input", "system", "tools") if role in fitted.columns]
         return tuple(fitted.columns[role] for role in (first, *further))
 

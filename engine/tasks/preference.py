@@ -96,7 +96,12 @@ class Preference(TextTask[PreferenceFitted]):
     def _prompts(self, table: pa.Table, fitted: PreferenceFitted) -> list[Prompt]:
         names = self.pipeline.inputs(fitted)
         chosen(table, names[0], "The data to predict from")
-        columns = {role: name for role, name in fitted.columns.items() if name in names}
+        # An answer may be a whole conversation, with instructions that the prompt lacks.
+        columns = {
+            role: name
+            for role, name in fitted.columns.items()
+            if name in names or role in ("chosen", "completion")
+        }
         rows = [compared(row).asked for row in by_role(table, columns).to_pylist()]
         return written_prompts(self.pipeline.prompts(fitted), rows)
 

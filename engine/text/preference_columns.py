@@ -7,10 +7,10 @@ import pyarrow as pa
 from engine.config.tasks.preference import PreferenceConfig
 from engine.errors import DataError
 from engine.text.columns import by_name, chosen
+from engine.text.roles import holds_messages
 
-_PROMPTS = (
-    "prompt", "instruction", "question", "query", "messages", "conversations", "conversation",
-)  # fmt: skip
+_CONVERSATIONS = ("messages", "conversations", "conversation")
+_PROMPTS = ("prompt", "instruction", "question", "query", *_CONVERSATIONS)
 _CHOSEN = ("chosen", "chosen_response", "preferred", "preferred_output")
 _REJECTED = ("rejected", "rejected_response", "non_preferred", "non_preferred_output")
 _COMPLETIONS = ("completion", "response", "output", "answer")
@@ -26,12 +26,14 @@ _NONE = "-"
 def preference_columns(table: pa.Table, section: PreferenceConfig) -> dict[str, str]:
     """Return the columns by their roles; raises :class:`DataError` where answers are missing.
 
-    The roles are ``prompt``, where there is one, ``chosen`` and ``rejected``, or ``completion`` and
+    The roles are ``prompt``, where there is a column of its own, ``chosen`` and ``rejected``, or ``completion`` and
     ``label``; and ``input``, ``system`` and ``tools`` where there are such.
     """
     answers = _answers(table, section)
     prompt = _named(table, section, "prompt", _PROMPTS)
-    if not prompt and "label" in answers:
+    whole = _is_whole(table, answers, prompt)
+    prompt = None if whole else prompt
+    if not prompt and "label" in answers and not whole:
         chosen(table, "", "task.prompt")
     roles = {"prompt": prompt, **answers} if prompt else dict(answers)
     rest = table.select([name for name in table.column_names if name not in roles.values()])
@@ -50,7 +52,7 @@ def _answers(table: pa.Table, section: PreferenceConfig) -> dict[str, str]:
         "rejected": _named(table, section, "rejected", _REJECTED),
     }
     single = {
-        "completion": _named(table, section, "completion", _COMPLETIONS),
+        "completion": _named(table, section, "completion", (*_COMPLETIONS, *_CONVERSATIONS)),
         "label": _named(table, section, "label", _LABELS),
     }
     forms = [single, pair] if section.loss == "kto" else [pair]
@@ -66,6 +68,13 @@ def _answers(table: pa.Table, section: PreferenceConfig) -> dict[str, str]:
     role = next(role for role, name in pair.items() if not name)
     chosen(table, "", f"task.{role}")
     raise AssertionError("an empty name is refused")
+
+
+def _is_whole(table: pa.Table, answers: dict[str, str], prompt: str | None) -> bool:
+    """Return whether single answers stand in conversations that have their prompts."""
+    if "label" not in answers or prompt not in (None, answers["completion"]):
+        return False
+    return holds_messages(table, answers["completion"])
 
 
 def _named(

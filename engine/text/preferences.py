@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from engine.data.readers.squad import truth_of
 from engine.text.prompts import Row
+from engine.text.repeated_prompts import turns_with_prompt, with_instructions_of
 from engine.text.turns import (
     ASSISTANT,
     USER,
@@ -16,8 +18,16 @@ from engine.text.turns import (
     fault_of_answers,
     holds_turns,
     turns_of,
+    with_calls_as_text,
 )
 
+_WORDS = {
+    **dict.fromkeys(("desirable", "chosen", "preferred", "accepted", "good", "like", "thumbs up",
+                     "up", "positive", "y", "t", "1"), True),
+    **dict.fromkeys(("undesirable", "rejected", "bad", "dislike", "thumbs down", "down",
+                     "negative", "n", "f"), False),
+}  # fmt: skip
+"""Labels in words, beside those of truth."""
 _HUMAN_ASSISTANT = "\n\nAssistant:"
 """The mark before an answer in texts of whole conversations, as Anthropic's."""
 
@@ -52,7 +62,10 @@ def compared(row: Row) -> Compared:
     answers = {name: _value(row[name]) for name in names}
     further = {name: row[name] for name in ("system", "tools") if name in row}
     if "prompt" in row:
-        return Compared(_with_input(_value(row["prompt"]), row.get("input")), answers, further)
+        prompt = _with_input(_value(row["prompt"]), row.get("input"))
+        return _without_repetition(Compared(prompt, answers, further))
+    if names == ["completion"]:
+        return _whole(answers["completion"], further)
     if set(names) == {"chosen", "rejected"}:
         return _shared(answers, further)
     return Compared(_asked_of(next(iter(answers.values()), "")), {}, further)
@@ -73,10 +86,12 @@ def fault_of(row: Row) -> str | None:
 def label_of(row: Row) -> bool | None:
     """Return whether an answer is desirable; ``None`` where the label says neither."""
     value = row["label"]
-    written = str(value).strip()
+    written = " ".join(re.split(r"[\s_-]+", str(value).lower())).strip()
     if value is None or value != value or not written:
         return None
-    return False if written == "-1" else truth_of(value)
+    if str(value).strip() in ("-1", "-1.0"):
+        return False
+    return _WORDS.get(written.removeprefix("+"), truth_of(value))
 
 
 def _fault_of_label(row: Row) -> str | None:
@@ -95,6 +110,8 @@ def _fault_of_answers(given: Compared) -> str | None:
             return f"{name} ends with a turn of the {turns[-1]['role']}"
         if fault := fault_of_answers(answer, ASSISTANT):
             return f"{name}: {fault}"
+    if not given.answers:
+        return "there is no answer behind a prompt"
     if _is_blank(given.prompt):
         return "chosen and rejected do not begin with the same prompt"
     answers = list(given.answers.values())
@@ -102,8 +119,12 @@ def _fault_of_answers(given: Compared) -> str | None:
     return "chosen and rejected are equal" if same else None
 
 
-def _plain(answer: Any) -> list[tuple[str, str]]:
-    return [(turn["role"], turn["content"].strip()) for turn in turns_of(answer, ASSISTANT)]
+def _plain(answer: Any) -> list[tuple[str, str, str]]:
+    turns = map(with_calls_as_text, turns_of(answer, ASSISTANT))
+    return [
+        (turn["role"], turn["content"].strip(), str(turn.get("reasoning_content") or "").strip())
+        for turn in turns
+    ]
 
 
 def _is_blank(value: Any) -> bool:
@@ -126,6 +147,37 @@ def _with_input(prompt: Any, text: Any) -> Any:
     if isinstance(prompt, list):
         return [*prompt, {"role": USER, "content": str(text)}]
     return f"{prompt}\n{text}"
+
+
+def _without_repetition(given: Compared) -> Compared:
+    """Return a prompt and answers, where these may be whole conversations that repeat it."""
+    answers = list(given.answers.values())
+    if fault_in(given.prompt) or not all(_are_turns(answer) for answer in answers):
+        return given
+    prompt = turns_of(given.prompt)
+    counts = [turns_with_prompt(prompt, answer) for answer in answers]
+    if not counts or not all(counts):
+        return given
+    count = counts[0]
+    if len(answers) > 1:  # earlier answers that both have are a part of the prompt, as in TRL
+        count = _same_turns(*answers)
+        if count < max(counts):
+            return replace(given, prompt=[])
+    first = with_instructions_of(prompt, answers[0][:count])
+    own = {name: answer[count:] for name, answer in given.answers.items()}
+    return Compared(first, own, given.further)
+
+
+def _are_turns(value: Any) -> bool:
+    return isinstance(value, list) and fault_in(value) is None
+
+
+def _whole(value: Any, further: Mapping[str, Any]) -> Compared:
+    """Return a conversation as its last answer and what stands before it."""
+    prompt = _asked_of(value)
+    if not _are_turns(value) or len(prompt) == len(value):
+        return Compared(prompt, {}, further)
+    return Compared(prompt, {"completion": value[len(prompt) :]}, further)
 
 
 def _shared(answers: Mapping[str, Any], further: Mapping[str, Any]) -> Compared:
@@ -164,6 +216,7 @@ def _same_text(one: str, other: str) -> int:
 def _asked_of(value: Any) -> Any:
     """Return the prompt of a whole conversation to continue: all before the last answer."""
     if isinstance(value, list):
-        return value[:-1] if len(value) > 1 and value[-1]["role"] == ASSISTANT else value
+        answered = len(value) > 1 and _are_turns(value) and value[-1]["role"] == ASSISTANT
+        return value[:-1] if answered else value
     begin = str(value).rfind(_HUMAN_ASSISTANT)
     return str(value)[: begin + len(_HUMAN_ASSISTANT)] if begin >= 0 else value

@@ -26,6 +26,7 @@ from engine.text.literals import (
     special_tokens,
     stand_ins,
 )
+from engine.text.repeated_prompts import turns_with_prompt, with_instructions_of
 from engine.text.thoughts import MARKS, thought_out, without_beginning
 from engine.text.turns import (
     ASSISTANT,
@@ -346,8 +347,8 @@ def _turns(row: Row) -> tuple[list[Turn], int]:
         turns = without_last_question(turns_of(row["messages"]))
         return with_system(turns, row.get("system")), 0
     prompt, answers = turns_of(row["prompt"]), turns_of(row["completion"], ASSISTANT)
-    if answers[: len(prompt)] == prompt:  # the whole conversation, with the prompt in it
-        answers = answers[len(prompt) :]
+    if count := turns_with_prompt(prompt, answers):  # the whole conversation
+        prompt, answers = with_instructions_of(prompt, answers[:count]), answers[count:]
     given = with_system(prompt, row.get("system"))
     return [*given, *without_last_question(answers)], len(given)
 

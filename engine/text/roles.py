@@ -68,7 +68,7 @@ def _columns(table: pa.Table, section: CausalLmConfig) -> tuple[Form, list[str]]
     if section.text:
         return "text", [chosen(table, section.text, "task.text")]
     messages = section.messages or by_name(table, _MESSAGES)
-    if section.messages or (messages and _holds_messages(table, messages)):
+    if section.messages or (messages and holds_messages(table, messages)):
         return "messages", [chosen(table, messages or "", "task.messages")]
     prompt = section.prompt or by_name(table, _PROMPTS)
     completion = section.completion or by_name(table, _COMPLETIONS)
@@ -77,7 +77,7 @@ def _columns(table: pa.Table, section: CausalLmConfig) -> tuple[Form, list[str]]
             chosen(table, prompt or "", "task.prompt"),
             chosen(table, completion or "", "task.completion"),
         ]
-        return ("messages" if any(_holds_messages(table, name) for name in pair) else "pairs"), pair
+        return ("messages" if any(holds_messages(table, name) for name in pair) else "pairs"), pair
     if found := next((name for name in table.column_names if _conversations(table, name)), None):
         return "messages", [found]
     return "text", [find_text(table)]
@@ -94,7 +94,7 @@ def _added(table: pa.Table, section: CausalLmConfig, role: str, taken: list[str]
                    _CONTEXT[role])  # fmt: skip
 
 
-def _holds_messages(table: pa.Table, name: str) -> bool:
+def holds_messages(table: pa.Table, name: str) -> bool:
     """Whether a column has lists or objects, or JSON of turns."""
     if is_list(table, name) or pa.types.is_struct(table.schema.field(name).type):
         return True

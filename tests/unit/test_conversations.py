@@ -184,6 +184,16 @@ def test_a_question_that_is_in_the_answer_too_stands_once(tmp_path: Path) -> Non
     assert marked == [(_said(("user", "Q"), ("assistant", "A")), [f"A{END}\n"])] * 2
 
 
+def test_instructions_before_a_question_that_is_in_the_answer_too_stand_first(
+    tmp_path: Path,
+) -> None:
+    system = {"role": "system", "content": "S"}
+    rows = [{"prompt": "Q ", "chosen": [system, ASK, REPLY]}] * 2
+    marked, _ = _marked(_file(tmp_path / "a.jsonl", rows))
+    said = _said(("system", "S"), ("user", "Q"), ("assistant", "A"))
+    assert marked == [(said, [f"A{END}\n"])] * 2
+
+
 def _summary(path: Path, **task: Any) -> Any:
     data = {"kind": "file", "path": str(path), "validation_fraction": 0.0, "test_fraction": 0.0}
     config = {"task": {"kind": "causal_lm", **task}, "data": data, "model": MODEL}

@@ -133,3 +133,84 @@ def test_messages_within_an_object_are_turns() -> None:
     assert found.prompt == turns("q")
     assert found.answers["chosen"] == turns("q", "a")[1:]
     assert fault_of(row) is None
+
+
+SYSTEM = {"role": "system", "content": "Be brief."}
+
+
+@pytest.mark.parametrize("prompt", ["sky?", "sky? ", turns("sky?"), [SYSTEM, *turns("sky?")]])
+@pytest.mark.parametrize("before", [[], [SYSTEM]])
+def test_a_prompt_that_the_answers_repeat_stands_once(prompt: Any, before: list[Any]) -> None:
+    given_row = {
+        "prompt": prompt,
+        "chosen": [*before, *turns("sky?", "blue")],
+        "rejected": [*before, *turns("sky?", "red")],
+    }
+    found = compared(given_row)
+    system = [SYSTEM] if before or prompt[0] == SYSTEM else []
+    assert found.prompt == [*system, *turns("sky?")]
+    assert found.answers == {
+        "chosen": turns("", "blue")[1:], "rejected": turns("", "red")[1:]
+    }  # fmt: skip
+    assert fault_of(given_row) is None
+
+
+@pytest.mark.parametrize("prompt", ["hi", "sky?"])
+def test_earlier_answers_that_both_conversations_have_are_not_compared(prompt: str) -> None:
+    chosen, rejected = turns("hi", "hello", "sky?", "blue"), turns("hi", "hello", "sky?", "red")
+    found = compared({"prompt": prompt, "chosen": chosen, "rejected": rejected})
+    assert found.prompt == chosen[:3]
+    assert found.answers == {"chosen": chosen[3:], "rejected": rejected[3:]}
+
+
+def test_answers_that_go_on_from_the_prompt_keep_all_their_turns() -> None:
+    on = turns("sky?", "what?", "sky?", "blue")[1:]
+    other = [*on[:-1], {"role": "assistant", "content": "red"}]
+    found = compared({"prompt": "sky?", "chosen": on, "rejected": other})
+    assert (found.prompt, found.answers) == ("sky?", {"chosen": on, "rejected": other})
+
+
+def test_a_single_answer_may_stand_in_its_conversation() -> None:
+    whole = [SYSTEM, *turns("sky?", "blue")]
+    alone = compared({"completion": whole, "label": True})
+    beside = compared({"prompt": "sky?", "completion": whole, "label": True})
+    for found in (alone, beside):
+        assert (found.prompt, found.answers) == (whole[:2], {"completion": whole[2:]})
+    unanswered = {"completion": turns("sky?"), "label": True}
+    assert fault_of(unanswered) == "there is no answer behind a prompt"
+    assert compared(unanswered).asked == {"prompt": turns("sky?")}
+
+
+def test_a_repeated_prompt_with_other_instructions_on_each_side_is_a_fault() -> None:
+    other = {"role": "system", "content": "Be long."}
+    row = {
+        "prompt": "sky?",
+        "chosen": [SYSTEM, *turns("sky?", "blue")],
+        "rejected": [other, *turns("sky?", "red")],
+    }
+    assert fault_of(row) == "chosen and rejected do not begin with the same prompt"
+
+
+def test_answers_that_differ_in_their_calls_or_thoughts_are_not_equal() -> None:
+    def call(number: int) -> list[dict[str, Any]]:
+        function = {"name": "f", "arguments": {"a": number}}
+        return [{"role": "assistant", "content": "", "tool_calls": [{"function": function}]}]
+
+    def thought(text: str) -> list[dict[str, Any]]:
+        return [{"role": "assistant", "content": "blue", "reasoning_content": text}]
+
+    same = "chosen and rejected are equal"
+    for make, one, other in ((call, 1, 2), (thought, "hm", "so")):
+        row = {"prompt": "sky?", "chosen": make(one)}  # type: ignore[operator]
+        assert fault_of({**row, "rejected": make(other)}) is None  # type: ignore[operator]
+        assert fault_of({**row, "rejected": make(one)}) == same  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    ("good", "bad"),
+    [("desirable", "undesirable"), ("Chosen", "rejected"), ("good", "bad"), ("y", "n"),
+     ("thumbs_up", "thumbs-down"), ("+1", "-1"), (1.0, -1.0), ("t", "f")],
+)  # fmt: skip
+def test_labels_in_words_and_signs_are_read(good: Any, bad: Any) -> None:
+    assert label_of({"label": good}) is True
+    assert label_of({"label": bad}) is False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import types
 from collections.abc import Callable
 from pathlib import Path
@@ -512,3 +513,28 @@ def test_losses_with_a_reference_and_their_gradients_equal_those_of_trl(
     assert float(ours) == pytest.approx(float(theirs), rel=1e-5)
     for mine, part in zip(gradients, network.parameters(), strict=True):
         torch.testing.assert_close(mine, part.grad, rtol=1e-4, atol=1e-6)
+
+
+def test_single_answers_may_stand_in_their_conversations(prepare: Make) -> None:
+    whole = [json.dumps(turns("sky?", answer)) for answer in ("blue", "red")]
+    rows = {"messages": whole, "kto_tag": ["desirable", "undesirable"]}
+    prepared = prepare(KIND, rows, loss="kto")
+    assert prepared.fitted.columns == {"completion": "messages", "label": "kto_tag"}
+    assert prepared.task.pipeline.inputs(prepared.fitted) == ("messages",)
+    [record] = prepared.predictions(prepared.network(), {"messages": whole[:1]})
+    assert "sky?" in record["prompt"]
+    assert "blue" not in record["prompt"]
+
+
+def test_the_instructions_in_an_answers_conversation_are_a_part_of_its_prompt(
+    prepare: Make,
+) -> None:
+    system = {"role": "system", "content": "brief"}
+    one, other = (json.dumps([system, *turns("sky?", answer)]) for answer in ("blue", "red"))
+    rows = {"prompt": ["sky?"] * 2, "chosen": [one] * 2, "rejected": [other] * 2}
+    prepared = prepare(KIND, rows)
+    [record] = prepared.predictions(
+        prepared.network(), {name: values[:1] for name, values in rows.items()}
+    )
+    assert "brief" in record["prompt"]
+    assert record["prompt"].count("sky?") == 1
