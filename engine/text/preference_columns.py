@@ -18,7 +18,7 @@ _LABELS = ("label", "labels", "kto_tag", "desirable")
 _CONTEXT = {
     "input": ("input", "context"),
     "system": ("system", "system_prompt"),
-    "tools": ("tools",),
+    "tools": ("tools", "functions"),
 }
 _NONE = "-"
 
@@ -26,8 +26,8 @@ _NONE = "-"
 def preference_columns(table: pa.Table, section: PreferenceConfig) -> dict[str, str]:
     """Return the columns by their roles; raises :class:`DataError` where answers are missing.
 
-    The roles are ``prompt``, where there is a column of its own, ``chosen`` and ``rejected``, or ``completion`` and
-    ``label``; and ``input``, ``system`` and ``tools`` where there are such.
+    The roles are ``prompt``, where there is such a column, ``chosen`` and ``rejected``, or
+    ``completion`` and ``label``; and ``input``, ``system`` and ``tools`` where there are such.
     """
     answers = _answers(table, section)
     prompt = _named(table, section, "prompt", _PROMPTS)

@@ -28,6 +28,7 @@ from engine.text.literals import (
 )
 from engine.text.repeated_prompts import turns_with_prompt, with_instructions_of
 from engine.text.thoughts import MARKS, thought_out, without_beginning
+from engine.text.tools import tools_of
 from engine.text.turns import (
     ASSISTANT,
     USER,
@@ -35,7 +36,6 @@ from engine.text.turns import (
     fault_in,
     holds_turns,
     is_learned,
-    records_of,
     texts_within,
     turns_of,
     with_calls_as_text,
@@ -151,7 +151,7 @@ class ChatPrompts(Prompts):
         return [_revealed(marked, talk.marks, self._special) for marked in found]
 
     def _talk(self, turns: Sequence[Turn], row: Row) -> _Talk:
-        tools = records_of(row.get("tools"))
+        tools = tools_of(row.get("tools"))
         turns = [self._without_end(turn) for turn in turns]
         of_answers, of_others = self._finders
         find = [of_answers if turn["role"] == ASSISTANT else of_others for turn in turns]

@@ -23,7 +23,7 @@ _CONTEXT = {
     "input": ("input", "context"),
     "system": ("system", "system_prompt"),
     "history": ("history",),
-    "tools": ("tools",),
+    "tools": ("tools", "functions"),
 }
 """Names of columns by their roles beside prompt and completion."""
 _ADDED: Mapping[Form, tuple[str, ...]] = {

@@ -1,7 +1,8 @@
 """Conversations as people keep them, read as turns that each have a role and a text.
 
 A conversation is a list of turns or its JSON. Their keys are ``role`` and ``content``, or ``from``
-and ``value``; a content is a text or a list of parts; calls of tools are objects or their JSON.
+and ``value``; a content is a text or a list of parts; calls of tools are objects or their JSON, or
+the whole text of a ``function_call``.
 """
 
 from __future__ import annotations
@@ -11,17 +12,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from engine.errors import DataError
-from engine.files import safe_json
 from engine.files.sanitize import plain
-from engine.text.written_lists import written_value
+from engine.text.tools import calls_in, function_of, is_call, without_nulls
+from engine.text.written_lists import listed
 
 Turn = dict[str, Any]
 
 ASSISTANT, USER, SYSTEM, DEVELOPER = "assistant", "user", "system", "developer"
+_CALLS = "function_call"
 _ROLES = {
     "user": USER, "human": USER, "prompter": USER, "assistant": ASSISTANT, "gpt": ASSISTANT,
     "chatgpt": ASSISTANT, "bot": ASSISTANT, "model": ASSISTANT, "ai": ASSISTANT,
-    "function_call": ASSISTANT, "system": SYSTEM, "developer": DEVELOPER, "tool": "tool",
+    _CALLS: ASSISTANT, "system": SYSTEM, "developer": DEVELOPER, "tool": "tool",
     "function": "tool", "observation": "tool", "ipython": "tool",
 }  # fmt: skip
 _READ = {"role", "from", "content", "value", "tool_calls", "function_call"}
@@ -97,18 +99,10 @@ def with_system(turns: Sequence[Turn], system: Any) -> list[Turn]:
     return [{"role": SYSTEM, "content": str(system)}, *turns]
 
 
-def records_of(value: Any) -> list[Any]:
-    """A list of objects, such as tools or their calls, that may be written as JSON."""
-    listed = _listed(value)
-    if listed is None and isinstance(value, Mapping):
-        listed = [value]
-    return [_without_nulls(record) for record in listed or ()]
-
-
 def with_calls_as_text(turn: Turn) -> Turn:
     """A turn whose calls of tools stand in its text, for templates that do not write them."""
     calls = [
-        f"<tool_call>\n{json.dumps(_function(call), ensure_ascii=False)}\n</tool_call>"
+        f"<tool_call>\n{json.dumps(function_of(call), ensure_ascii=False)}\n</tool_call>"
         for call in turn.get("tool_calls", ())
     ]
     if not calls:
@@ -120,9 +114,9 @@ def with_calls_as_text(turn: Turn) -> Turn:
 
 def texts_within(value: Any) -> list[str]:
     """All texts of earlier turns in any nesting: pairs, turns, a list, JSON, or one text."""
-    listed = _listed(value)
-    if listed is not None:
-        return [text for part in listed for text in texts_within(part)]
+    parts = listed(value)
+    if parts is not None:
+        return [text for part in parts for text in texts_within(part)]
     if isinstance(value, Mapping):
         if _fault(value) is None:
             return [with_calls_as_text(_turn(value))["content"]]
@@ -134,18 +128,10 @@ def _conversation(value: Any) -> Sequence[Any] | None:
     """A list of turns, ``None`` for a text that is not the JSON of one."""
     if isinstance(value, Mapping):
         return [value]
-    listed = _listed(value)
-    if isinstance(value, str) and not all(isinstance(turn, Mapping) for turn in listed or [None]):
+    turns = listed(value)
+    if isinstance(value, str) and not all(isinstance(turn, Mapping) for turn in turns or [None]):
         return None
-    return listed
-
-
-def _listed(value: Any) -> Sequence[Any] | None:
-    """A list, or the list that a text is the notation of."""
-    if isinstance(value, list | tuple):
-        return value
-    content = written_value(value) if isinstance(value, str) else None
-    return content if isinstance(content, list) else None
+    return turns
 
 
 def _fault(turn: Any) -> str | None:
@@ -153,7 +139,8 @@ def _fault(turn: Any) -> str | None:
         return "a turn has no role or content"
     if role not in _ROLES.values():
         return f"a turn has the unknown role {plain(role, 40)!r}"
-    if _calls(turn):
+    turn = _with_calls(turn)
+    if calls_in(turn):
         return _fault_of_content(_content(turn))
     if not {"content", "value"} & turn.keys():
         return "a turn has no role or content"
@@ -171,14 +158,24 @@ def _fault_of_content(content: Any) -> str | None:
 
 def _turn(turn: Mapping[str, Any]) -> Turn:
     """A turn without what is missing in it; Arrow gives each the keys of all."""
+    turn = _with_calls(turn)
     further = {
-        name: _without_nulls(value)
+        name: without_nulls(value)
         for name, value in turn.items()
         if name not in _READ and value is not None
     }
-    calls = _calls(turn)
+    calls = calls_in(turn)
     result = {"role": _role(turn), "content": _text(_content(turn)), **further}
     return {**result, "tool_calls": calls} if calls else result
+
+
+def _with_calls(turn: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A turn whose text was a call of a tool, as ShareGPT's turns of ``function_call``."""
+    name = str(turn.get("role") or turn.get("from")).lower()
+    content = _content(turn)
+    if name != _CALLS or not is_call(content):
+        return turn
+    return {**turn, "content": "", "value": None, "tool_calls": content}
 
 
 def _role(turn: Any) -> str | None:
@@ -205,35 +202,3 @@ def _text_of_part(part: Any) -> str | None:
         return None if part is None else str(part)
     text = part.get("text") if part.get("text") is not None else part.get("content")
     return None if text is None else str(text)
-
-
-def _calls(turn: Mapping[str, Any]) -> list[Any]:
-    """Calls of tools, also of the older key for one call."""
-    calls = records_of(turn.get("tool_calls"))
-    if turn.get("function_call") is not None:
-        calls += [{"type": "function", "function": _without_nulls(turn["function_call"])}]
-    return [_with_arguments(call) for call in calls]
-
-
-def _function(call: Any) -> Any:
-    return call.get("function", call) if isinstance(call, Mapping) else call
-
-
-def _with_arguments(call: Any) -> Any:
-    """A call whose arguments are an object, as chat templates expect them, and not its JSON."""
-    if not isinstance(call, Mapping):
-        return call
-    if "function" in call:
-        return {**call, "function": _with_arguments(call["function"])}
-    arguments = call.get("arguments")
-    try:
-        content = safe_json.loads(arguments) if isinstance(arguments, str) else None
-    except ValueError:
-        return call
-    return {**call, "arguments": content} if isinstance(content, dict) else call
-
-
-def _without_nulls(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {name: _without_nulls(part) for name, part in value.items() if part is not None}
-    return [_without_nulls(part) for part in value] if isinstance(value, list | tuple) else value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -28,6 +29,14 @@ def written_value(text: str) -> Any:
         return safe_json.loads(text)
     except ValueError:
         return _python(_ARRAY.sub(lambda found: _with_commas(found[1]), _with_commas(text)))
+
+
+def listed(value: Any) -> Sequence[Any] | None:
+    """Return a list, or the list that a text is the notation of; ``None`` for anything else."""
+    if isinstance(value, list | tuple):
+        return value
+    content = written_value(value) if isinstance(value, str) else None
+    return content if isinstance(content, list) else None
 
 
 def _python(text: str) -> Any:

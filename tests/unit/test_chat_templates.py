@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import datasets
@@ -354,3 +355,36 @@ def test_a_first_answer_behind_another_header_than_the_prompts_begins_at_its_wor
     prompts = ChatPrompts(tokenizer_with(BEGUN))
     samples = samples_of(prompts, {"messages": TURNS[1:2]})
     assert learned(prompts.tokenizer, samples) == ["green<|im_end|>\n"]
+
+
+CALLING = (
+    "{% for t in tools or [] %}{{ t.function.name }};{% endfor %}{% for m in messages %}"
+    "<|im_start|>{{ m['role'] }}\n{% for c in m.tool_calls or [] %}"
+    "{{ c.function.name }}({{ c.function.arguments | tojson }}){% endfor %}"
+    "{{ m['content'] }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+"""It reads tools and calls in OpenAI's form alone, as those of Llama 3.1 and gpt-oss."""
+CALL = {"name": "f", "arguments": {"a": 1}}
+OF_OPENAI = {"type": "function", "function": CALL}
+
+
+@pytest.mark.parametrize(
+    "turn",
+    [
+        {"role": "assistant", "content": None, "tool_calls": [OF_OPENAI]},
+        {"role": "assistant", "content": "", "tool_calls": [CALL]},
+        {"role": "assistant", "tool_calls": json.dumps([CALL | {"arguments": '{"a": 1}'}])},
+        {"role": "assistant", "function_call": CALL},
+        {"from": "function_call", "value": json.dumps(CALL)},
+        {"from": "function_call", "value": json.dumps([OF_OPENAI])},
+    ],
+)
+@pytest.mark.parametrize(
+    "tools", [[OF_OPENAI], [{"name": "f"}], json.dumps([{"name": "f"}]), ['{"name": "f"}']]
+)
+def test_templates_get_tools_and_calls_in_one_form(turn: dict[str, Any], tools: Any) -> None:
+    prompts = ChatPrompts(tokenizer_with(CALLING))
+    [marked] = prompts.marked({"messages": [TURNS[0], turn], "tools": tools})
+    assert marked.text.startswith("f;<|im_start|>user")
+    assert [marked.text[slice(*span)] for span in marked.spans] == ['f({"a": 1})<|im_end|>\n']

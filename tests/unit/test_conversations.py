@@ -131,6 +131,24 @@ CASES: dict[str, tuple[list[dict[str, Any]], list[tuple[str, list[str]]]]] = {
             for arguments in ('{"b": 1, "a": 2}', '{"a": 3, "c": 4, "b": 5}')
         ],
     ),
+    "calls as ShareGPT has them": (
+        [
+            {
+                "conversations": [
+                    {"from": "human", "value": "Q"}, {"from": "function_call", "value": call},
+                    {"from": "observation", "value": "3"}, {"from": "gpt", "value": "A"},
+                ]
+            }
+            for call in ('{"name": "f", "arguments": {"a": 1}}', "f(1)")
+        ],
+        [
+            (
+                _said(("user", "Q"), ("assistant", call), ("tool", "3"), ("assistant", "A")),
+                [f"{call}{END}\n", f"A{END}\n"],
+            )
+            for call in (_called('{"a": 1}'), "f(1)")
+        ],
+    ),
     "weights": (
         [{"messages": [ASK, REPLY | {"weight": 0}, ASK, REPLY | {"weight": 1}]}] * 2,
         [(_said(("user", "Q"), ("assistant", "A")) * 2, [f"A{END}\n"])] * 2,
