@@ -14,7 +14,7 @@ from typing import Any
 from typing_extensions import override
 
 from engine.errors import DataError
-from engine.text.conversation import Conversation, end_of_turn, rendered
+from engine.text.conversation import Conversation, Refused, end_of_turn, rendered
 from engine.text.first_answers import begin_of_first
 from engine.text.literals import (
     Span,
@@ -199,9 +199,7 @@ class ChatPrompts(Prompts):
         answers = [place for place, turn in enumerate(turns) if turn["role"] == ASSISTANT]
         learned = [place for place in answers if place >= given and is_learned(turns[place])]
         if len(whole.answers) == len(answers):  # the template itself says where they are
-            spans = dict(zip(answers, whole.answers, strict=True))
-            ended = {place: self._to_the_end(whole.text, spans[place]) for place in learned}
-            return [_compared(whole.text, ended, turns)]
+            return self._said_by_template(talk, whole, answers, learned)
         parts = {place: self._until(talk, place) for place in learned}
         spans = {place: (begin, len(text)) for place, (text, begin) in parts.items()}
         if all(whole.text.startswith(text.rstrip()) for text, _ in parts.values()):
@@ -209,11 +207,35 @@ class ChatPrompts(Prompts):
         # Earlier turns are rewritten: each answer is learned in the form in which it is asked for.
         return [_compared(text, {place: spans[place]}, turns) for place, (text, _) in parts.items()]
 
-    def _to_the_end(self, text: str, span: tuple[int, int]) -> tuple[int, int]:
-        """An answer with the token behind it by which the template ends it."""
-        begin, until = span
-        mark = self._end
-        return begin, until + len(mark) if mark and text.startswith(mark, until) else until
+    def _said_by_template(
+        self, talk: _Talk, whole: Conversation, answers: Sequence[int], learned: Sequence[int]
+    ) -> Sequence[Marked]:
+        """Texts in which the template marks all ``answers``, for those that are ``learned``."""
+        spans = dict(zip(answers, whole.answers, strict=True))
+        last = {place: self._as_last(talk, place, whole) for place in learned}
+        alike = (
+            whole.text[slice(*spans[place])] == chat.text[slice(*chat.answers[-1])]
+            for place, chat in last.items()
+            if chat is not whole
+        )
+        if all(alike):
+            return [_spanned(whole, {place: spans[place] for place in learned}, talk, self._end)]
+        # Earlier answers are rewritten: each is learned in the form in which it is asked for.
+        found = {place: chat.answers[-1] for place, chat in last.items() if chat is not whole}
+        return [
+            _spanned(chat, {place: {**spans, **found}[place]}, talk, self._end)
+            for place, chat in last.items()
+        ]
+
+    def _as_last(self, talk: _Talk, place: int, whole: Conversation) -> Conversation:
+        """The text up to an answer; the ``whole`` where the template refuses it or marks none."""
+        if place + 1 == len(talk.turns):
+            return whole
+        try:
+            chat = self._chat(talk, place + 1)
+        except Refused:
+            return whole
+        return chat if chat.answers else whole
 
     @cached_property
     def _end(self) -> str:
@@ -265,6 +287,15 @@ def _revealed(marked: Marked, marks: Mapping[str, str], special: Collection[str]
     ]
     literals = literals_in(text, marks, special)
     return replace(marked, text=revealed(text, marks), spans=spans, literals=literals)
+
+
+def _spanned(chat: Conversation, spans: Mapping[int, Span], talk: _Talk, end: str) -> Marked:
+    """A text with answers, each with the token behind it by which the template ends it."""
+    ended = {
+        place: (begin, until + len(end) if chat.text.startswith(end, until) else until)
+        for place, (begin, until) in spans.items()
+    }
+    return _compared(chat.text, ended, talk.turns)
 
 
 def _compared(text: str, spans: Mapping[int, tuple[int, int]], turns: Sequence[Turn]) -> Marked:

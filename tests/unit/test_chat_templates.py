@@ -388,3 +388,33 @@ def test_templates_get_tools_and_calls_in_one_form(turn: dict[str, Any], tools: 
     [marked] = prompts.marked({"messages": [TURNS[0], turn], "tools": tools})
     assert marked.text.startswith("f;<|im_start|>user")
     assert [marked.text[slice(*span)] for span in marked.spans] == ['f({"a": 1})<|im_end|>\n']
+
+
+FORGETTING = (
+    "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{% if m['role'] == 'assistant' %}"
+    "{% generation %}{% if loop.last %}<think>{{ m.reasoning_content }}</think>{% endif %}"
+    "{{ m['content'] }}<|im_end|>{% endgeneration %}{% else %}{{ m['content'] }}<|im_end|>"
+    "{% endif %}\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+"""In the manner of LFM 2.5: it marks answers, and leaves out the thoughts of all but the last."""
+THOUGHTS = [turn | {"reasoning_content": "hm"} if turn["role"] == "assistant" else turn
+            for turn in TURNS]  # fmt: skip
+
+
+def test_thoughts_that_a_template_with_marks_drops_later_are_learned() -> None:
+    tokenizer = tokenizer_with(FORGETTING)
+    samples = samples_of(ChatPrompts(tokenizer), {"messages": THOUGHTS})
+    assert learned(tokenizer, samples) == [
+        "<think>hm</think>green<|im_end|>", "<think>hm</think>yes<|im_end|>",
+    ]  # fmt: skip
+    assert tokenizer.decode(samples["input_ids"][1]).startswith(
+        "<|im_start|>user\ncolour?<|im_end|><|im_start|>assistant\ngreen<|im_end|><|im_start|>"
+    )
+
+
+def test_a_conversation_whose_beginning_a_template_refuses_is_learned_as_a_whole() -> None:
+    asks = "{% if messages[-1].content == 'hi' %}{{ raise_exception('nobody asked') }}{% endif %}"
+    tokenizer = tokenizer_with(asks + MARKED)
+    greeted = [{"role": "assistant", "content": "hi"}, *TURNS[:2]]
+    samples = samples_of(ChatPrompts(tokenizer), {"messages": greeted})
+    assert learned(tokenizer, samples) == [" hi; green;<|endoftext|>"]
