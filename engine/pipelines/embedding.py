@@ -21,6 +21,7 @@ from engine.pipelines.text import TextFitted, TextPipeline
 from engine.reports.counted import counted
 from engine.reports.data_summary import DataSummary
 from engine.reports.note import Note
+from engine.text.listed_passages import without_lists
 from engine.text.numbers_of import numbers_of
 from engine.text.pair_columns import PairColumns, pair_columns
 from engine.text.pair_faults import pair_faults
@@ -50,7 +51,7 @@ class EmbeddingPipeline(TextPipeline[EmbeddingFitted]):
 
     def load(self) -> RawData:
         """Rows of different texts, and of scores on the scale, in three splits."""
-        raw = load_texts(self.config.data)
+        raw = without_lists(load_texts(self.config.data), self.section)
         columns = pair_columns(raw.train, self.section)
         scale = self._scale(raw.train, columns)
         raw = without_faults(raw, lambda table: pair_faults(table, columns, scale))

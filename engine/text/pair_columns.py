@@ -13,6 +13,7 @@ from engine.config.tasks.embedding import SCORE_LOSSES, EmbeddingConfig
 from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.text.columns import by_name, chosen, is_text
+from engine.text.listed_passages import columns_of_lists
 from engine.text.numbers_of import numbers_of
 
 Form = Literal["pairs", "triplets", "scores"]
@@ -25,7 +26,7 @@ _PAIRS = (
     ("text_a", "text_b"), ("question1", "question2"), ("premise", "hypothesis"),
     ("title", "abstract"), ("title", "body"),
 )  # fmt: skip
-_NEGATIVE = re.compile(r"(hard_)?neg(ative)?(_passage)?[_-]?\d*", re.IGNORECASE)
+_NEGATIVE = re.compile(r"(hard_)?neg(ative)?s?(_passages?)?[_-]?\d*", re.IGNORECASE)
 _SCORES = ("score", "similarity", "similarity_score", "relatedness_score", "label", "labels")
 _NONE = "-"
 
@@ -132,13 +133,14 @@ def _found(texts: pa.Table, section: EmbeddingConfig) -> tuple[str, str]:
 def _negatives(table: pa.Table, section: EmbeddingConfig, taken: Sequence[str]) -> tuple[str, ...]:
     if section.negatives == (_NONE,):
         return ()
-    for name in section.negatives:
+    named = columns_of_lists(table, section.negatives)
+    for name in named:
         if not is_text(table, chosen(table, name, "task.negatives")):
             raise DataError(
                 f"task.negatives: the column {plain(name, 60)!r} does not hold texts.",
-                "Write each negative into a column of its own.",
+                "Give a column of texts, or of lists of texts.",
             )
-    return section.negatives or tuple(
+    return named or tuple(
         name
         for name in table.column_names
         if _NEGATIVE.fullmatch(name) and name not in taken and is_text(table, name)

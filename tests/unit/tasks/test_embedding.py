@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -55,6 +56,38 @@ def test_pairs_are_found_by_name_or_as_the_only_two_texts(
     prepared = prepare(KIND, dict(zip(names, (QUERIES, PASSAGES), strict=True)))
     columns = prepared.fitted.columns
     assert (columns.anchor, columns.positive, columns.form) == (*names, form)
+
+
+@pytest.mark.parametrize("write", [list, json.dumps])
+@pytest.mark.parametrize("name", ["neg", "negatives", "hard_negatives"])
+def test_lists_of_passages_are_columns(prepare: Make, name: str, write: Any) -> None:
+    negatives = [[text, f"{text} too", f"{text} more"][: 2 + row % 2]
+                 for row, text in enumerate(NEGATIVES)]  # fmt: skip
+    rows = {"query": QUERIES, "pos": [write([text]) for text in PASSAGES],
+            name: [write(texts) for texts in negatives]}  # fmt: skip
+    prepared = prepare(KIND, rows)
+    columns = prepared.fitted.columns
+    assert (columns.anchor, columns.positive) == ("query", "pos")
+    assert columns.negatives == (f"{name}_1", f"{name}_2")
+    [first] = prepared.raw.train.slice(0, 1).to_pylist()
+    assert first["pos"] in PASSAGES
+    assert first[f"{name}_2"] == f"{first[f'{name}_1']} too"
+    notes = {note.column: (note.why, note.rows, note.kind) for note in prepared.raw.notes}
+    assert notes["pos"] == ("lists of 1 text", None, "converted")
+    told = "lists of up to 3 texts: the first 2 of each are read"
+    assert notes[name] == (told, 2, "dropped")
+
+
+def test_a_list_of_negatives_may_have_any_name(prepare: Make) -> None:
+    rows = {"query": QUERIES, "answer": PASSAGES, "wrong": [[text] for text in NEGATIVES]}
+    assert prepare(KIND, rows).fitted.columns.negatives == ()
+    assert prepare(KIND, rows, negatives=["wrong"]).fitted.columns.negatives == ("wrong_1",)
+
+
+def test_rows_with_an_empty_list_of_negatives_are_left_out(prepare: Make) -> None:
+    rows = {"query": QUERIES, "answer": PASSAGES, "neg": [[], *([text] for text in NEGATIVES[1:])]}
+    [skip] = prepare(KIND, rows).raw.skips
+    assert (skip.reason, skip.count) == ("neg_1 is empty", 1)
 
 
 def test_negatives_in_several_columns_are_found(prepare: Make) -> None:

@@ -1,0 +1,91 @@
+"""Columns whose rows are lists of passages, as FlagEmbedding and mining tools write them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+import pyarrow as pa
+
+from engine.config.tasks.embedding import EmbeddingConfig
+from engine.data.on_disk import in_windows
+from engine.data.raw import TRAIN, RawData
+from engine.files.sanitize import plain
+from engine.reports.counted import counted
+from engine.reports.note import Kind, Note
+from engine.text.columns import is_list, is_text
+from engine.text.written_lists import with_lists
+
+_NEGATIVES = re.compile(r"(hard_)?neg(ative)?s?(_passages?)?", re.IGNORECASE)
+_POSITIVES = re.compile(r"pos(itive)?s?(_passages?)?", re.IGNORECASE)
+
+
+def without_lists(raw: RawData, section: EmbeddingConfig) -> RawData:
+    """Return the data with a column for each negative of a list, and the first positive of one.
+
+    All rows have as many negatives as the shortest list of the training rows that has any.
+    """
+    notes: list[Note] = []
+    splits = dict(raw.splits)
+    for name in raw.train.column_names:
+        listed_positive = name == section.positive or _POSITIVES.fullmatch(name)
+        if not listed_positive and name not in section.negatives and not _NEGATIVES.fullmatch(name):
+            continue
+        splits = {split: with_lists(table, (name,)) for split, table in splits.items()}
+        if not _holds_texts(splits[TRAIN], name):
+            continue
+        sizes = {split: [len(texts) for texts in _lists(table, name)]
+                 for split, table in splits.items() if name in table.column_names}  # fmt: skip
+        width = 1 if listed_positive else min(filter(None, sizes[TRAIN]), default=1)
+        names = [name] if listed_positive else [f"{name}_{place + 1}" for place in range(width)]
+        splits = {split: _with_columns(table, name, names) for split, table in splits.items()}
+        longer = sum(size > width for of_split in sizes.values() for size in of_split)
+        notes.append(_note(name, width, max(map(max, filter(None, sizes.values()))), longer))
+    return raw.with_splits(splits, *notes) if notes else raw
+
+
+def columns_of_lists(table: pa.Table, names: Sequence[str]) -> tuple[str, ...]:
+    """Return ``names`` with the columns that a list by a name has become."""
+    return tuple(found for name in names for found in _columns(table, name))
+
+
+def _columns(table: pa.Table, name: str) -> list[str]:
+    if name in table.column_names:
+        return [name]
+    numbered = re.compile(re.escape(name) + r"_\d+")
+    return list(filter(numbered.fullmatch, table.column_names)) or [name]
+
+
+def _note(name: str, width: int, most: int, longer: int) -> Note:
+    why = f"lists of {counted(most, 'text')}"
+    if longer:
+        why = f"lists of up to {counted(most, 'text')}: the first {width:,} of each are read"
+    kind: Kind = "dropped" if longer else "converted"
+    return Note(why, plain(name, 60), rows=longer or None, kind=kind)
+
+
+def _holds_texts(table: pa.Table, name: str) -> bool:
+    if not is_list(table, name):
+        return False
+    items = pa.table({"item": pa.array([], table.schema.field(name).type.value_type)})
+    return is_text(items, "item")
+
+
+def _lists(table: pa.Table, name: str) -> Iterator[Sequence[str | None]]:
+    for piece in in_windows(table.select([name])):
+        yield from (texts or () for texts in piece[name].to_pylist())
+
+
+def _with_columns(table: pa.Table, name: str, names: Sequence[str]) -> pa.Table:
+    """Return the table with the first texts of each list in columns of their own."""
+    if name not in table.column_names or not _holds_texts(table, name):
+        return table
+    columns: Mapping[str, list[str | None]] = {new: [] for new in names}
+    for texts in _lists(table, name):
+        for place, new in enumerate(names):
+            columns[new].append(texts[place] if place < len(texts) else None)
+    place = table.column_names.index(name)
+    table = table.remove_column(place)
+    for new in reversed(names):
+        table = table.add_column(place, new, pa.array(columns[new], pa.string()))
+    return table
