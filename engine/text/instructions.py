@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -125,12 +127,18 @@ class Instructions:
         ids, offsets = self._tokens(marked)
         # The mark of the end behind a completion is learned with it.
         end = self.tokenizer.eos_token_id
+        spans = sorted(marked.spans)
+        begins = [begin for begin, _ in spans]
+
+        def is_learned(token: int, first: int, last: int) -> bool:
+            place = bisect_right(begins, first) - 1
+            until = spans[place][1] if place >= 0 else -1
+            return first <= until and (last <= until or token == end)
+
         learned = [
-            not self.completions_only
-            or any(begin <= first and (last <= until or ids[place] == end) and first <= until
-                   for begin, until in marked.spans)
-            for place, (first, last) in enumerate(offsets)
-        ]  # fmt: skip
+            not self.completions_only or is_learned(token, first, last)
+            for token, (first, last) in zip(ids, offsets, strict=True)
+        ]
         return ids, learned, [last - first for first, last in offsets]
 
     def _tokens(self, marked: Marked) -> Placed:
@@ -138,11 +146,18 @@ class Instructions:
         whole = len(marked.text)
         ids, offsets = self._tokenized(marked, 0, whole)
         begins = [begin for begin, _ in marked.spans if begin]
-        # A token may join the end of a prompt with the beginning of its answer.
-        cuts = [
-            begin for begin in begins
-            if (before := self._tokenized(marked, 0, begin)[0]) != ids[: len(before)]
-        ]  # fmt: skip
+        # A token may join the end of a prompt with the beginning of its answer. Special tokens are
+        # read first, so what stands before the last of them changes nothing.
+        marks = [place for place, token in enumerate(ids) if token in self._borders]
+        ends = [offsets[place][1] for place in marks]
+        cuts = []
+        for begin in begins:
+            known = bisect_right(ends, begin) - 1
+            place = marks[known] if known >= 0 else 0
+            first = offsets[place][0] if known >= 0 else 0
+            before, _ = self._tokenized(marked, first, begin)
+            if before != ids[place : place + len(before)]:
+                cuts.append(begin)
         if not cuts:
             return ids, offsets
         ids, offsets = [], []
@@ -151,6 +166,16 @@ class Instructions:
             ids += tokens
             offsets += places
         return ids, offsets
+
+    @cached_property
+    def _borders(self) -> set[int]:
+        """The tokens that are found in a text wherever they stand, before it is cut into others."""
+        added = self.tokenizer.added_tokens_decoder.items()
+        return {
+            number
+            for number, token in added
+            if token.special and not (token.single_word or token.normalized)
+        }
 
     def _tokenized(self, marked: Marked, begin: int, until: int) -> Placed:
         """Tokens of a part of the text, and their places in the whole."""

@@ -14,7 +14,7 @@ from engine.text.bpe import bpe_from, train_bpe
 from engine.text.chat_templates import KNOWN, use_template
 from engine.text.conversation import end_of_turn, rendered
 from engine.text.instructions import Instructions
-from engine.text.prompt_tokens import written_prompts
+from engine.text.prompt_tokens import prompt_tokens, written_prompts
 from engine.text.prompts import ChatPrompts, PlainPrompts
 from engine.text.usable_samples import usable
 
@@ -418,3 +418,33 @@ def test_a_conversation_whose_beginning_a_template_refuses_is_learned_as_a_whole
     greeted = [{"role": "assistant", "content": "hi"}, *TURNS[:2]]
     samples = samples_of(ChatPrompts(tokenizer), {"messages": greeted})
     assert learned(tokenizer, samples) == [" hi; green;<|endoftext|>"]
+
+
+def test_the_tokens_of_a_long_conversation_are_made_a_few_times_and_not_once_an_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tokenizer = named("chatml")
+    read = Instructions._tokenized
+    sizes: list[int] = []
+
+    def counted(self: Instructions, marked: Any, begin: int, until: int) -> Any:
+        sizes.append(until - begin)
+        return read(self, marked, begin, until)
+
+    monkeypatch.setattr(Instructions, "_tokenized", counted)
+    samples = samples_of(ChatPrompts(tokenizer), {"messages": TURNS * 20}, 10_000)
+    [text] = learned(tokenizer, samples)
+    assert text == "green<|im_end|>\nyes<|im_end|>\n" * 20
+    assert sum(sizes) < 2 * sizes[0]
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_prompts_within_a_conversation_have_the_tokens_of_a_prediction(name: str) -> None:
+    tokenizer = named(name)
+    prompts = ChatPrompts(tokenizer)
+    odd = [{**turn, "content": f" {turn['content']} <|im_end|> \n"} for turn in TURNS]
+    [ids] = samples_of(prompts, {"messages": odd})["input_ids"]
+    for count in (1, 3):
+        asked = prompts.prompt({"messages": odd[:count]})
+        [tokens] = prompt_tokens(tokenizer, [asked])
+        assert ids[: len(tokens)] == tokens

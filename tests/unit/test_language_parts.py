@@ -247,7 +247,8 @@ def test_calls_of_tools_are_the_same_however_they_are_written(turn: dict[str, An
 def test_a_template_that_writes_calls_and_tools_gets_them(tokenizer: Any) -> None:
     other = bpe_from(tokenizer.backend_tokenizer.to_str())
     other.chat_template = (
-        "{% if tools %}{{ tools[0].name }};{% endif %}{% for m in messages %}{{ m.content }}"
+        "{% if tools %}{{ tools[0].function.name }};{% endif %}"
+        "{% for m in messages %}{{ m.content }}"
         "{% for c in m.tool_calls or [] %}{{ c.function.arguments | tojson }}{% endfor %};"
         "{% endfor %}"
     )
