@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 
 import pyarrow as pa
 
@@ -34,13 +35,18 @@ def without_lists(raw: RawData, section: EmbeddingConfig) -> RawData:
         splits = {split: with_lists(table, (name,)) for split, table in splits.items()}
         if not _holds_texts(splits[TRAIN], name):
             continue
-        sizes = {split: [len(texts) for texts in _lists(table, name)]
-                 for split, table in splits.items() if name in table.column_names}  # fmt: skip
+        sizes = {
+            split: [len(texts) for texts in _lists(table, name)]
+            for split, table in splits.items()
+            if name in table.column_names and _holds_texts(table, name)
+        }
+        role = "positive" if listed_positive else "negative"
         width = 1 if listed_positive else min(filter(None, sizes[TRAIN]), default=1)
         names = [name] if listed_positive else [f"{name}_{place + 1}" for place in range(width)]
         splits = {split: _with_columns(table, name, names) for split, table in splits.items()}
-        longer = sum(size > width for of_split in sizes.values() for size in of_split)
-        notes.append(_note(name, width, max(map(max, filter(None, sizes.values()))), longer))
+        every = list(chain.from_iterable(sizes.values()))
+        longer = sum(size > width for size in every)
+        notes.append(_note(name, role, width, max(every, default=0), longer))
     return raw.with_splits(splits, *notes) if notes else raw
 
 
@@ -56,12 +62,13 @@ def _columns(table: pa.Table, name: str) -> list[str]:
     return list(filter(numbered.fullmatch, table.column_names)) or [name]
 
 
-def _note(name: str, width: int, most: int, longer: int) -> Note:
+def _note(name: str, role: str, width: int, most: int, longer: int) -> Note:
     why = f"lists of {counted(most, 'text')}"
     if longer:
-        why = f"lists of up to {counted(most, 'text')}: the first {width:,} of each are read"
+        first = "the first of each is" if width == 1 else f"the first {width:,} of each are"
+        why = f"lists of up to {counted(most, 'text')}: {first} read"
     kind: Kind = "dropped" if longer else "converted"
-    return Note(why, plain(name, 60), rows=longer or None, kind=kind)
+    return Note(why, plain(name, 60), role, longer or None, kind=kind)
 
 
 def _holds_texts(table: pa.Table, name: str) -> bool:

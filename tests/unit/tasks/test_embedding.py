@@ -78,6 +78,14 @@ def test_lists_of_passages_are_columns(prepare: Make, name: str, write: Any) -> 
     assert notes[name] == (told, 2, "dropped")
 
 
+def test_further_positives_of_a_list_are_told(prepare: Make) -> None:
+    rows = {"query": QUERIES, "pos": [[PASSAGES[0], "more"], *([text] for text in PASSAGES[1:])]}
+    [note] = [note for note in prepare(KIND, rows).raw.notes if note.column == "pos"]
+    assert (note.why, note.read_as, note.rows) == (
+        "lists of up to 2 texts: the first of each is read", "positive", 1
+    )  # fmt: skip
+
+
 def test_a_list_of_negatives_may_have_any_name(prepare: Make) -> None:
     rows = {"query": QUERIES, "answer": PASSAGES, "wrong": [[text] for text in NEGATIVES]}
     assert prepare(KIND, rows).fitted.columns.negatives == ()
