@@ -111,6 +111,8 @@ def _range(name: str, text: str, spec: FieldSpec) -> Range | Problem:
         return Problem(name, f"{text[:40]!r} is not a range; write it as 1e-5..1e-3 or 8..64:log")
     if found.low >= found.high:
         return Problem(name, f"the range {text[:40]!r} does not rise")
+    if found.whole and not (found.low.is_integer() and found.high.is_integer()):
+        return Problem(name, f"the range {text[:40]!r} must begin and end with whole numbers")
     if log and found.low <= 0:
         return Problem(name, "a range by factors (:log) begins above zero")
     return found

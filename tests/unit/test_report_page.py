@@ -5,7 +5,11 @@ from __future__ import annotations
 from html.parser import HTMLParser
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
+from engine.files.sanitize import plain
 from tui.report.html import html
 from tui.report.markdown import markdown
 from tui.report.page import Diagram, Facts, Grid, Page, Part, Passage
@@ -66,6 +70,27 @@ def test_no_character_of_control_reaches_the_file(write: object) -> None:
 def test_markdown_escapes_markup_and_keeps_the_columns_of_a_table() -> None:
     row = markdown(page(Grid(["a", "b"], [["1 | 2", "<b>"]]))).splitlines()[-1]
     assert row == r"| 1 \| 2 | \<b\> |"
+
+
+@given(title=st.text(), cell=st.text("ab &;#x26lt<>|\\`*_[]()!~\n"))
+@example(title="a &lt; b", cell="&copy;")
+@settings(max_examples=50, deadline=None)
+def test_a_reader_of_markdown_finds_the_texts_as_they_were(title: str, cell: str) -> None:
+    grid = Grid(["first", cell], [["1", cell], [cell, "2"]])
+    tokens = (
+        MarkdownIt("commonmark")
+        .enable(["table", "strikethrough"])
+        .parse(markdown(Page(title, [Part(cell, [grid])])))
+    )
+    shown = [
+        "".join(child.content for child in token.children or [])
+        for token in tokens
+        if token.type == "inline"
+    ]
+    title, cell = (
+        " ".join(plain(line) for line in text.split("\n")).strip() for text in (title, cell)
+    )
+    assert shown == [title, cell, "first", cell, "1", cell, cell, "2"]
 
 
 def test_markdown_fences_hold_what_has_fences_itself() -> None:

@@ -37,6 +37,7 @@ def test_texts_become_ranges_and_choices() -> None:
         ("train.learning_rate", "0..1:log", "above zero"),
         ("train.learning_rate", "a..b", "is not a range"),
         ("train.learning_rate", "-1..1", "is not allowed"),
+        ("train.batch_size", "8.5..64", "whole numbers"),
         ("train.optimizer", "adamw,adam", "'adam' is not allowed"),
         ("train.epochs", "1,many", "'many' is not allowed"),
     ],
