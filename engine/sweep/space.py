@@ -65,7 +65,7 @@ def is_space(text: str, spec: FieldSpec | None) -> bool:
 
 def place(config: RunConfig, dimensions: Sequence[Dimension]) -> dict[str, str | float] | None:
     """Return the configuration's own point in the space; ``None`` where it lies outside."""
-    values = config.values()
+    given, values = config.values(), config.values()
     values["train"]["learning_rate"] = config.train.learning_rate or config.usual_rate
     if not config.model.by_data:
         train = config.train
@@ -81,11 +81,19 @@ def place(config: RunConfig, dimensions: Sequence[Dimension]) -> dict[str, str |
             found[dimension.field] = value
         else:
             spec = fields[dimension.field]
-            same = [text for text in dimension.values if parse_value(text, spec) == value]
+            unset = look_up(given, dimension.field) is None
+            same = [
+                text for text in dimension.values
+                if (unset if _is_none(text, spec) else parse_value(text, spec) == value)
+            ]  # fmt: skip
             if not same:
                 return None
             found[dimension.field] = same[0]
     return found
+
+
+def _is_none(text: str, spec: FieldSpec) -> bool:
+    return spec.optional and text in ("", "none")
 
 
 def _dimension(
