@@ -123,15 +123,13 @@ def test_rows_around_the_targets_and_series_without_any_are_counted() -> None:
 
 
 def test_the_split_of_each_row_goes_with_it() -> None:
-    rows: list[ROW] = [
-        ("b", 2, 2.0, 0.0),
-        ("a", 1, 1.0, 0.0),
-        ("b", 1, 1.0, 0.0),
-        ("a", 0, 9.0, 0.0),
-    ]
-    panel = read_panel(table_of(rows), ROLES, frequency=DAILY, part=np.array([2, 1, 0, 0], np.int8))
-    parts = dict(zip(panel.keys["shop"].to_pylist(), np.split(panel.part, 2), strict=True))
-    assert {shop: part.tolist() for shop, part in parts.items()} == {"a": [0, 1], "b": [0, 2]}
+    days = [("b", 2), ("a", 1), ("b", 1), ("a", 0), ("a", 0)]
+    rows: list[ROW] = [(shop, day, 1.0, 0.0) for shop, day in days]
+    part = np.array([2, 1, 0, 0, 0], np.int8)
+    panel = read_panel(table_of(rows), ROLES, frequency=DAILY, part=part)
+    assert panel.keys["shop"].to_pylist() == ["b", "a"]
+    assert panel.part is not None
+    assert panel.part.tolist() == [0, 2, 0, 1]
 
 
 @pytest.mark.parametrize(
