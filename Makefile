@@ -39,7 +39,7 @@ run: .venv/installed
 	@$(BIN)/dltui
 
 test: .venv/installed-test
-	$(PYTEST) -n 2 --ignore tests/benchmarks -m "not slow and not faults"
+	$(PYTEST) -n 3 --dist worksteal --ignore tests/benchmarks -m "not slow and not faults"
 
 test-slow: .venv/installed-test
 	$(PYTEST) --ignore tests/benchmarks -m "slow and not faults" --timeout 3600

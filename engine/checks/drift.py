@@ -47,14 +47,15 @@ def _can_go(data: Examined, column: str) -> bool:
 
 
 def _distances(data: Examined, train: pa.Table, other: pa.Table) -> Iterator[Distance | None]:
+    present = set(other.column_names)
     for column in data.columns:
-        if column.name in other.column_names:
+        if column.name in present:
             yield _of_column(train, other, column)
     for name in data.roles.texts:
         one, two = _lengths(train[name]), _lengths(other[name])
         yield _of_numbers(one, two, f"length of {name}")
     target = data.roles.target
-    if target and target in other.column_names:
+    if target and target in present:
         if data.roles.target_kind == "classes":
             yield _of_codes(*joint_codes(train, other, target)[1:], target)
         else:

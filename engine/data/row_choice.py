@@ -206,8 +206,8 @@ def _left_out(count: int, what: str, change: str) -> Note:
 def _compared(table: pa.Table, train: pa.Table, config: DataConfig) -> pa.Table:
     """Return the columns that duplicates are equal in."""
     unused = {*config.set_as("ignored"), _NUMBERS}
-    names = [name for name in train.column_names if name not in unused]
-    return table.select([name for name in names if name in table.column_names])
+    present = set(table.column_names) - unused
+    return table.select([name for name in train.column_names if name in present])
 
 
 def duplicates_to_train(raw: RawData, config: DataConfig) -> RawData:

@@ -6,8 +6,10 @@ After Breiman, "Random Forests" (2001), over a bounded number of rows.
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 
 import torch
 from torch import Tensor, nn
@@ -29,6 +31,8 @@ _MAX_ROWS = 2000
 _MOST_KEPT = 4 * _MAX_ROWS
 """Rows that are kept at most until the number of their batches is known."""
 _MAX_COLUMNS = 200
+_MOST_SECONDS = 20.0
+"""After these no other column is begun: each takes some passes, which are long in wide tables."""
 _REPEATS = 3
 
 
@@ -71,14 +75,20 @@ def permutation_importance(
     columns: Mapping[str, Places],
     score: Score,
 ) -> Table:
-    """A row a column with the mean change of each score, the largest change first."""
+    """A row a column with the mean change of each score, the largest change first.
+
+    The title says so where not all columns were shuffled.
+    """
+    end = time.monotonic() + _MOST_SECONDS
     generator = torch.Generator().manual_seed(0)
     rows = len(targets)
     orders = [torch.randperm(rows, generator=generator) for _ in range(_REPEATS)]
     with torch.inference_mode():
         whole = score(_output(network, inputs), targets)
-        changes = {}
-        for name, places in list(columns.items())[:_MAX_COLUMNS]:
+        changes: dict[str, list[float]] = {}
+        for name, places in islice(columns.items(), _MAX_COLUMNS):
+            if changes and time.monotonic() > end:
+                break
             scores = [
                 score(_output(network, _shuffled(inputs, places, order)), targets)
                 for order in orders
@@ -88,8 +98,9 @@ def permutation_importance(
                 for metric in whole
             ]
     ranked = sorted(changes.items(), key=lambda item: -abs(item[1][0]))
+    some = f", the first {len(changes):,} of {len(columns):,}" * (len(changes) < len(columns))
     return Table(
-        "Importance of columns: change when a column is shuffled",
+        f"Importance of columns: change when a column is shuffled{some}",
         ["column", *whole],
         [[name, *(round(value, 6) for value in change)] for name, change in ranked],
     )

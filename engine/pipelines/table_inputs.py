@@ -89,7 +89,8 @@ def _settings(section: TabularConfig, data: DataConfig) -> dict[str, ColumnSetti
 
 def _check_inputs(split: str, table: pa.Table, features: Features) -> None:
     """Raise :class:`DataError` for inputs that a split lacks."""
-    missing = [c.name for c in features.columns if c.name not in table.column_names]
+    present = set(table.column_names)
+    missing = [c.name for c in features.columns if c.name not in present]
     if missing:
         known = ", ".join(plain(name, 40) for name in table.column_names[:12])
         raise DataError(

@@ -199,3 +199,16 @@ def test_single_quotes_are_quotes_only_where_all_rows_have_them(
     text: str, changed: str | None
 ) -> None:
     assert with_double_quotes(text) == (text if changed is None else changed)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_rows_of_thousands_of_cells_have_the_columns_of_their_header(
+    end: str, tmp_path: Path
+) -> None:
+    names = [f"measurement {place}" for place in range(4000)]
+    rows = [[f"{place / 7 + row:.6f}" for place in range(4000)] for row in range(3)]
+    text = end.join(",".join(row) for row in [names, *rows]) + end
+    assert len(",".join(names)) > 64 * 1024, "the header alone is longer than a sample"
+    table = read(tmp_path, text).table
+    assert table.column_names == names
+    assert table.column("measurement 3999").to_pylist() == [float(row[-1]) for row in rows]

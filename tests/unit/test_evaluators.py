@@ -19,7 +19,7 @@ from engine.metrics.gathered import Gathered
 from engine.metrics.importance import WithImportance, number_scores
 from engine.metrics.texts import LabelledTexts
 from engine.metrics.worst_rows import WorstRows
-from engine.reports.views import Texts
+from engine.reports.views import Table, Texts
 
 
 def batches(count: int) -> Iterator[Batch]:
@@ -87,6 +87,34 @@ def test_of_many_batches_few_are_kept() -> None:
     assert len(worst._parts) < 100
     (table,) = evaluator.compute(views=True).views
     assert table.title.startswith("Importance")
+
+
+class FirstColumn(nn.Module):
+    def forward(self, inputs: dict[str, Tensor]) -> Tensor:
+        return inputs["numeric"][:, :1]
+
+
+def importance(columns: int) -> Table:
+    numeric = torch.randn(50, columns, generator=torch.Generator().manual_seed(0))
+    places = {f"c{i}": {"numeric": [i]} for i in range(columns)}
+    evaluator = WithImportance(Nothing(), places, number_scores(1.0))
+    evaluator.update(FirstColumn(), Batch({"numeric": numeric}, numeric[:, 0]))
+    (table,) = evaluator.compute(views=True).views
+    assert isinstance(table, Table)
+    return table
+
+
+def test_importance_says_how_many_of_the_columns_it_shuffled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    few, many = importance(3), importance(300)
+    assert few.title == "Importance of columns: change when a column is shuffled"
+    assert few.rows[0][0] == "c0"
+    assert [row[1] for row in few.rows[1:]] == [0.0, 0.0]
+    assert many.title.endswith(", the first 200 of 300")
+    assert len(many.rows) == 200
+    monkeypatch.setattr("engine.metrics.importance._MOST_SECONDS", 0.0)
+    assert importance(300).title.endswith(", the first 1 of 300")
 
 
 class Said(nn.Module):

@@ -122,6 +122,14 @@ def test_no_row_and_no_value_is_lost(tmp_path: Path, records: list[dict[str, Any
             assert found == [None if cell is None else str(cell) for cell in wanted]
 
 
+@pytest.mark.parametrize("cells", [["0.5", "true"], ["true", "0.5"]])
+def test_truth_values_beside_numbers_are_texts_in_either_order(
+    tmp_path: Path, cells: list[str]
+) -> None:
+    table = read(tmp_path, f'[{{"x": {cells[0]}}}, {{"x": {cells[1]}}}]').table
+    assert table["x"].to_pylist() == [cell.replace("true", "True") for cell in cells]
+
+
 @pytest.mark.parametrize(
     ("value", "text"), [("1.50", "1.50"), ("true", "true"), ("1e3", "1e3"), ("0.10", "0.10")]
 )

@@ -116,7 +116,8 @@ def _table_and_dialect(
         return text, dialect, notes
     text, repeated = without_repeated_header(path, text)
     rows = rows_of(sample_of(text), delimiter, dialect.quoted)
-    if all(len(row) == len(rows[0]) + 1 and not row[-1].strip() for row in rows[1:]):
+    longer = [len(row) == len(rows[0]) + 1 and not row[-1].strip() for row in rows[1:]]
+    if longer and all(longer):
         # Rows end with a delimiter that the header lacks.
         text = LINE_END.sub(lambda end: delimiter + end[0], text, count=1)
     if further := further_headers(rows):
@@ -187,11 +188,11 @@ def _doubtful_numbers(source: _Source, table: pa.Table) -> Iterator[Note]:
     places = [i for i, field in enumerate(table.schema) if pa.types.is_floating(field.type)]
     if not places:
         return
-    dialect = source.dialect
+    dialect, names = source.dialect, table.column_names
     rows = rows_of(sample_of(source.text), dialect.delimiter, dialect.quoted)[dialect.header :]
     for place in places:
         cells = [row[place] for row in rows if place < len(row)]
-        name = plain(table.column_names[place], 40)
+        name = plain(names[place], 40)
         if example := looks_like_versions(cells):
             why = f"{example} is read as the number {float(example):g}; is it a version or a code?"
             yield Note(why, name, "numbers", change=f"data.columns.{name}=text")

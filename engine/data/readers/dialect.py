@@ -8,8 +8,10 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 _SAMPLE_CHARACTERS = 64 * 1024
+_SAMPLE_LINES = 20
 _MOSTLY = 0.8
 """A column is one of numbers when more than this share of its cells are."""
 _DELIMITERS = ("\t", ";", "|", ",")
@@ -53,9 +55,12 @@ class Dialect:
 
 
 def sample_of(text: str) -> str:
-    """The first rows, whole ones."""
-    sample = text[:_SAMPLE_CHARACTERS]
-    return sample if len(text) == len(sample) else sample[: sample.rfind("\n") + 1] or sample
+    """The first rows, whole ones: some even where a row has thousands of cells."""
+    if len(text) <= _SAMPLE_CHARACTERS:
+        return text
+    last = max(text.rfind(end, 0, _SAMPLE_CHARACTERS) for end in "\r\n") + 1
+    few = [line.end() for line in islice(LINE_END.finditer(text), _SAMPLE_LINES)]
+    return text[: max(last, *few[-1:]) or _SAMPLE_CHARACTERS]
 
 
 def find_dialect(sample: str, delimiter: str, header: str = "auto", decimal: str = "") -> Dialect:

@@ -224,8 +224,9 @@ def _unlike(readings: Sequence[Reading]) -> set[str]:
 def _lacking(paths: Sequence[Path], readings: Sequence[Reading], joined: pa.Table) -> list[Note]:
     """Return a note on each column that some of the files lack."""
     notes = []
+    present = [set(one.table.column_names) for one in readings]
     for name in joined.column_names:
-        lacking = [i for i, one in enumerate(readings) if name not in one.table.column_names]
+        lacking = [i for i, names in enumerate(present) if name not in names]
         if lacking:
             rows = sum(readings[i].table.num_rows for i in lacking)
             where = plain(paths[lacking[0]].name, 60)

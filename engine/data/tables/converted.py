@@ -35,7 +35,8 @@ def with_plain_numbers(table: pa.Table, columns: Sequence[Column]) -> pa.Table:
         return numbers
 
     with ThreadPoolExecutor() as pool:
-        for name, numbers in zip(written, pool.map(read, written), strict=True):
-            if numbers is not None:
-                table = table.set_column(table.column_names.index(name), name, numbers)
-    return table
+        found = dict(zip(written, pool.map(read, written), strict=True))
+    parts = zip(table.column_names, table.columns, strict=True)
+    columns = [part if (numbers := found.get(name)) is None else numbers for name, part in parts]
+    converted = pa.table(columns, names=table.column_names)
+    return converted.replace_schema_metadata(table.schema.metadata)

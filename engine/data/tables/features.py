@@ -45,8 +45,9 @@ def encode_rows(features: Features, table: pa.Table, apart: bool = False) -> tup
 
     ``apart`` memory-maps them. Raises :class:`DataError` for a missing column.
     """
+    present = set(table.column_names)
     for column in features.columns:
-        if column.name not in table.column_names:
+        if column.name not in present:
             raise DataError(f"The data has no column {plain(column.name, 60)!r}.")
     values = (_numbers_of(features, piece) for piece in in_windows(table, ENCODED))
     codes = (_codes_of(features, piece) for piece in in_windows(table, ENCODED))

@@ -28,10 +28,11 @@ def unfit_values(features: Features, table: pa.Table, split: str = "") -> Iterat
     and items of the training rows are unknown too, so those of ``train`` itself are no news.
     """
     known = {feature.column: feature for feature in features.categorical}
+    present = set(table.column_names)
     for column in features.columns:
         category = known.get(column.name)
         rare = category is not None or column.type == "list"
-        if column.name not in table.column_names or (rare and split == TRAIN):
+        if column.name not in present or (rare and split == TRAIN):
             continue
         if _always_fits(table[column.name].type, column):
             continue
