@@ -75,7 +75,7 @@ def test_markdown_escapes_markup_and_keeps_the_columns_of_a_table() -> None:
     assert row == r"| 1 \| 2 | \<b\> |"
 
 
-@given(title=st.text(), cell=st.text("ab &;#x26lt<>|\\`*_[]()!~\n"))
+@given(title=st.text(max_size=40), cell=st.text("ab &;#x26lt<>|\\`*_[]()!~\n", max_size=40))
 @example(title="a &lt; b", cell="&copy;")
 @settings(max_examples=50, deadline=None)
 def test_a_reader_of_markdown_finds_the_texts_as_they_were(title: str, cell: str) -> None:
