@@ -16,8 +16,6 @@ from engine.runs.history import CURVE_POINTS, CURVES, LOG_LINES, MEASUREMENTS, S
 
 _KEPT = 2 * CURVE_POINTS
 """Largest number of selected lines of a kind."""
-_TAIL = 256
-"""Number of last progress lines that are searched for the newest update."""
 _STARTED, _PROGRESS = b'{"event":"started"', b'{"event":"progress"'
 _KIND = re.compile(rb'\{"event":"(\w+)"')
 _SPLIT = re.compile(rb'"split":"([^"]*)"')
@@ -70,7 +68,6 @@ class EventDownsampler:
         """The last line."""
         self._progress = _Sampled()
         self._evaluated = {split: _Sampled() for split in _CURVES}
-        self._tail: Sequence[bytes] = ()
         self._listed: deque[bytes] = deque(maxlen=LOG_LINES)
         self._recent = {kind: deque[bytes](maxlen=count) for kind, count in _RECENT.items()}
         self._latest: dict[bytes, bytes] = {}
@@ -104,16 +101,11 @@ class EventDownsampler:
 
     def rest(self) -> Iterator[bytes]:
         """Yield the selected lines that were not yielded yet."""
-        for back, line in enumerate(reversed(self._tail), 1):
-            if b'"phase":"train"' in line and b'"loss":null' not in line:
-                self._progress.keep("update", back, line)
-                break
         yield from chain(
             self._others, self._progress.take(),
             *(some.take() for some in self._evaluated.values()), self._listed,
             *self._recent.values(), self._latest.values(),
         )  # fmt: skip
-        self._tail = ()
         self._listed.clear()
         for lines in self._recent.values():
             lines.clear()
@@ -123,7 +115,10 @@ class EventDownsampler:
     def _sort(self, lines: Sequence[bytes]) -> None:
         progress = [line for line in lines if line.startswith(_PROGRESS)]
         self._progress.extend(progress)
-        self._tail = progress[-_TAIL:] or self._tail
+        for back, line in enumerate(reversed(progress), 1):
+            if b'"phase":"train"' in line and b'"loss":null' not in line:
+                self._progress.keep("update", back, line)
+                break
         if len(progress) < len(lines):
             for line in lines:
                 if not line.startswith(_PROGRESS):

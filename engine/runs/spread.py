@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _CHANCE = {"train": ("seed",), "data": ("split_seed", "fold")}
 """Fields that say nothing about how good a method is."""
 _NAMES = ("name", "title")
+_DIGITS = 12
+"""Most significant digits of a mean; a deviation below them is that of rounding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +34,15 @@ class Spread:
     @property
     def text(self) -> str:
         """The mean, plus and minus the deviation."""
-        large = self.deviation >= 100
-        return f"{self.mean:.4g} ± {self.deviation:{'.0f' if large else '.2g'}}"
+        large = self.deviation >= 99.5  # two digits would be 1e+02
+        return f"{self._mean_text()} ± {self.deviation:{'.0f' if large else '.2g'}}"
+
+    def _mean_text(self) -> str:
+        """Return four significant digits, or as many as reach the second one of the deviation."""
+        if not self.mean or not self.deviation:
+            return f"{self.mean:.4g}"
+        digits = math.floor(math.log10(abs(self.mean))) - math.floor(math.log10(self.deviation)) + 2
+        return f"{self.mean:.{min(max(4, digits), _DIGITS)}g}"
 
 
 @dataclass(frozen=True, slots=True)

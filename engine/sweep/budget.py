@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 
 _EXPLORED = 0.6
@@ -10,6 +11,8 @@ _SHORTEST = 20.0
 """Seconds a trial gets at least, most of which may be its preparation."""
 _OVERHEAD = 2.0
 """Seconds between the end of a run and the beginning of the next."""
+_AT_MOST = 0.9
+"""Part of the trials' time that a single one gets; the search itself takes a moment to begin."""
 
 
 class Budget:
@@ -24,8 +27,9 @@ class Budget:
         """``spent`` are the seconds of the trials that an earlier process made."""
         self._seconds = 60.0 * minutes
         self._begun = time.monotonic() - spent / parallel
-        share = _EXPLORED * self._seconds * parallel / trials - _OVERHEAD
-        self._share = max(min(_SHORTEST, _EXPLORED * self._seconds), share)
+        explored = _EXPLORED * self._seconds
+        rounds = math.ceil(trials / parallel)  # as many trials as run at the same time are one
+        self._share = min(max(_SHORTEST, explored / rounds - _OVERHEAD), _AT_MOST * explored)
 
     @property
     def left(self) -> float:

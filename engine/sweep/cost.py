@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 
+from engine.config.overrides import parse_value
 from engine.sweep.space import Choice, Dimension
 
 Point = dict[str, str | float]
@@ -28,7 +30,13 @@ def cost(point: Mapping[str, str | float]) -> tuple[float, ...]:
         for field, values in _TRAINED.items()
         if str(point.get(field)) in values
     ]
-    return float(sum(trained)), *(float(point.get(field) or 0) for field in _LENGTHS)
+    return float(sum(trained)), *(_length(point.get(field, 0.0)) for field in _LENGTHS)
+
+
+def _length(value: str | float) -> float:
+    """Return a limit as a number; ``none`` is no limit, and so the longest."""
+    number = parse_value(value, None) if isinstance(value, str) else value
+    return float(number) if isinstance(number, int | float) else math.inf
 
 
 def steps_up(own: Point | None, dimensions: Sequence[Dimension], trials: int) -> list[Point]:

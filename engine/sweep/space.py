@@ -65,7 +65,7 @@ def is_space(text: str, spec: FieldSpec | None) -> bool:
 
 def place(config: RunConfig, dimensions: Sequence[Dimension]) -> dict[str, str | float] | None:
     """Return the configuration's own point in the space; ``None`` where it lies outside."""
-    values = config.values()
+    given, values = config.values(), config.values()
     values["train"]["learning_rate"] = config.train.learning_rate or config.usual_rate
     if not config.model.by_data:
         train = config.train
@@ -81,11 +81,19 @@ def place(config: RunConfig, dimensions: Sequence[Dimension]) -> dict[str, str |
             found[dimension.field] = value
         else:
             spec = fields[dimension.field]
-            same = [text for text in dimension.values if parse_value(text, spec) == value]
+            unset = look_up(given, dimension.field) is None
+            same = [
+                text for text in dimension.values
+                if (unset if _is_none(text, spec) else parse_value(text, spec) == value)
+            ]  # fmt: skip
             if not same:
                 return None
             found[dimension.field] = same[0]
     return found
+
+
+def _is_none(text: str, spec: FieldSpec) -> bool:
+    return spec.optional and text in ("", "none")
 
 
 def _dimension(
@@ -111,6 +119,8 @@ def _range(name: str, text: str, spec: FieldSpec) -> Range | Problem:
         return Problem(name, f"{text[:40]!r} is not a range; write it as 1e-5..1e-3 or 8..64:log")
     if found.low >= found.high:
         return Problem(name, f"the range {text[:40]!r} does not rise")
+    if found.whole and not (found.low.is_integer() and found.high.is_integer()):
+        return Problem(name, f"the range {text[:40]!r} must begin and end with whole numbers")
     if log and found.low <= 0:
         return Problem(name, "a range by factors (:log) begins above zero")
     return found

@@ -68,11 +68,13 @@ class TrialRun:
 
     def _report(self, event: Evaluated, metric: Metric) -> None:
         """Report to the pruner; stop the run if it decides so."""
-        value, trained = event.metrics.get(metric.name), self.history.trained
-        if self.trial is None or self.pruned or value is None or trained is None:
+        value = event.metrics.get(metric.name)
+        # Progress is not told at every update, and in a very short run at the end alone.
+        plan = self.history.trained or self.history.model
+        if self.trial is None or self.pruned or value is None or plan is None or not event.step:
             return
         # By the share that is done: one with larger batches makes fewer updates.
-        self.trial.report(value, round(WHOLE * event.step / max(1, trained.steps)))
+        self.trial.report(value, round(WHOLE * event.step / max(1, plan.steps)))
         if self.trial.should_prune():
             self.pruned = True
             self.stop()

@@ -6,7 +6,7 @@ import pytest
 from textual.app import App, ComposeResult
 from textual.widgets import Static
 
-from tui.format.text import literal
+from tui.format.text import literal, shortened
 
 HOSTILE = [
     "[red]red[/red]",
@@ -46,3 +46,11 @@ async def test_a_widget_shows_it_literally() -> None:
         shown = "\n".join(strip.text for strip in app.screen._compositor.render_strips())
     assert "[red]red[/red] [/x] loss[train]/x [@click=app.quit]click[/]" in shown
     assert "\x1b" not in shown
+
+
+@pytest.mark.parametrize(
+    ("room", "text"),
+    [(9, "adapter-2"), (8, "ada…er-2"), (5, "ad…-2"), (2, "…2"), (1, "…"), (0, ""), (-3, "")],
+)
+def test_a_long_name_keeps_its_beginning_and_its_end(room: int, text: str) -> None:
+    assert shortened("adapter-2", room) == text

@@ -42,12 +42,24 @@ def test_lengths_of_time(seconds: float | None, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("count", "text"),
-    [(0, "0 B"), (999, "999 B"), (1500, "1.5 kB"), (2.5e9, "2.5 GB"), (7e15, "7000.0 TB")],
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (999.7, "1.0 kB"),
+        (1500, "1.5 kB"),
+        (999_940, "999.9 kB"),
+        (999_960, "1.0 MB"),
+        (2.5e9, "2.5 GB"),
+        (7e15, "7000.0 TB"),
+    ],
 )
 def test_sizes(count: float, text: str) -> None:
     assert size(count) == text
 
 
-@pytest.mark.parametrize(("count", "text"), [(950, "950"), (12_400, "12.4 k"), (1.2e6, "1.2 M")])
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(950, "950"), (999.6, "1.0 k"), (12_400, "12.4 k"), (-999_960, "-1.0 M"), (1.2e6, "1.2 M")],
+)
 def test_amounts(count: float, text: str) -> None:
     assert amount(count) == text

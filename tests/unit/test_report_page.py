@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 from html.parser import HTMLParser
+from xml.etree import ElementTree
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
+from engine.files.sanitize import plain
 from tui.report.html import html
 from tui.report.markdown import markdown
 from tui.report.page import Diagram, Facts, Grid, Page, Part, Passage
+from tui.report.svg import chart
 
 HOSTILE = "<script>alert(1)</script> | `x` \x1b[31m ![a](http://b) \u202e"
 
@@ -68,6 +75,27 @@ def test_markdown_escapes_markup_and_keeps_the_columns_of_a_table() -> None:
     assert row == r"| 1 \| 2 | \<b\> |"
 
 
+@given(title=st.text(max_size=40), cell=st.text("ab &;#x26lt<>|\\`*_[]()!~\n", max_size=40))
+@example(title="a &lt; b", cell="&copy;")
+@settings(max_examples=50, deadline=None)
+def test_a_reader_of_markdown_finds_the_texts_as_they_were(title: str, cell: str) -> None:
+    grid = Grid(["first", cell], [["1", cell], [cell, "2"]])
+    tokens = (
+        MarkdownIt("commonmark")
+        .enable(["table", "strikethrough"])
+        .parse(markdown(Page(title, [Part(cell, [grid])])))
+    )
+    shown = [
+        "".join(child.content for child in token.children or [])
+        for token in tokens
+        if token.type == "inline"
+    ]
+    title, cell = (
+        " ".join(plain(line) for line in text.split("\n")).strip() for text in (title, cell)
+    )
+    assert shown == [title, cell, "first", cell, "1", cell, cell, "2"]
+
+
 def test_markdown_fences_hold_what_has_fences_itself() -> None:
     lines = markdown(page(Passage("before\n```\nafter"))).splitlines()
     assert lines[-5:] == ["````", "before", "```", "after", "````"]
@@ -80,6 +108,23 @@ def test_html_draws_each_curve_and_names_it() -> None:
     assert elements.names.count("circle") == 1
     for word in (*curves, "update"):
         assert word in elements.text
+
+
+@pytest.mark.parametrize("count", [1, 4, 5, 11])
+def test_every_curve_has_its_name_within_the_picture(count: int) -> None:
+    names = [f"curve {number}" for number in range(count)]
+    root = ElementTree.fromstring(chart({name: [(0.0, 1.0), (1.0, 2.0)] for name in names}, "step"))
+    *_, width, height = map(float, root.attrib["viewBox"].split())
+    places = {
+        element.text: (float(element.attrib["x"]), float(element.attrib["y"]))
+        for element in root.iter("text")
+    }
+    named = [places[name] for name in names]
+    assert all(x + 100 <= width and y <= height for x, y in named)
+    for one, other in itertools.combinations(
+        [*named, (places["step"][0] - 100, places["step"][1])], 2
+    ):
+        assert abs(one[0] - other[0]) >= 90 or abs(one[1] - other[1]) >= 12
 
 
 def test_curves_without_a_finite_point_leave_no_chart() -> None:

@@ -27,6 +27,17 @@ def test_frozen_layers_come_before_the_whole_network() -> None:
     assert sorted(grid, key=cost) == [grid[1], grid[2], grid[0]]
 
 
+def test_no_limit_costs_more_than_any() -> None:
+    grid: list[Point] = [{"train.max_steps": text} for text in ("none", "1_000", "", "0x10", "500")]
+    assert [point["train.max_steps"] for point in sorted(grid, key=cost)] == [
+        "0x10", "500", "1_000", "none", "",
+    ]  # fmt: skip
+    limits = Choice("train.max_minutes", ("none", "5"))
+    assert steps_up(None, [limits], 4) == [
+        {"train.max_minutes": "5"}, {"train.max_minutes": "none"},
+    ]  # fmt: skip
+
+
 def test_the_preset_is_tried_with_what_costs_less_and_more() -> None:
     own: Point = {"adapter.method": "lora", "train.epochs": "10", "train.learning_rate": 1e-3}
     points = steps_up(own, [METHODS, EPOCHS, RATE], 8)

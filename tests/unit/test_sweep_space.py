@@ -37,6 +37,7 @@ def test_texts_become_ranges_and_choices() -> None:
         ("train.learning_rate", "0..1:log", "above zero"),
         ("train.learning_rate", "a..b", "is not a range"),
         ("train.learning_rate", "-1..1", "is not allowed"),
+        ("train.batch_size", "8.5..64", "whole numbers"),
         ("train.optimizer", "adamw,adam", "'adam' is not allowed"),
         ("train.epochs", "1,many", "'many' is not allowed"),
     ],
@@ -71,6 +72,20 @@ def test_the_place_of_a_configuration_gives_its_own_values_back() -> None:
     assert texts == {"train.learning_rate": "0.001", "model.hidden": "64,64"}
     again = CONFIG.override([f"{name}={text}" for name, text in texts.items()])
     assert again == CONFIG.override([f"train.learning_rate={CONFIG.usual_rate}"])
+
+
+def test_a_field_that_is_not_set_has_its_place_at_none() -> None:
+    space = read_space(CONFIG, {"train.max_steps": "20,none", "train.max_minutes": "none|5"})
+    assert place(CONFIG, space) == {"train.max_steps": "none", "train.max_minutes": "none"}
+    assert place(CONFIG.override(["train.max_steps=20"]), space[:1]) == {"train.max_steps": "20"}
+    assert place(CONFIG.override(["train.max_steps=30"]), space[:1]) is None
+    weights = read_space(CONFIG, {"task.class_weights": "none,balanced"})  # a name, not a lack
+    assert place(CONFIG, weights) == {"task.class_weights": "none"}
+    # The number of epochs that the method brings along is the same as none.
+    usual = CONFIG.override(["train.epochs=none"])
+    for text in ("none", str(usual.train.epoch_count)):
+        [epochs] = read_space(usual, {"train.epochs": f"{text},1000"})
+        assert place(usual, [epochs]) == {"train.epochs": text}
 
 
 def test_a_configuration_outside_the_space_has_no_place_in_it() -> None:

@@ -29,7 +29,7 @@ def duration(seconds: float | None) -> str:
 def size(count: float) -> str:
     """A number of bytes: ``512 B``, ``1.5 MB``."""
     for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000:
+        if round(count, 0 if unit == "B" else 1) < 1000:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
         count /= 1000
     return f"{count:.1f} TB"
@@ -38,7 +38,7 @@ def size(count: float) -> str:
 def amount(count: float) -> str:
     """A count, short: ``950``, ``12.4 k``, ``1.2 M``."""
     for unit in ("", " k", " M", " G"):
-        if abs(count) < 1000:
+        if abs(round(count, 1 if unit else 0)) < 1000:
             return f"{count:.0f}" if not unit else f"{count:.1f}{unit}"
         count /= 1000
     return f"{count:.1f} T"

@@ -20,5 +20,7 @@ def shortened(name: str, room: int) -> str:
     """Cut in the middle to ``room`` characters: what tells names apart is often at their ends."""
     if len(name) <= room:
         return name
+    if room < 1:
+        return ""
     end = room // 2
-    return f"{name[: room - end - 1]}…{name[-end:]}"
+    return f"{name[: room - end - 1]}…{name[len(name) - end :]}"

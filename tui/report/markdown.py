@@ -15,7 +15,7 @@ _SIZE = 78, 18
 _MARKED = 50
 """Points of a curve up to which each is marked; more would cover the curve."""
 _MARKERS = "·", "x", "o", "+"
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~])")
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&])")
 
 
 def markdown(page: Page) -> str:

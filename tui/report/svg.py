@@ -13,6 +13,8 @@ WIDTH, HEIGHT = 720, 300
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 12, 10, 40
 _COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 """A palette for colour-blind users too (Okabe and Ito)."""
+_IN_A_ROW, _ROW = 4, 18
+"""Names in a row of the legend, beside which the name of the axis has room, and its height."""
 _DASHES = ("none", "7 3", "2 3", "9 3 2 3")
 
 
@@ -32,8 +34,9 @@ def _elements(curves: Mapping[str, Sequence[Point]], axis: str) -> Iterator[str]
     everything = [point for points in curves.values() for point in points]
     x_limits = limits([x for x, _ in everything])
     y_limits = limits([y for _, y in everything])
+    height = HEIGHT + _ROW * ((len(curves) - 1) // _IN_A_ROW)
     yield (
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" role="img" '
+        f'<svg viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" role="img" '
         f'font-family="sans-serif" font-size="12" fill="currentColor">'
     )
     for value, text in zip(*ticks(*y_limits, 6), strict=True):
@@ -59,7 +62,8 @@ def _curve(row: int, name: str, places: Sequence[Point]) -> Iterator[str]:
     yield f'<polyline points="{path}" {style}/>'
     if len(places) == 1:
         yield f'<circle cx="{places[0][0]:.1f}" cy="{places[0][1]:.1f}" r="3" fill="{color}"/>'
-    left, low = _LEFT + 130 * row, HEIGHT - 8
+    line, place = divmod(row, _IN_A_ROW)
+    left, low = _LEFT + 130 * place, HEIGHT - 8 + _ROW * line
     yield f'<path d="M{left} {low - 4}h24" {style}/>'
     yield f'<text x="{left + 30}" y="{low}">{escape(plain(name, 16))}</text>'
 

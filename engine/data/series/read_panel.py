@@ -50,7 +50,7 @@ def read_panel(
     codes, firsts = number_series(table, roles.series)
     keys = keys_of_series(table, roles.static, roles.series, codes, firsts)
     order = _in_order(codes, column.times)
-    rows, lost = _with_targets(codes[order], values[order], roles, keys)
+    rows, lost = _with_targets(codes[order], column.times[order], values[order], roles, keys)
     order = order[rows]
     numbers, codes = np.unique(codes[order], return_inverse=True)
     times, values = column.times[order], values[order]
@@ -78,9 +78,12 @@ def _in_order(codes: Rows, times: Times) -> Rows:
 
 
 def _with_targets(
-    codes: Rows, values: Values, roles: Roles, keys: pa.Table
+    codes: Rows, times: Times, values: Values, roles: Roles, keys: pa.Table
 ) -> tuple[Rows, list[Note]]:
-    """Sorted rows from each series' first known target to its last, and notes on the others."""
+    """Sorted rows from the time of each series' first known target to that of its last.
+
+    With notes on the others.
+    """
     known = np.flatnonzero(~np.isnan(values[:, : len(roles.targets)]).all(1))
     if not len(known):
         raise DataError(
@@ -91,10 +94,9 @@ def _with_targets(
     begins = np.searchsorted(codes[known], series)
     ends = np.searchsorted(codes[known], series, side="right")
     empty = begins == ends
-    first = np.where(empty, len(codes), known[np.minimum(begins, len(known) - 1)])
-    last = np.where(empty, -1, known[ends - 1])
-    rows = np.arange(len(codes))
-    kept = (rows >= first[codes]) & (rows <= last[codes])
+    first = times[known[np.minimum(begins, len(known) - 1)]]
+    last = times[known[ends - 1]]
+    kept = ~empty[codes] & (times >= first[codes]) & (times <= last[codes])
     outside = int((~kept & ~empty[codes]).sum())
     names = ", ".join(plain(name, 60) for name in roles.targets)
     notes = []

@@ -1,0 +1,109 @@
+"""The order of the runs that wait, and what is in the queue's folder beside them."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from dataclasses import replace
+
+import pytest
+
+from engine.config.presets import find_preset, load_preset
+from engine.errors import RunError
+from engine.files import atomic
+from engine.files.paths import queue_folder
+from engine.processes.identity import ProcessIdentity
+from engine.queue import entries
+from engine.runs.directory import RunDirectory
+
+CONFIG = load_preset(find_preset("wine-mlp"))
+
+
+def names() -> list[str]:
+    return [entry.run.config.read().name for entry in entries.entries()]
+
+
+def fill(wanted: str) -> dict[str, RunDirectory]:
+    """A run for each letter, in their order."""
+    return {name: entries.add(CONFIG.override([f"name={name}"])) for name in wanted}
+
+
+def test_runs_are_moved_as_items_of_a_list() -> None:
+    runs, expected, chance = fill("abcde"), list("abcde"), random.Random(0)
+    for _ in range(60):
+        name, step = chance.choice("abcde"), chance.randint(-5, 5)
+        place = expected.index(name)
+        if 0 <= place + step < len(expected):
+            expected[place], expected[place + step] = expected[place + step], expected[place]
+        entries.move(runs[name].id, step)
+        assert names() == expected
+    entries.move("unknown", 1)
+    assert names() == expected
+
+
+def test_a_moved_run_keeps_its_starts_and_its_device() -> None:
+    runs = fill("ab")
+    replace(entries.entries()[0], starts=2, device="3").write()
+    entries.move(runs["a"].id, 1)
+    first, second = entries.entries()
+    assert (first.run.id, first.starts, first.device) == (runs["b"].id, 0, "")
+    assert (second.run.id, second.starts, second.device) == (runs["a"].id, 2, "3")
+
+
+def test_a_run_leaves_the_queue_by_its_id_or_by_what_it_alone_begins_with() -> None:
+    runs = fill("abc")
+    with pytest.raises(RunError, match="3 runs called '20'"):
+        entries.remove("20")  # the century of all three
+    for wrong in ("", "x" * 200):
+        with pytest.raises(RunError, match="no run called"):
+            entries.remove(wrong)
+    assert names() == ["a", "b", "c"]
+    assert entries.remove(runs["b"].id).path.is_dir()
+    longer = entries.add(CONFIG.override(["name=longer"]))
+    assert entries.remove(longer.id.removesuffix("ger")).id == longer.id
+    assert names() == ["a", "c"]
+
+
+def test_a_whole_id_is_no_beginning_of_a_longer_one() -> None:
+    first = fill("a")["a"]
+    longer = first.path.with_name(f"{first.id}-2")
+    shutil.copytree(first.path, longer)
+    entries.append(RunDirectory(longer))
+    assert entries.remove(first.id).id == first.id
+    assert [entry.run.id for entry in entries.entries()] == [longer.name]
+
+
+def test_a_run_that_is_being_trained_stays() -> None:
+    run = fill("a")["a"]
+    run.status.set_worker(ProcessIdentity.own())
+    with pytest.raises(RunError, match="has begun"):
+        entries.remove(run.id)
+    assert names() == ["a"]
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        [], {}, "text", {"run": 5, "starts": 0, "device": ""},
+        {"run": "/nowhere", "starts": 0, "device": ""},
+        {"run": ".", "starts": "many", "device": ""}, {"run": ".", "starts": None, "device": ""},
+    ],
+)  # fmt: skip
+def test_what_is_no_entry_is_passed_over_and_cleaned_away(record: object) -> None:
+    fill("a")
+    odd = queue_folder() / "waiting" / "0.json"
+    atomic.write_json(odd, record)
+    assert names() == ["a"]
+    entries.clean()
+    assert not odd.exists()
+    assert names() == ["a"]
+
+
+def test_an_empty_queue_is_not_at_work() -> None:
+    assert names() == []
+    assert not entries.running()
+    assert not entries.stop()
+    queue_folder().mkdir(parents=True)
+    for text in ("", "[]", "{}", '{"pid": "x"}', "nonsense"):
+        (queue_folder() / "worker.json").write_text(text)
+        assert not entries.running()
