@@ -107,7 +107,7 @@ class RunActions:
 
         def answered(path: str | None) -> None:
             if path:
-                doing = f"Exporting {run.id} ({form}) to {path}; it is loaded back and checked"
+                doing = f"Exporting {run.id} ({form}) to {path}; it is checked before it is kept"
                 errands_of(self._screen.app).ask(
                     doing, _exported, "export", run=run.id, destination=path, form=form
                 )
