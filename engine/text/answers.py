@@ -9,8 +9,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from engine.data.written_value import written_value
 from engine.text.text_units import UNITS
-from engine.text.written_lists import written_value
 
 Answer = tuple[str, int]
 """Its text and the character of the context where it begins."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from engine.text.written_lists import listed, written_value
+from engine.data.written_value import written_value
+from engine.text.written_lists import listed
 
 
 def tools_of(value: Any) -> list[Any]:

@@ -8,9 +8,9 @@ from typing import Any
 import pyarrow as pa
 
 from engine.data.readers.spans import SPANS, span_column
+from engine.data.written_value import written_value
 from engine.text.columns import is_text
 from engine.text.spans import SPAN_NAMES, spans_of
-from engine.text.written_lists import written_value
 
 _KEYS = tuple(field.name for field in SPANS.value_type)
 

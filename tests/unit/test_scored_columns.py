@@ -147,6 +147,8 @@ def test_each_frequent_item_of_a_list_is_a_number() -> None:
         ("['red', 'blue']", ["red", "blue"]),
         ("[1, 2.0, true, null]", ["1", "2", "true", None]),
         ("[red, blue]", ["red", "blue"]),
+        ("['red', None, True]", ["red", None, "true"]),
+        ("['red' 'blue']", ["red", "blue"]),
         ("[]", []),
         ("[draft] and [final]", None),
         ('{"red": 1}', None),

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.data.written_value import written_value
 from engine.text.spans import SpanColumns, span_columns, spans_of
 from engine.text.tag_scheme import scheme_of
 from engine.text.words import WORD
-from engine.text.written_lists import with_lists, written_value
+from engine.text.written_lists import with_lists
 from engine.text.written_spans import with_spans
 
 COLUMNS = SpanColumns("text", "label")

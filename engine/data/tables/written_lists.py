@@ -1,4 +1,4 @@
-"""Lists as programs write them into a cell: ``["a", "b"]`` of JSON, ``['a', 'b']`` of Python.
+"""Lists of categories as programs and people write them into a cell: ``["a", "b"]``, ``[a, b]``.
 
 Data frames and the predictions of this package have them where a format has no lists.
 """
@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from engine.files.safe_json import loads
+from engine.data.written_value import written_value
 
 _ITEM = r"""'[^'\[\]]*'|"[^"\[\]]*"|[-+\w.]+"""
 _LIST = re.compile(rf"\[\s*(?:{_ITEM})(?:\s*,\s*(?:{_ITEM}))*\s*,?\s*\]")
@@ -33,17 +33,18 @@ def with_written_lists(cells: pa.ChunkedArray, lists: pa.ChunkedArray) -> pa.Chu
 
 def written_items(text: str) -> Sequence[str | None] | None:
     """Return the items of a list, some ``None``; or ``None`` for a text that is no list."""
-    try:
-        parsed = loads(text)
-    except ValueError:
-        if _LIST.fullmatch(text) is None:
-            return None
+    value = written_value(text)
+    if isinstance(value, list):
+        return [_text(item) for item in value]
+    if value is None and _LIST.fullmatch(text):  # words without quotes
         return [item.strip("'\"") for item in _ITEMS.findall(text)]
-    return [_text(item) for item in parsed] if isinstance(parsed, list) else None
+    return None
 
 
 def _text(item: Any) -> str | None:
     """Return an item as it is among the categories of typed lists: 1 for 1.0."""
     if isinstance(item, float) and item.is_integer():
         return str(int(item))
-    return item if item is None or isinstance(item, str) else json.dumps(item, ensure_ascii=False)
+    if item is None or isinstance(item, str):
+        return item
+    return json.dumps(item, ensure_ascii=False, default=str)
