@@ -72,20 +72,20 @@ class Notifier:
         self._title = f"{run.id} on {platform.node()}"
         self._settings = settings
         self._waiting = list(settings.bounds)
-        self._disk_told = False
-        self._stall_told = False
+        self._disk_notified = False
+        self._stall_notified = False
         self._services = connect(settings.urls)
 
     def report(self, event: Event) -> None:
         """Notify of the event, if it is an occasion. Raises :class:`NotifyError`."""
         match event:
             case Started():
-                self._stall_told = False
+                self._stall_notified = False
             case Stalled(message=message):
-                self._stall_told = "stalled" in self._settings.on
+                self._stall_notified = "stalled" in self._settings.on
                 self._tell("stalled", f"Stalled: {message}")
-            case Failed() if self._stall_told:
-                pass  # the user was told why
+            case Failed() if self._stall_notified:
+                pass  # the stall was notified, with its reason
             case Failed(message=message):
                 self._tell("failed", f"Failed: {message}")
             case Finished(metrics=metrics):
@@ -113,8 +113,8 @@ class Notifier:
 
     def _check_disk(self) -> None:
         usage = shutil.disk_usage(self._run.path)
-        if usage.free < _NEARLY_FULL * usage.total and not self._disk_told:
-            self._disk_told = True
+        if usage.free < _NEARLY_FULL * usage.total and not self._disk_notified:
+            self._disk_notified = True
             self._tell("disk", f"Its disk is nearly full: {usage.free / 1e9:.1f} GB are free.")
 
     def _tell(self, occasion: str, text: str) -> None:

@@ -85,13 +85,13 @@ def _exported(run: RunDirectory, model: Path, form: str) -> dict[str, Any]:
     from engine.artifacts.model_folder import write_manifest
     from engine.service import export
 
-    answer = export.answer(run.id, str(model), form)
+    exported = export.answer(run.id, str(model), form)
     config = model / "config.toml"
     if config.is_file():
         values = tomllib.loads(config.read_text())
         atomic.write_text(config, tomlkit.dumps(_shortened(values)))
         write_manifest(model)
-    return answer
+    return exported
 
 
 def _shortened(value: Any) -> Any:

@@ -52,15 +52,15 @@ def answer(
     if precision != "float32":
         raise UserError("Only a file of a table's rows is predicted in bfloat16.", "Use float32.")
     if rows:
-        answer = predict.answer(run, rows)
-        notes, table = answer["notes"], pa.table(_columns(answer["records"]))
+        predicted = predict.answer(run, rows)
+        notes, table = predicted["notes"], pa.table(_columns(predicted["records"]))
     else:
         found = predict.predict_file(run, file or _data_of(run), future=future)
         table, notes = _table(found.records, found.table), list(map(asdict, found.notes))
         if target.suffix.lower() == ".parquet":
             table = _with_timestamps(table, found.records)
     write_table(table, target)
-    return _answer(target, table.num_rows, notes)
+    return _saved(target, table.num_rows, notes)
 
 
 def _save_columns(
@@ -81,10 +81,10 @@ def _save_columns(
         predict_piece = predictor(task, fitted, network, bfloat16=True)
         notes.append(agreement(inputs, exact, predict_piece))
     write_pieces(predicted_pieces(predict_piece, inputs, whole), target)
-    return _answer(target, whole.num_rows, list(map(asdict, notes)))
+    return _saved(target, whole.num_rows, list(map(asdict, notes)))
 
 
-def _answer(target: Path, rows: int, notes: list[dict[str, Any]]) -> dict[str, Any]:
+def _saved(target: Path, rows: int, notes: list[dict[str, Any]]) -> dict[str, Any]:
     return {"path": str(target.absolute()), "rows": rows, "notes": notes}
 
 

@@ -69,7 +69,7 @@ class TrialRun:
     def _report(self, event: Evaluated, metric: Metric) -> None:
         """Report to the pruner; stop the run if it decides so."""
         value = event.metrics.get(metric.name)
-        # Progress is not told at every update, and in a very short run at the end alone.
+        # Progress is not reported at every update, and in a very short run at the end alone.
         plan = self.history.trained or self.history.model
         if self.trial is None or self.pruned or value is None or plan is None or not event.step:
             return

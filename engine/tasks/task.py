@@ -114,7 +114,7 @@ class Task(ABC, Generic[F]):
         return Deployment()
 
     def baselines(self, raw: RawData, fitted: F) -> list[Baseline]:
-        """Return what the network is held against on the same splits, the simplest first."""
+        """Return what the network is compared with on the same splits, the simplest first."""
         del raw, fitted
         return []
 

@@ -12,7 +12,7 @@ _INSTRUCTIONS = (SYSTEM, DEVELOPER)
 def turns_with_prompt(prompt: Sequence[Turn], answer: Sequence[Turn]) -> int:
     """Return how many turns an ``answer`` has up to the end of the ``prompt`` that it repeats.
 
-    It is 0 where the prompt is not in it, or it goes on from the prompt with a turn of the
+    It is 0 where the prompt is not in it, or it continues the prompt with a turn of the
     assistant. Instructions may be on either side alone, and outer blanks do not count.
     """
     asked = _said([turn for turn in prompt if turn["role"] not in _INSTRUCTIONS] or prompt)

@@ -29,7 +29,7 @@ _ALIGNED = 64
 
 @dataclass(frozen=True)
 class _Bucket:
-    """Parameters of one type on one device, and where their gradients lie in a flat tensor."""
+    """Parameters of one type on one device, and the places of their gradients in a flat tensor."""
 
     parameters: tuple[nn.Parameter, ...]
     offsets: tuple[int, ...]

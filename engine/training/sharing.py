@@ -39,17 +39,17 @@ def settle_strategy(training: TrainingSession, material: Material) -> TrainingSe
     train = task.config.train
     if train.strategy != "auto" or group.size == 1:
         return training
-    told: dict[str, str] = {}
+    choice: dict[str, str] = {}
     if group.leads:
         case = case_of(task, material.raw, material.fitted, training.compute)
         free = available_bytes(training.compute.device) + _held(training.compute, train.devices)
         strategy, reason = case.strategy(train, free)
-        told = {"strategy": strategy, "reason": reason}
-    told = group.broadcast(told)
-    session.settle([f"train.strategy={told['strategy']}"], write=group.leads)
+        choice = {"strategy": strategy, "reason": reason}
+    choice = group.broadcast(choice)
+    session.settle([f"train.strategy={choice['strategy']}"], write=group.leads)
     task.config = session.config
     if group.leads:
-        message = f"train.strategy auto takes {told['strategy']}. {told['reason']}"
+        message = f"train.strategy auto takes {choice['strategy']}. {choice['reason']}"
         session.events.write(Log(level="info", message=message))
     return replace(training, group=sharing(session.config.train, group.rank, group.size))
 

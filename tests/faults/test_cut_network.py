@@ -131,7 +131,7 @@ def saved(run: RunDirectory) -> int:
 
 
 def attempt(run: RunDirectory, machines: int, before: int) -> int:
-    """Wait for an attempt with so many machines that makes updates; return where it began."""
+    """Wait until an attempt with this number of machines makes updates; return where it began."""
     text = f"Training on {machines} machine{'s' * (machines > 1)} from here on."
     wait_for(lambda: text in messages(run))
     wait_for(lambda: len([*run.events.newest(Started)]) > before)

@@ -14,7 +14,7 @@ from engine.training.gradient_buckets import GradientBuckets
 
 
 class Branches(nn.Module):
-    """Layers of which a pass uses those that it is told."""
+    """Layers of which each pass uses the given ones."""
 
     def __init__(self) -> None:
         super().__init__()

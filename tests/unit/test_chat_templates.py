@@ -413,7 +413,7 @@ def test_thoughts_that_a_template_with_marks_drops_later_are_learned() -> None:
 
 
 def test_a_conversation_whose_beginning_a_template_refuses_is_learned_as_a_whole() -> None:
-    asks = "{% if messages[-1].content == 'hi' %}{{ raise_exception('nobody asked') }}{% endif %}"
+    asks = "{% if messages[-1].content == 'hi' %}{{ raise_exception('no question') }}{% endif %}"
     tokenizer = tokenizer_with(asks + MARKED)
     greeted = [{"role": "assistant", "content": "hi"}, *TURNS[:2]]
     samples = samples_of(ChatPrompts(tokenizer), {"messages": greeted})

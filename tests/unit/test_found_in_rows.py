@@ -232,14 +232,14 @@ def test_drift_has_the_distance_of_kolmogorov_and_smirnov() -> None:
     assert f"Kolmogorov-Smirnov distance {ks_2samp(one, two).statistic:.2f}" in doubt.why
 
 
-@pytest.mark.parametrize(("share", "told"), [(0.5, False), (0.75, True)])
-def test_drift_of_classes_is_half_the_sum_of_the_differences(share: float, told: bool) -> None:
+@pytest.mark.parametrize(("share", "reported"), [(0.5, False), (0.75, True)])
+def test_drift_of_classes_is_half_the_sum_of_the_differences(share: float, reported: bool) -> None:
     train = pa.table({"y": ["p", "q"] * 200})
     test = pa.table({"y": ["p"] * round(400 * share) + ["q"] * round(400 * (1 - share))})
     data = Examined({TRAIN: train, TEST: test}, ColumnRoles((), "y", "classes"))
     found = [one for one in drift(data) if isinstance(one, Doubt)]
-    assert bool(found) is told
-    if told:
+    assert bool(found) is reported
+    if reported:
         assert "total variation distance 0.25" in found[0].why
 
 

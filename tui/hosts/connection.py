@@ -82,7 +82,7 @@ class Connection:
         self._describe = describe
         self._described: dict[str, str] = {}
         """Sentences on internal errors: one that recurs is reported once."""
-        self._told_gone = ""
+        self._shown_gone = ""
         """The reason that was shown to the user last; empty after a connection."""
         self._thread = threading.Thread(target=self._run, name=f"host-{address.name}", daemon=True)
         self.pid = 0
@@ -169,7 +169,7 @@ class Connection:
     def _welcome(self, hello: Hello) -> None:
         own = version("dltui")
         other = f"has dltui {hello.version}, this is {own}" if hello.version != own else ""
-        again, self._told_gone = bool(self._told_gone), ""
+        again, self._shown_gone = bool(self._shown_gone), ""
         self._parts.begin()
         self._link.stand(Standing("connected", note=other))
         if other:
@@ -210,6 +210,6 @@ class Connection:
         retry = time.monotonic() + wait
         standing = replace(self._link.standing, phase="gone", problem=problem, retry=retry)
         self._link.stand(standing)
-        if problem != self._told_gone and not self._link.ended:
-            self._told_gone = problem
+        if problem != self._shown_gone and not self._link.ended:
+            self._shown_gone = problem
             self._say(self._link.sentence(), True)

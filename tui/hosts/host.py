@@ -136,7 +136,7 @@ class _Parts:
         self._say = say
         self._saved = time.monotonic()
         self._too_large: set[tuple[str, str]] = set()
-        """Runs and files that the user was told of."""
+        """Runs and files of which a message was shown."""
 
     def begin(self) -> None:
         """A connection begins."""

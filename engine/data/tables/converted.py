@@ -36,7 +36,9 @@ def with_plain_numbers(table: pa.Table, columns: Sequence[Column]) -> pa.Table:
 
     with ThreadPoolExecutor() as pool:
         found = dict(zip(written, pool.map(read, written), strict=True))
-    parts = zip(table.column_names, table.columns, strict=True)
-    columns = [part if (numbers := found.get(name)) is None else numbers for name, part in parts]
-    converted = pa.table(columns, names=table.column_names)
+    parts = [
+        part if (numbers := found.get(name)) is None else numbers
+        for name, part in zip(table.column_names, table.columns, strict=True)
+    ]
+    converted = pa.table(parts, names=table.column_names)
     return converted.replace_schema_metadata(table.schema.metadata)
