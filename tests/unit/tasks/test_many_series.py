@@ -176,9 +176,11 @@ def test_several_columns_tell_series_apart_together(prepare: Make) -> None:
 
 
 def test_a_series_of_a_single_row_hides_no_others(pipeline: Make) -> None:
-    # Few times repeat, so only the column's name and its values tell that there are several.
-    lengths = {"long": 400, "short": 6, "new": 1}
-    rows = table(*(shop(name, count, "2024-01-01", 1.0) for name, count in lengths.items()))
+    # Few times repeat, and one block begins after the end of that before it.
+    lengths = {"first": 6, "long": 400, "late": 6, "new": 1}
+    begins = ("2021-01-01", "2020-01-01", "2021-03-01", "2021-01-02")
+    each = zip(lengths.items(), begins, strict=True)
+    rows = table(*(shop(name, count, begin, 1.0) for (name, count), begin in each))
     raw = pipeline(KIND, rows, **SHORT).load()
     assert series_note(raw.train).roles.series == ("shop",)
     assert {name: len(values_of(raw.train, name)) for name in lengths} == lengths
