@@ -61,6 +61,8 @@ class CausalLmFitted(TextFitted):
     """Whether the beginnings of answers that do not fit are learned."""
     date: str = ""
     """The day that a chat template writes into each conversation; empty where it writes none."""
+    beginning: list[int] = Field(default_factory=list)
+    """The tokens before each text that is no conversation; none in models that recorded none."""
 
     @property
     def roles(self) -> Roles:
@@ -148,6 +150,7 @@ class CausalLmPipeline(ChatPipeline[CausalLmFitted]):
             chat=chat,
             too_long=self.section.too_long,
             date=self._date(chat or roles.form == "messages", trained),
+            beginning=self.beginning(chat or roles.form == "messages", trained),
         )
 
     def _date(self, chat: bool, trained: str) -> str:
@@ -160,7 +163,7 @@ class CausalLmPipeline(ChatPipeline[CausalLmFitted]):
         tokenizer = self.tokenizer(fitted.tokenizer)
         if fitted.form == "messages" or fitted.chat:
             return ChatPrompts(tokenizer, fitted.date, fitted.chat)
-        return PlainPrompts(tokenizer.eos_token or "", fitted.separator)
+        return PlainPrompts(tokenizer.eos_token or "", fitted.separator, fitted.beginning)
 
     def ends(self, fitted: CausalLmFitted) -> list[int]:
         """Return the tokens that end a text: the tokenizer's own, and the template's."""
@@ -176,6 +179,8 @@ class CausalLmPipeline(ChatPipeline[CausalLmFitted]):
                 "characters": f"{sum(map(len, texts)):,} in the training rows",
                 "blocks": f"of {fitted.max_length:,} tokens, without padding",
             }
+            if fitted.beginning:
+                facts["begin with"] = self.beginning_fact(fitted.beginning, fitted.tokenizer)
         else:
             some = _texts(some_of(raw.train), fitted.roles, fitted.separator)
             facts = _named(self.measured(list(some), fitted), fitted) | self._on_prompts(fitted)
@@ -191,12 +196,18 @@ class CausalLmPipeline(ChatPipeline[CausalLmFitted]):
     def _shown(self, raw: RawData, fitted: CausalLmFitted) -> tuple[tuple[Part, ...], ...]:
         """The first rows as they are learned; those that cannot be written are told later."""
         prompts = self.prompts(fitted)
-        end = self.tokenizer(fitted.tokenizer).eos_token or ""
+        tokenizer = self.tokenizer(fitted.tokenizer)
+        end = tokenizer.eos_token or ""
         shown = []
         for row in _rows(raw.train.slice(0, _SHOWN), fitted.roles):
             with contextlib.suppress(DataError):
                 shown += [
-                    shown_parts(marked, end, not self.section.completions_only)
+                    shown_parts(
+                        marked,
+                        tokenizer.decode(marked.beginning),
+                        end,
+                        not self.section.completions_only,
+                    )
                     for marked in prompts.marked(row)
                 ]
         return tuple(shown[:_SHOWN])
@@ -210,6 +221,8 @@ class CausalLmPipeline(ChatPipeline[CausalLmFitted]):
             facts["prompts"] = "a turn of the user, in the chat template"
         elif fitted.form == "pairs":
             facts["prompts"] = f"end in {fitted.separator!r}" if fitted.separator else "as they are"
+        if fitted.beginning:
+            facts["begin with"] = self.beginning_fact(fitted.beginning, fitted.tokenizer)
         if fitted.date:
             facts["date"] = f"{fitted.date} in every conversation, as the chat template writes it"
         if "tools" in fitted.context and not names_tools(self.tokenizer(fitted.tokenizer)):
