@@ -25,7 +25,7 @@ from engine.reports.data_summary import DataSummary
 from engine.reports.note import Note
 from engine.text.blocks import are_lines, pieces, sizes_of, tail_rows
 from engine.text.columns import chosen
-from engine.text.conversation import ends_of, names_date, names_tools
+from engine.text.conversation import ends_of, names_date
 from engine.text.instructions import TooLong
 from engine.text.prompts import (
     ChatPrompts,
@@ -225,9 +225,8 @@ class CausalLmPipeline(ChatPipeline[CausalLmFitted]):
             facts["begin with"] = self.beginning_fact(fitted.beginning, fitted.tokenizer)
         if fitted.date:
             facts["date"] = f"{fitted.date} in every conversation, as the chat template writes it"
-        if "tools" in fitted.context and not names_tools(self.tokenizer(fitted.tokenizer)):
-            facts["tools"] = "not used: the chat template has no place for them"
-        return facts
+        chat = fitted.chat or fitted.form == "messages"
+        return facts | self.tools_fact(fitted.context, chat, fitted.tokenizer)
 
     def inputs(self, fitted: CausalLmFitted) -> tuple[str, ...]:
         """Return the columns to continue: the text, the instruction, or the conversation."""

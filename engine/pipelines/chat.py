@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, TypeVar
 
 from typing_extensions import override
@@ -14,6 +14,7 @@ from engine.pipelines.generation import GenerationPipeline
 from engine.pipelines.text import TextFitted
 from engine.text.beginning import beginning_of
 from engine.text.chat_templates import KNOWN, marks_of, use_template
+from engine.text.conversation import names_tools
 
 F = TypeVar("F", bound=TextFitted)
 
@@ -44,6 +45,13 @@ class ChatPipeline(GenerationPipeline[F]):
     def beginning(self, chat: bool, trained: str) -> list[int]:
         """Return the tokens before each text; in a ``chat``, the template writes its own."""
         return [] if chat else beginning_of(self.tokenizer(trained))
+
+    def tools_fact(self, roles: Collection[str], chat: bool, trained: str) -> dict[str, str]:
+        """Return the fact that tools among the ``roles`` of columns are not written anywhere."""
+        if "tools" not in roles or (chat and names_tools(self.tokenizer(trained))):
+            return {}
+        where = "the chat template has no place for them" if chat else "prompts are plain text"
+        return {"tools": f"not used: {where}"}
 
     def beginning_fact(self, beginning: Sequence[int], trained: str) -> str:
         """Return the tokens before each text in words."""
