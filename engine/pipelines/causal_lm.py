@@ -24,7 +24,7 @@ from engine.reports.counted import counted
 from engine.reports.data_summary import DataSummary
 from engine.reports.note import Note
 from engine.text.blocks import are_lines, pieces, sizes_of, tail_rows
-from engine.text.columns import chosen
+from engine.text.columns import TEXT_NAMES, chosen
 from engine.text.conversation import ends_of, names_date
 from engine.text.instructions import TooLong
 from engine.text.prompts import (
@@ -81,6 +81,7 @@ class CausalLmPipeline(ChatPipeline[CausalLmFitted]):
         raw = load_texts(self.config.data)
         roles = roles_in(raw.train, self.section)
         if roles.form == "text":
+            raw = raw.with_splits(raw.splits, *_unread(raw, roles.columns[0], self.section))
             return self._cut_text(raw, roles.columns[0])
         for table in raw.splits.values():
             for name in roles.columns:
@@ -299,6 +300,21 @@ def _unanswered(raw: RawData, roles: Roles) -> Iterator[Note]:
                 rows=len(found),
                 kind="dropped",
             )
+
+
+def _unread(raw: RawData, column: str, section: CausalLmConfig) -> Iterator[Note]:
+    """A note on the other columns where one was taken for plain text without a name for it."""
+    others = [plain(name, 40) for name in raw.train.column_names if name != column]
+    if section.text or column.lower() in TEXT_NAMES or not others:
+        return
+    yield Note(
+        f"the column {plain(column, 40)} is read as plain text, and {', '.join(others[:8])} "
+        f"{'is' if len(others) == 1 else 'are'} not used; set task.prompt and task.completion, or "
+        "task.messages, where these are conversations",
+        column=plain(column, 40),
+        read_as="plain text",
+        change="task.prompt",
+    )
 
 
 def _missing_context(raw: RawData, roles: Roles) -> Iterator[Note]:

@@ -27,7 +27,7 @@ from engine.text.literals import (
     stand_ins,
 )
 from engine.text.repeated_prompts import turns_with_prompt, with_instructions_of
-from engine.text.thoughts import MARKS, thought_out, without_beginning
+from engine.text.thoughts import MARKS, parts_of, thought_out
 from engine.text.tools import tools_of
 from engine.text.turns import (
     ASSISTANT,
@@ -308,9 +308,9 @@ def _spanned(chat: Conversation, spans: Mapping[int, Span], talk: _Talk, end: st
 def _compared(text: str, spans: Mapping[int, tuple[int, int]], turns: Sequence[Turn]) -> Marked:
     """A text with the answers' ``spans`` by their turns, held against what these say."""
     shortened = any(
-        _without_blanks(without_beginning(turns[place]["content"]))
-        not in _without_blanks(text[slice(*span)])
+        _without_blanks(part) not in _without_blanks(text[slice(*span)])
         for place, span in spans.items()
+        for part in parts_of(turns[place])
     )
     whole = _without_blanks(text)
     before = [turn for turn in turns[: max(spans, default=0)] if turn["role"] != ASSISTANT]
