@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import transformers.distributed.tensor_parallel  # noqa: F401 — registers the styles
 from torch import nn
 from torch.distributed.device_mesh import DeviceMesh
-from transformers.distributed.parallel_utils import (
+
+# It registers the styles, and has had both names wherever later versions define them.
+from transformers.distributed.tensor_parallel import (
     ALL_PARALLEL_STYLES,
     replace_layer_number_by_wildcard,
 )
