@@ -14,7 +14,7 @@ import pyarrow.json
 import pyarrow.parquet
 
 from engine.data.raw import TEST, TRAIN, VALIDATION
-from engine.data.readers.reading import Reading, ReadOptions, read_text, unique_names
+from engine.data.readers.reading import INCOMPLETE, Reading, ReadOptions, read_text, unique_names
 from engine.data.readers.records import MOST_LEVELS, table_of_columns, table_of_records
 from engine.data.readers.squad import is_squad, squad_table
 from engine.data.readers.turns import type_holds_objects
@@ -29,6 +29,7 @@ _SPLITS = {
     VALIDATION: ("validation", "valid", "val", "dev"),
     TEST: ("test", "testing"),
 }
+_CORRECT = "Correct it there: names and texts stand in double quotes, with commas between."
 _ROWS = ("data", "rows", "records", "items", "examples", "instances", "samples")
 """Usual names of the list of rows in an object."""
 
@@ -104,7 +105,8 @@ def read_json(path: Path, options: ReadOptions) -> Reading:
     except ValueError as error:
         if text.lstrip().startswith("{") and "\n" in text.strip():
             return read_json_lines(path, options)
-        raise DataError(f"{plain(path.name)} is not JSON: {plain(error)}.") from error
+        problem = f"{plain(path.name)} is not JSON: {plain(error)}."
+        raise DataError(problem, _remedy(text, error)) from error
     return _reading_of(_Tables(path, options), content)
 
 
@@ -260,11 +262,21 @@ def _is_deep(text: str) -> bool:
 
 
 def _json_lines(path: Path, text: str, options: ReadOptions) -> Iterable[Any]:
-    for row, line in enumerate(text.split("\n"), 1):
+    lines = text.split("\n")
+    for row, line in enumerate(lines, 1):
         if line.strip():
             try:
                 yield safe_json.loads(line, numerals=options.spelled)
             except ValueError as error:
-                raise DataError(
-                    f"{plain(path.name)}, row {row}: not JSON: {plain(error)}."
-                ) from error
+                problem = f"{plain(path.name)}, row {row}: not JSON: {plain(error)}."
+                last = row == len(lines)
+                remedy = f"It is the last row. {INCOMPLETE}" if last else _CORRECT
+                raise DataError(problem, remedy) from error
+
+
+def _remedy(text: str, error: ValueError) -> str:
+    """What to do about a document that cannot be read: it may end too early."""
+    if not isinstance(error, json.JSONDecodeError):
+        return _CORRECT
+    ends = error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated string")
+    return INCOMPLETE if ends else _CORRECT
