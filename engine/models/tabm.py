@@ -74,7 +74,9 @@ class TabM(nn.Module):
         return outputs
 
     def keep(self, members: Sequence[int]) -> None:
-        """Remove all other members, for good."""
+        """Remove all other members, for good. Raises ``ValueError`` for members that are not."""
+        if not members or not set(members) <= set(range(self.head.members)):
+            raise ValueError(f"an ensemble of {self.head.members} has no members {list(members)}")
         for part in (*self.layers, self.head):
             part.keep(members)
 

@@ -57,14 +57,15 @@ def test_bins_too_narrow_for_it_and_large_ensembles_stay_as_they_are() -> None:
         assert in_fewer_operations(net) is net
 
 
-@pytest.mark.parametrize("spread", [1.0, 1e-4])
-def test_the_bin_of_a_number_is_that_of_bisection(spread: float) -> None:
+@pytest.mark.parametrize("close", [2, 3, 6])
+def test_the_bin_of_a_number_is_that_of_bisection(close: int) -> None:
     generator = torch.Generator().manual_seed(0)
-    edges = torch.randn(3, 47, generator=generator)
-    edges[1] = edges[1] * spread + 1
+    edges = torch.randn(3, 20, generator=generator).sort(dim=1).values
+    edges[1, 5 : 5 + close] = edges[1, 5] + 1e-5 * torch.arange(close)
     edges[2, 5:] = torch.inf
     edges = edges.sort(dim=1).values
-    numbers = torch.cat([3 * torch.randn(3, 500, generator=generator), edges[:, :5]], 1)
+    numbers = torch.cat([3 * torch.randn(3, 500, generator=generator), edges[:, :12]], 1)
+    numbers = numbers.clamp(-10, 10)
     expected = torch.searchsorted(edges, numbers, right=True)
     assert torch.equal(BinSearch(edges)(numbers.t()).t().long(), expected)
 
