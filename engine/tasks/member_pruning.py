@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from torch import Tensor, nn
 
 from engine.batches.source import Batch
+from engine.config.models.tabm import TabmConfig
 from engine.metrics.member_selection import Loss, MembersFit, Selection, select_members
 from engine.models.tabm import TabM
 from engine.pipelines.tabular_fitted import TabularFitted
 from engine.tasks.pruning import Pruning
+from engine.tasks.task import Task
 
 F = TypeVar("F", bound=TabularFitted)
 
@@ -24,6 +27,25 @@ class MemberLosses:
     values: Callable[[Tensor, Tensor], Tensor]
     """Gives ``[members, batch, values]`` from outputs ``[members, batch, outputs]`` and targets."""
     loss: Loss
+
+
+@runtime_checkable
+class MeasuresMembers(Protocol):
+    """A task that tells how good single members of an ensemble are."""
+
+    @abstractmethod
+    def member_losses(self, fitted: Any) -> MemberLosses:
+        """Return how they are measured."""
+
+
+def pruning_of(task: Task[Any], network: nn.Module, fitted: Any) -> Pruning[Any] | None:
+    """Return how the finished network of a task becomes smaller; ``None`` where it does not."""
+    model = task.config.model
+    if not isinstance(model, TabmConfig) or not isinstance(task, MeasuresMembers):
+        return None
+    if not isinstance(network, TabM):
+        return None
+    return member_pruning(fitted, task.member_losses(fitted), model.kept)
 
 
 def member_pruning(fitted: F, losses: MemberLosses, count: int | None) -> Pruning[F]:

@@ -16,7 +16,6 @@ from typing_extensions import override
 from engine.baselines.gradient_boosting import MAX_ROWS
 from engine.batches.memory_mapped import DEVICE_BYTES, MANY_BYTES, MappedSource, RowSource
 from engine.batches.source import Batch, Source
-from engine.config.models.tabm import TabmConfig
 from engine.config.tasks.tabular import TabularConfig
 from engine.data.on_disk import evenly, filled, in_windows
 from engine.data.raw import RawData
@@ -36,8 +35,6 @@ from engine.reports.explanation import Explanation
 from engine.reports.gallery import Gallery
 from engine.runs.events import Report
 from engine.tasks.column_places import column_places
-from engine.tasks.member_pruning import MemberLosses, member_pruning
-from engine.tasks.pruning import Pruning
 from engine.tasks.row_explanation import ExplainedOutputs, explain_row
 from engine.tasks.row_gallery import rows_gallery
 from engine.tasks.row_text import row_text
@@ -74,10 +71,6 @@ class TabularTask(Task[F]):
     @abstractmethod
     def score(self, fitted: F) -> Score:
         """Return the score that measures a column's importance."""
-
-    @abstractmethod
-    def member_losses(self, fitted: F) -> MemberLosses:
-        """Return how the members of an ensemble are measured."""
 
     @abstractmethod
     def predicted_columns(
@@ -134,14 +127,6 @@ class TabularTask(Task[F]):
         if fitted.members and isinstance(network, TabM):
             network.keep(fitted.members)
         return network
-
-    @override
-    def pruning(self, network: nn.Module, fitted: F) -> Pruning[F] | None:
-        """Keep the members of an ensemble that are worth keeping."""
-        model = self.config.model
-        if not isinstance(model, TabmConfig) or not isinstance(network, TabM):
-            return None
-        return member_pruning(fitted, self.member_losses(fitted), model.kept)
 
     def evaluator(self, fitted: F) -> Evaluator:
         """Metrics and, at the end, the importance of columns."""

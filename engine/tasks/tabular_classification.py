@@ -91,7 +91,6 @@ class TabularClassification(TabularTask[ClassesFitted]):
             self._threshold(fitted),
         )
 
-    @override
     def member_losses(self, fitted: ClassesFitted) -> MemberLosses:
         """The negative logarithm of the probability of the target, weighted as in the loss."""
         del fitted

@@ -69,7 +69,6 @@ class TabularRegression(TabularTask[NumbersFitted]):
             partial(row_text, fitted.features), self._bands(fitted),
         )  # fmt: skip
 
-    @override
     def member_losses(self, fitted: NumbersFitted) -> MemberLosses:
         """The loss of the standardised numbers, or of their quantiles."""
         del fitted

@@ -31,7 +31,6 @@ from engine.tasks.deployment import Deployment
 from engine.tasks.network_files import NetworkFiles
 from engine.tasks.own_pipeline import OwnPipeline
 from engine.tasks.presentation import Presentation
-from engine.tasks.pruning import Pruning
 from engine.tasks.shown_samples import ShownSamples
 
 F = TypeVar("F", bound=Fitted)
@@ -88,11 +87,6 @@ class Task(ABC, Generic[F]):
     def calibration(self, fitted: F) -> Calibration[F] | None:
         """Return what is fitted to the outputs of the finished network; ``None`` for nothing."""
         del fitted
-        return None
-
-    def pruning(self, network: nn.Module, fitted: F) -> Pruning[F] | None:
-        """Return how the finished network becomes smaller; ``None`` where it does not."""
-        del network, fitted
         return None
 
     @abstractmethod

@@ -15,6 +15,7 @@ from engine.reports.gallery import Gallery
 from engine.runs.directory import RunDirectory
 from engine.runs.events import FORGETTING, Evaluated, Event, Finished, Log, Stopped, finite_all
 from engine.runs.session import RunSession
+from engine.tasks.member_pruning import pruning_of
 from engine.training.baselines import beside_baselines
 from engine.training.export_check import check_export
 from engine.training.material import Material
@@ -84,7 +85,7 @@ def _prune(trainer: Trainer, material: Material) -> str:
     if source is None or not len(source) or trainer.group.sharded:
         return ""
     network = setup.state.network
-    pruning = setup.task.pruning(network, material.fitted)
+    pruning = pruning_of(setup.task, network, material.fitted)
     if pruning is None:
         return ""
     result = trainer.evaluator.evaluate(source, VALIDATION, create=pruning.evaluator)
