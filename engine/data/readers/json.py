@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,8 @@ class _Tables:
     path: Path
     options: ReadOptions
     """By them numbers and truth values of cells are texts; those within a cell keep their types."""
+    types: dict[str, Counter[str]] = field(default_factory=dict)
+    """Cells of each column by the type that JSON has for them, missing ones left out."""
 
     def records(self, rows: Iterable[Any]) -> pa.Table:
         """Return a table of objects."""
@@ -87,11 +90,41 @@ class _Tables:
         return {name: self._cell(name, value) for name, value in row.items()}
 
     def _cell(self, column: Any, value: Any) -> Any:
+        if value is not None:
+            self.types.setdefault(str(column), Counter())[_type_of(value)] += 1
         if not self.options.keeps(str(column)):
             return self.values(value)
         if isinstance(value, bool):
             return "true" if value else "false"
         return str(value) if isinstance(value, safe_json.Numeral) else self.values(value)
+
+    def with_notes(self, reading: Reading) -> Reading:
+        """Return a reading with a note on each column whose cells have several types."""
+        found = tuple(
+            Note(
+                f"cells of several types: {', '.join(counted(n, t) for t, n in types.items())}",
+                column=plain(name, 60), read_as="as written", rows=types.total(), kind="converted",
+            )
+            for name, types in self.types.items()
+            if len(types) > 1 and pa.types.is_string(_type_in(reading.table, name))
+        )  # fmt: skip
+        return replace(reading, notes=(*reading.notes, *found)) if found else reading
+
+
+def _type_in(table: pa.Table, name: str) -> pa.DataType:
+    """Return the type of a column; null where it is in another split."""
+    places = table.schema.get_all_field_indices(name)
+    return table.schema.field(places[0]).type if places else pa.null()
+
+
+def _type_of(value: Any) -> str:
+    """Return the type of a cell as JSON has it."""
+    if isinstance(value, bool):
+        return "truth value"
+    if isinstance(value, list | dict):
+        return "list" if isinstance(value, list) else "object"
+    number = isinstance(value, safe_json.Numeral | int | float)
+    return "number" if number else "text"
 
 
 def read_json(path: Path, options: ReadOptions) -> Reading:
@@ -107,7 +140,8 @@ def read_json(path: Path, options: ReadOptions) -> Reading:
             return read_json_lines(path, options)
         problem = f"{plain(path.name)} is not JSON: {plain(error)}."
         raise DataError(problem, _remedy(text, error)) from error
-    return _reading_of(_Tables(path, options), content)
+    tables = _Tables(path, options)
+    return tables.with_notes(_reading_of(tables, content))
 
 
 def _reading_of(tables: _Tables, content: Any) -> Reading:
@@ -212,14 +246,15 @@ def read_json_lines(path: Path, options: ReadOptions) -> Reading:
     if text.lstrip().startswith("["):
         with contextlib.suppress(ValueError):
             content = safe_json.loads(text, numerals=options.spelled)
-            return _reading_of(_Tables(path, options), content)
+            tables = _Tables(path, options)
+            return tables.with_notes(_reading_of(tables, content))
     if not _is_deep(text):
         with contextlib.suppress(pa.ArrowException):  # its message has the wrong row
             table = _arrow_table(text)
             if not any(_loses(field, options) for field in table.schema):
                 return Reading(table)
     tables = _Tables(path, options)
-    return Reading(tables.records(_json_lines(path, text, options)))
+    return tables.with_notes(Reading(tables.records(_json_lines(path, text, options))))
 
 
 def _loses(field: pa.Field, options: ReadOptions) -> bool:
