@@ -99,8 +99,9 @@ class Preferences:
         )
         yield "Fast connection" if slow else "Slow connection", {"slow_link": not slow}
         for images, title in _IMAGES.items():
-            if images != self.settings.images and (self._store or images != "auto"):
-                yield title, {"images": images}
+            if images != self.settings.images:
+                late = images == "auto" and self._store is None
+                yield f"{title}, from the next start" if late else title, {"images": images}
         notified = self.settings.desktop_notifications
         title = "Desktop notifications off" if notified else "Desktop notifications on"
         yield title, {"desktop_notifications": not notified}

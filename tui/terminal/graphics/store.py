@@ -47,10 +47,16 @@ class PictureStore:
                 _, oldest = self._placed.popitem(last=False)
                 del self._by_number[oldest.number]
                 self._dropped.append(oldest.number)
-            placed = Placed(self._next, picture, columns, rows)
-            self._next = (self._next + 1) % MOST_NUMBERS
+            placed = Placed(self._free_number(), picture, columns, rows)
             self._placed[key] = self._by_number[placed.number] = placed
             return placed
+
+    def _free_number(self) -> int:
+        """Return a number that no picture has; one that was dropped comes late again."""
+        while self._next in self._by_number:
+            self._next = (self._next + 1) % MOST_NUMBERS
+        number, self._next = self._next, (self._next + 1) % MOST_NUMBERS
+        return number
 
     def find(self, number: int) -> Placed | None:
         """Return the picture of a number, unless it was dropped."""
