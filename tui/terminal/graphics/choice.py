@@ -16,6 +16,7 @@ from tui.terminal.graphics.sixel import SixelGraphics, cell_of
 from tui.terminal.graphics.stream import Graphics
 
 Kind = Literal["kitty", "sixel", ""]
+_NAMED: Mapping[str, Kind] = {"kitty": "kitty", "sixel": "sixel"}
 _VARIABLES = ("KITTY_WINDOW_ID", "KONSOLE_VERSION", "WT_SESSION", "XTERM_VERSION", "MLTERM")
 _KINDS = ("xterm-kitty", "xterm-ghostty", "foot", "mlterm", "contour", "wezterm", "yaft")
 _PROGRAMS = ("ghostty", "wezterm", "iterm.app", "iterm2", "mintty", "contour")
@@ -34,8 +35,8 @@ class Found:
 
 def find(wanted: str, environ: Mapping[str, str]) -> Found:
     """Return the graphics that a setting names; those that the terminal has for ``auto``."""
-    if wanted == "kitty" or wanted == "sixel":
-        return Found(wanted)
+    if wanted in _NAMED:
+        return Found(_NAMED[wanted])
     if wanted != "auto" or not (os.isatty(0) and os.isatty(1)):
         return Found()
     if environ.get("TMUX"):
