@@ -139,7 +139,7 @@ def test_faults_of_yolo_are_counted_by_their_kind(tmp_path: Path) -> None:
 
 def test_outlines_of_yolo_are_read_as_the_boxes_around_them(tmp_path: Path) -> None:
     yolo(tmp_path)
-    corners = [(4, 10), (14, 5), (24, 8), (9, 15)]
+    corners = [(14, 5), (24, 8), (9, 15), (4, 10)]
     outline = " ".join(f"{x / WIDTH} {y / HEIGHT}" for x, y in corners)
     lines = [f"1 {outline}", "0 0.5 0.5 0.1 0.1 0.9", f"1 {outline} 0.5"]
     (tmp_path / "labels" / "train" / "1.txt").write_text("\n".join(lines))

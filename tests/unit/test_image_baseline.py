@@ -53,6 +53,8 @@ def test_a_cell_has_the_direction_of_its_edges_and_its_colour() -> None:
     assert edges[1, 1] == pytest.approx([0] * 9)
     assert colours[0] == pytest.approx(np.array([[0.1] * 3, [0.2] * 3]))
     assert features_of(pixels / np.float32(255)) == pytest.approx(found)
+    from_light = features_of(255 - pixels)[0, : 4 * 9].reshape(2, 2, 9)
+    assert from_light == pytest.approx(edges), "from light to dark is the same direction"
 
 
 def test_directions_are_told_apart_on_images_that_were_not_seen() -> None:
