@@ -82,10 +82,6 @@ class PictureSheet(Widget):
         return bool(getattr(self.app, "draws_pictures", False))
 
     @property
-    def _drawing(self) -> Drawing:
-        return drawing_of(self.app)
-
-    @property
     def pictures(self) -> list[Picture]:
         """All pictures in order."""
         return [picture for group in self._groups for picture in group.pictures]
@@ -93,7 +89,7 @@ class PictureSheet(Widget):
     def show(self, groups: Sequence[PictureGroup], side: int | None = None) -> None:
         """Show pictures, at another width if ``side`` is given."""
         self._side = self._side if side is None else side
-        work = partial(self._draw, groups, self.side if self.draws else 0, self._drawing)
+        work = partial(self._draw, groups, self.side if self.draws else 0, drawing_of(self.app))
         self.run_worker(work, thread=True, group="pictures", exclusive=True)
 
     def _draw(self, groups: Sequence[PictureGroup], side: int, drawing: Drawing) -> None:
@@ -146,7 +142,7 @@ class PictureSheet(Widget):
 
     def laid_out(self, width: int) -> list[Row]:
         """Return the rows of a sheet ``width`` cells wide."""
-        wanted = width, self.side, self.draws, self._drawing
+        wanted = width, self.side, self.draws, drawing_of(self.app)
         if self._laid_out_for != wanted:
             self._laid_out_for = wanted
             self._rows = rows_in(self._groups, width, self.side, self.draws)
@@ -180,7 +176,7 @@ class PictureSheet(Widget):
         widths = [width_of(picture, self.side) for picture in row.pictures]
         parts = [
             [
-                *self._drawing.strips(picture, wide, self.visual_style.rich_style),
+                *drawing_of(self.app).strips(picture, wide, self.visual_style.rich_style),
                 *[Strip.blank(0)] * (row.height - 1 - rows_of(picture, wide)),
                 self._text(literal(picture.caption if row.captions else ""), wide, mark),
             ]
