@@ -20,7 +20,7 @@ from pathlib import Path
 from subprocess import run
 from typing import Any
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).resolve().parent
 DATA = Path(os.environ.get("DLTUI_TEST_DATA", HERE.parents[2] / "shared" / "data")) / "instructions"
 SCRIPT = """
 import json, resource, sys, time
@@ -74,12 +74,13 @@ def measured(program: str, checkout: Path, count: int, tokens: int, threads: int
     environment = os.environ | {"OMP_NUM_THREADS": str(threads), "PYTHONPATH": str(checkout)}
     done = run(
         [sys.executable, "-W", "ignore", "-c", SCRIPT, *words],
-        env=environment, capture_output=True, text=True, check=False,
+        env=environment, cwd=checkout, capture_output=True, text=True, check=False,
     )  # fmt: skip
     lines = [line for line in done.stdout.splitlines() if line.startswith("result ")]
     if not lines:
         raise SystemExit(f"{program} failed: {done.stderr[-2000:]}")
     found: dict[str, Any] = json.loads(lines[0].removeprefix("result "))
+    print(program, f"{found['rows_per_second']:.2f} rows a second", flush=True)
     return found
 
 
