@@ -60,6 +60,8 @@ bench: .venv/installed-bench
 	$(BIN)/python tests/benchmarks/speed.py
 	$(BIN)/python tests/benchmarks/to_accuracy.py
 	$(BIN)/python tests/benchmarks/around.py
+	$(BIN)/python tests/benchmarks/tuning.py
+	$(BIN)/python tests/benchmarks/writing.py
 	$(BIN)/python tests/benchmarks/adapters.py
 	$(BIN)/python tests/benchmarks/memory.py
 	$(BIN)/python tests/benchmarks/streaming.py

@@ -12,6 +12,7 @@ checkpoints/     states to resume from (engine.training.checkpoint)
 model/           the exported model (engine.artifacts.model_folder)
 report.json      final metrics and views (engine.runs.report_file)
 base.json        metrics and views of the network before the first update, likewise
+base-from.json   the run whose base.json is taken over (engine.runs.earlier_base)
 evals.json       results of lm-eval, likewise
 fitted.json      state fitted on the data before the training, for resuming
 start-values.safetensors what the loss needs of the network before the first update

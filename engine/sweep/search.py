@@ -17,10 +17,12 @@ from optuna.trial import TrialState
 
 from engine.errors import ConfigError, RunError
 from engine.runs.directory import RunDirectory
+from engine.runs.earlier_base import take_base_from
 from engine.sweep import table
 from engine.sweep.budget import Budget
 from engine.sweep.cost import cost, steps_up
 from engine.sweep.directory import SweepDirectory
+from engine.sweep.same_base import ATTRIBUTE, key_of, runs_with
 from engine.sweep.space import Range, as_texts, place
 from engine.sweep.standings import Standings
 from engine.sweep.study import distribution, grid, note, open_storage, open_study, spent
@@ -201,10 +203,20 @@ class Search:
             self._study.tell(number, state=TrialState.FAIL)
             return
         run = RunDirectory.create(self._runs, config)
+        self._share_base(run, key := key_of(config))
+        note(self._storage, number, ATTRIBUTE, key)
         note(self._storage, number, "run", run.id)
         going = TrialRun(number, run, trial, gpu)
         going.start()
         self._going.append(going)
+
+    def _share_base(self, run: RunDirectory, key: str) -> None:
+        """Let a run take the results of its base from an earlier trial that has them."""
+        for name in runs_with(key, self._study):
+            earlier = RunDirectory(self._runs / name)
+            if earlier.base.path.is_file():
+                take_base_from(run, earlier)
+                return
 
 
 def fail(sweep: SweepDirectory, error: RunError | ConfigError) -> None:

@@ -86,10 +86,13 @@ def _notes(
     cut = table["cut"].to_numpy()
     if cut.any():
         first = table["row"][int(cut.argmax())].as_py() + 1
-        lost = "is not learned" if too_long == "drop" else "is learned up to there"
+        dropped = too_long == "drop"
+        lost = "is not learned" if dropped else "is learned up to there"
+        choice = "; task.too_long=cut learns its beginning" if dropped else ""
         yield (
             f"{int(cut.sum()):,} of {table.num_rows:,} samples have an answer that reaches beyond "
-            f"task.max_length ({max_length:,} tokens) and {lost} (the first is row {first:,})."
+            f"task.max_length ({max_length:,} tokens) and {lost} "
+            f"(the first is row {first:,} of the split){choice}."
         )
     whole = np.array([not fault for fault in table["fault"].to_pylist()])
     others = int((~learned & ~cut & whole).sum())

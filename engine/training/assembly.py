@@ -14,6 +14,7 @@ from engine.data.raw import TEST, TRAIN, VALIDATION
 from engine.errors import TrainingError
 from engine.files import atomic
 from engine.processes.collector import collector_paused
+from engine.runs.earlier_base import earlier_base
 from engine.runs.events import FORGETTING, Log, Model
 from engine.runs.progress_marks import ProgressMarks
 from engine.training import shardable
@@ -192,6 +193,7 @@ def _outlets(training: TrainingSession, saver: Saver) -> Outlets:
         training.session.termination.asked,
         go_back,
         partial(atomic.write_json, run.base.path) if _wants_base(training) else None,
+        partial(earlier_base, run),
         saver.take_part,
     )
 

@@ -11,6 +11,7 @@ from engine.config.train import TrainConfig
 from engine.data.fitted import Fitted
 from engine.hardware.device import Compute
 from engine.runs.control import Request
+from engine.runs.earlier_base import EarlierBase
 from engine.runs.events import Log, Report
 from engine.runs.progress_marks import ProgressMarks
 from engine.tasks.task import Task
@@ -31,6 +32,8 @@ class Outlets:
     """Return the newest checkpoint's state to roll back to; empty without one."""
     keep_untrained: Callable[[dict[str, Any]], None] | None = None
     """Keep the results of the network before the first update; ``None`` if it is not evaluated."""
+    known_untrained: Callable[[], EarlierBase | None] = lambda: None
+    """Return those results where another run has them; called once, before they are measured."""
     take_part: Callable[[], None] = lambda: None
     """Write this process's part of a checkpoint that the main process saves."""
 

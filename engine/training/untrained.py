@@ -14,7 +14,8 @@ from engine.errors import TrainingFailed
 from engine.metrics.evaluator import Evaluation
 from engine.reports.side_by_side import beside_earlier
 from engine.reports.views import read_view
-from engine.runs.events import finite_all
+from engine.runs.earlier_base import EarlierBase
+from engine.runs.events import Log, finite_all
 from engine.training.evaluation import Abandoned, SplitEvaluator
 from engine.training.model_errors import model_errors
 from engine.training.state import Ending
@@ -40,12 +41,16 @@ class Untrained:
         self._decisive = next(known, None)
 
     def evaluate_if_due(self) -> None:
-        """Evaluate unless it was done before, or is not wanted."""
-        if self._setup.state.position.step == 0 and self._setup.outlets.keep_untrained is not None:
+        """Evaluate unless it was done before, by another run too, or is not wanted."""
+        outlets = self._setup.outlets
+        if self._setup.state.position.step == 0 and outlets.keep_untrained is not None:
+            if (known := outlets.known_untrained()) is not None:
+                self._take_over(known)
+                return
             self._setup.group.call("evaluate_untrained")
             with model_errors():
                 self.evaluate()
-            if self._setup.outlets.interrupted():
+            if outlets.interrupted():
                 self._setup.state.ending = Ending.INTERRUPTED
 
     def evaluate(self) -> None:
@@ -66,20 +71,32 @@ class Untrained:
         if position.evaluated_step == 0:
             self._keep(split, result, time.perf_counter() - begin)
 
+    def _take_over(self, known: EarlierBase) -> None:
+        """Record what another run has measured of the same network on the same rows."""
+        report = self._setup.outlets.report
+        report(Log(level="info", message=f"The results before training are those of {known.run}."))
+        for event in known.events:
+            report(event)
+        self._setup.state.position.evaluated_step = 0
+        self._write(dict(known.report))
+
     def _keep(self, split: str, result: Evaluation, seconds: float) -> None:
+        self._write(
+            {
+                "split": split,
+                "metrics": finite_all(result.metrics),
+                "forgetting": finite_all(self._validation.forgetting),
+                "views": [view.record() for view in result.views],
+                "seconds": seconds,
+            }
+        )
+
+    def _write(self, results: dict[str, Any]) -> None:
         keep = self._setup.outlets.keep_untrained
         if keep is None or not self._setup.group.leads:
             return
         try:
-            keep(
-                {
-                    "split": split,
-                    "metrics": finite_all(result.metrics),
-                    "forgetting": finite_all(self._validation.forgetting),
-                    "views": [view.record() for view in result.views],
-                    "seconds": seconds,
-                }
-            )
+            keep(results)
         except OSError as error:
             raise TrainingFailed(f"Cannot write the results: {error.strerror}.") from error
 

@@ -67,11 +67,23 @@ def forecasts(results: Results) -> str:
     return "\n".join(lines)
 
 
+def tuning(results: Results) -> str:
+    """Whole programs that tune to a loss: updates, loss, processor time and memory of each."""
+    lines = ["| | updates | loss | processor seconds | peak of memory |", "|---" * 5 + "|"]
+    for program, figures in results.items():
+        lines.append(
+            f"| {program} | {figures['updates']:.0f} | {figures['loss']:.2f} "
+            f"| {figures['cpu_s']:.1f} | {figures['peak_mib']:,.0f} MiB |"
+        )
+    return "\n".join(lines)
+
+
 TABLES: dict[str, Callable[[Results], str]] = {
     "speed": speed,
     "around": around,
     "to": to_accuracy,
     "forecasts": forecasts,
+    "tuning": tuning,
     "gpu": gpu_page.tables,
 }
 """Functions that make a table, by the first word of the results file's name."""

@@ -16,7 +16,8 @@ from engine.errors import DataError
 from engine.launch.attempt import attempt
 from engine.launch.in_process import train
 from engine.runs.directory import RunDirectory
-from engine.runs.events import FORGETTING, Evaluated, Progress, Samples, Started, decode
+from engine.runs.earlier_base import take_base_from
+from engine.runs.events import FORGETTING, Evaluated, Log, Progress, Samples, Started, decode
 from engine.runs.follower import read_history
 from engine.tasks.create import create_task
 from engine.text.forgetting import other_texts
@@ -160,6 +161,31 @@ def test_a_resumed_run_does_not_evaluate_the_base_again(
     assert base_evaluations(told) == 1
     assert run.base.path.read_bytes() == kept
     assert (run.report.read() or {})["base"]["metrics"] == json.loads(kept)["metrics"]
+
+
+@pytest.mark.parametrize("deleted", [False, True])
+def test_the_base_of_an_earlier_run_is_taken_over_while_that_run_exists(
+    base: Path, pairs: Path, deleted: bool
+) -> None:
+    first = train(config(base, pairs, "name=first", "train.epochs=1"))
+    values = first.base.read() or {}
+    second = RunDirectory.create(first.path.parent, config(base, pairs, "train.epochs=1"))
+    take_base_from(second, first)
+    if deleted:
+        shutil.rmtree(first.path)
+    attempt(second, train_in)
+    told = [event for event in events(second) if isinstance(event, Log)]
+    assert any(event.message.endswith(f"those of {first.id}.") for event in told) is not deleted
+    again = second.base.read() or {}
+    assert (again == values) is not deleted, "the seconds of an evaluation of its own differ"
+    assert again["metrics"] == values["metrics"]
+    history, report = read_history(second), second.report.read() or {}
+    assert [row.step for row in history.evaluations] == [0, 4]
+    assert [sample.step for sample in history.sampled] == [0, 4]
+    assert len(history.curve("loss", FORGETTING).points) == 2
+    assert report["base"]["metrics"] == values["metrics"]
+    (texts,) = report["views"]
+    assert "base model" in texts["items"][0]
 
 
 def test_a_run_of_an_older_version_resumes_without_a_base(base: Path, pairs: Path) -> None:
