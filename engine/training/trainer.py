@@ -135,7 +135,8 @@ class Trainer:
             if position.batch == len(plan):
                 position.epoch += 1
                 position.batch = 0
-            self._main_process.decides(self._after_update)
+            if self.group.decides:
+                self._main_process.decides(self._after_update)
             over = self.state.ending is not None or not self._updates_left()
             if over or position.batch == 0:
                 return
@@ -161,6 +162,7 @@ class Trainer:
             self.memory.check(error)
             failed = True
         self.setup.marks.computed()
+        self.group.announce(self._decides_after(count))
         reduced = self.group.reduce(self.state.network, losses, weights, failed)
         if reduced is None:
             return False
@@ -168,6 +170,17 @@ class Trainer:
             check_adapters(self.setup)
         self._step(*reduced)
         return True
+
+    def _decides_after(self, count: int) -> bool:
+        """Return whether something may be due after the update of the next ``count`` batches.
+
+        Known before it, this spares the other processes of a group a message after most updates.
+        """
+        position, config = self.state.position, self.config
+        step = position.step + 1
+        due = [every and step % every == 0 for every in (config.eval_steps, config.save_steps)]
+        at_end = step >= self.schedule.steps or position.batch + count >= self.schedule.batches
+        return at_end or any(due) or self._throttle.over()
 
     def _forward_backward(self, batches: Sequence[Batch]) -> list[Tensor]:
         """Accumulate the gradients of all ``batches``, each by its weight; returns their losses."""
