@@ -20,6 +20,7 @@ import torch.distributed as dist
 from torch import Tensor
 from typing_extensions import override
 
+from engine.config.train import TrainConfig
 from engine.training.peers import PeerLost, among_peers
 
 _MOST = 4
@@ -178,6 +179,12 @@ class _Shared:
         for part in others:
             self._into.add_(part)
         self._parts = []
+
+
+def shared_bytes(train: TrainConfig, needed: int) -> int:
+    """Return the bytes that a process on a CPU shares, for ``needed`` ones of an update."""
+    one_node = train.processes == train.devices
+    return min(_ROOM, needed) if one_node and train.processes <= _MOST else 0
 
 
 def fastest_sums(rank: int, size: int, device: torch.device, needed: int) -> Sums:
