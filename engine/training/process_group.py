@@ -129,9 +129,6 @@ class SingleProcess:
         """Return the main process's decision where all need the same one; else ``here``."""
         return here
 
-    def announce(self, decides: bool) -> None:
-        """Announce, before gradients are reduced, whether the main process decides afterwards."""
-
     def call(self, operation: str) -> None:
         """Call the other processes to join in an operation of the main process."""
 
@@ -182,10 +179,6 @@ class ProcessGroup(SingleProcess):
         self._sum(flags)
         failures, self.decides = flags.bool().tolist()
         return super().reduce(network, losses, weights, failures)
-
-    @override
-    def announce(self, decides: bool) -> None:
-        self.decides = decides and self.leads
 
     def _sum_together(self, tensors: Sequence[Tensor]) -> None:
         """Sum each tensor over the processes: few of them, small enough to be copied."""

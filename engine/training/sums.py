@@ -198,9 +198,8 @@ def fastest_sums(rank: int, size: int, device: torch.device, needed: int) -> Sum
     if device.type != "cpu" or not 1 < size <= _MOST or not one_node:
         return Sums()
     made: SharedSums | None = None
-    with tempfile.TemporaryDirectory(prefix="dltui-") as folder, _listening(folder) as listening:
-        address = listening.getsockname() if listening else ""
-        addresses = _exchanged(rank, size, address)
+    with _listening() as listening:
+        addresses = _exchanged(rank, size, listening.getsockname() if listening else "")
         if _all(bool(listening) and all(map(os.path.exists, addresses))):
             assert listening is not None
             with contextlib.suppress(OSError):
@@ -209,21 +208,25 @@ def fastest_sums(rank: int, size: int, device: torch.device, needed: int) -> Sum
 
 
 @contextlib.contextmanager
-def _listening(folder: str) -> Iterator[socket.socket | None]:
-    """Listen in ``folder``, which no other user can enter; ``None`` where that cannot be."""
-    place = str(Path(folder) / "sums")
-    if not hasattr(os, "memfd_create") or len(place.encode()) >= _ADDRESS:
-        yield None
-        return
-    with socket.socket(socket.AF_UNIX) as listening:
-        try:
-            listening.bind(place)
-            listening.listen(_MOST)
-        except OSError:  # among others, when the path is too long for a socket
-            yield None
-        else:
-            listening.settimeout(_MEETING)
-            yield listening
+def _listening() -> Iterator[socket.socket | None]:
+    """Listen in a folder that no other user can enter; ``None`` where that cannot be."""
+    with contextlib.ExitStack() as stack:
+        listening: socket.socket | None = None
+        if hasattr(os, "memfd_create"):
+            with contextlib.suppress(OSError):  # among others, of a path too long for a socket
+                folder = tempfile.TemporaryDirectory(prefix="dltui-")
+                listening = _listening_in(stack.enter_context(folder))
+        if listening:
+            stack.enter_context(listening)
+        yield listening
+
+
+def _listening_in(folder: str) -> socket.socket:
+    listening = socket.socket(socket.AF_UNIX)
+    listening.bind(str(Path(folder) / "sums"))
+    listening.listen(_MOST)
+    listening.settimeout(_MEETING)
+    return listening
 
 
 def _exchanged(rank: int, size: int, address: str) -> list[str]:

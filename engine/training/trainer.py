@@ -12,6 +12,7 @@ from functools import partial
 from torch import Tensor
 
 from engine.batches.source import Batch, Source, epoch_plan
+from engine.config.train import TrainConfig
 from engine.data.raw import TEST, VALIDATION
 from engine.training.adapter_check import check_adapters
 from engine.training.checkpoint_writer import SCHEDULE
@@ -26,7 +27,7 @@ from engine.training.non_finite import Diverged, Guard
 from engine.training.progress import ProgressReports, Throttle
 from engine.training.rollback import roll_back
 from engine.training.save_times import SaveTimes
-from engine.training.state import Ending
+from engine.training.state import Ending, Position
 from engine.training.time_limit import TimeLimit
 from engine.training.trainer_setup import Setup
 from engine.training.untrained import Untrained
@@ -162,7 +163,8 @@ class Trainer:
             self.memory.check(error)
             failed = True
         self.setup.marks.computed()
-        self.group.announce(self._decides_after(count))
+        due = _due_after(count, self.config, self.state.position, self.schedule)
+        self._main_process.announce(due or self._throttle.over())
         reduced = self.group.reduce(self.state.network, losses, weights, failed)
         if reduced is None:
             return False
@@ -170,17 +172,6 @@ class Trainer:
             check_adapters(self.setup)
         self._step(*reduced)
         return True
-
-    def _decides_after(self, count: int) -> bool:
-        """Return whether something may be due after the update of the next ``count`` batches.
-
-        Known before it, this spares the other processes of a group a message after most updates.
-        """
-        position, config = self.state.position, self.config
-        step = position.step + 1
-        due = [every and step % every == 0 for every in (config.eval_steps, config.save_steps)]
-        at_end = step >= self.schedule.steps or position.batch + count >= self.schedule.batches
-        return at_end or any(due) or self._throttle.over()
 
     def _forward_backward(self, batches: Sequence[Batch]) -> list[Tensor]:
         """Accumulate the gradients of all ``batches``, each by its weight; returns their losses."""
@@ -267,3 +258,11 @@ class Trainer:
         """Save the final checkpoint of the training; called by all processes of the group."""
         with self.setup.marks.watched():
             self._main_process.decides(lambda: self.save(ending.value))
+
+
+def _due_after(count: int, config: TrainConfig, position: Position, schedule: Schedule) -> bool:
+    """Return whether something is due after an update of ``count`` batches from the position on."""
+    step = position.step + 1
+    steps = (config.eval_steps, config.save_steps)
+    at_end = step >= schedule.steps or position.batch + count >= schedule.batches
+    return at_end or any(every and step % every == 0 for every in steps)
