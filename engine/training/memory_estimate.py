@@ -141,7 +141,7 @@ class Case:
         offload = train.cpu_offload and self.compute.device.type != "cpu"
         part = held(strategy, train.processes, sizes.split, sizes.weights, offload)
         if strategy == "ddp" and self.compute.device.type == "cpu":
-            part = replace(part, gathered=shared_bytes(train, sizes.gradients))
+            part = replace(part, messages=shared_bytes(train, sizes.gradients))
         return part, tuple(notes)
 
     def comfortable(self, train: TrainConfig, available: int) -> int:
@@ -322,6 +322,7 @@ def _memory(
         optimizer=int(part.optimizer * sizes.optimizer),
         activations=max(0, peak - sizes.gradients),
         overhead=_overhead(sizes, material, compute)
+        + part.messages
         + int(spare * peak)
         + _beyond(sizes, peak, compute),
     )
