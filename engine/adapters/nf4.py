@@ -40,12 +40,12 @@ def bitsandbytes(field: str) -> ModuleType:
 class Linear4bit(nn.Module):
     """A frozen linear layer: inputs ``[..., in_features]``, outputs ``[..., out_features]``.
 
-    It computes in the type of its input, or of autocast where that is on. Its weights are no
-    parameters and not part of a checkpoint: a resumed run quantises the same base model again. On
-    the device ``meta`` it has the size of a real one, and computes shapes without bitsandbytes.
+    It computes in the type of its input, or of autocast where that is on. Its weights are a frozen
+    parameter of bytes, which can be sharded, and not part of a checkpoint: a resumed run quantises
+    the same base model again. On the device ``meta`` it has the size of a real one, and computes
+    shapes without bitsandbytes.
     """
 
-    packed: Tensor
     scales: Tensor
 
     def __init__(self, layer: nn.Linear | Conv1D, place: torch.device) -> None:
@@ -67,7 +67,7 @@ class Linear4bit(nn.Module):
                 quant_type="nf4",
             )  # fmt: skip
             scales = self._state.absmax
-        self.register_buffer("packed", packed, persistent=False)
+        self.packed = nn.Parameter(packed, requires_grad=False)
         self.register_buffer("scales", scales, persistent=False)
 
     @override
@@ -79,6 +79,8 @@ class Linear4bit(nn.Module):
         if self._state is None:
             shape = (self.out_features, self.in_features)
             return _Imagined.apply(x, shape, bias)  # type: ignore[no-any-return]
+        if self._state.absmax.device != self.packed.device:
+            self._state.to(self.packed.device)  # a sharded network is moved weight by weight
         library = bitsandbytes("adapter.quantization")
         result: Tensor = library.matmul_4bit(x, self.packed, bias=bias, quant_state=self._state)
         return result

@@ -126,6 +126,8 @@ def _outline(training: TrainingSession, build: Callable[[], nn.Module]) -> Outli
     reason = ""
     if training.task.config.adapter.init_lora_weights == "pissa":
         reason = "the adapter's beginning is kept"
+    elif training.task.config.adapter.quantized:
+        reason = "its weights are quantised"
     else:
         try:
             return outline(build)

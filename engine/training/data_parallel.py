@@ -12,8 +12,12 @@ from engine.hardware.device import Compute
 from engine.torch_private import foreach_div_
 from engine.training.gradient_buckets import GradientBuckets
 from engine.training.non_finite import batch_statistics
-from engine.training.process_group import ProcessGroup, Reduced
+from engine.training.process_group import ProcessGroup, Reduced, split_into
 from engine.training.state import TrainingState
+from engine.training.sums import fastest_sums
+
+_BESIDE = 1 << 20
+"""Bytes that are summed beside the gradients, about."""
 
 
 class DataParallel(ProcessGroup):
@@ -25,6 +29,8 @@ class DataParallel(ProcessGroup):
     ) -> TrainingState:
         trained = (part for part in network.parameters() if part.requires_grad)
         self._buckets = GradientBuckets(trained)
+        needed = self._buckets.nbytes + _BESIDE
+        self._buckets.sums = fastest_sums(self.rank, self.size, compute.device, needed)
         return super().state(network, optimizer, compute)
 
     @override
@@ -49,15 +55,29 @@ class DataParallel(ProcessGroup):
 
         The statistics of batch norms, which see the rows of their process only, are averaged.
         """
-        total = self._buckets.finish(failed)
-        if total is None:
-            return None
-        mean = sum(
-            (loss * (weight / total) for loss, weight in zip(losses, weights, strict=True)),
-            torch.zeros((), device=next(network.parameters()).device),
-        )
         statistics = batch_statistics(network)
         if statistics:
             foreach_div_(statistics, self.size)
-        self._sum_together([mean, *statistics])
-        return [mean], [total]
+        device = next(network.parameters()).device
+        loss = torch.zeros((), device=device)
+        for own, weight in zip(losses, weights, strict=True):
+            loss += own.float() * weight
+        total = self._finish(failed, [loss, *statistics], device)
+        return None if total is None else ([loss / total], [total])
+
+    def _finish(self, failed: bool, beside: Sequence[Tensor], device: torch.device) -> float | None:
+        """Sum gradients and what is ``beside`` them; learn what the main process announced."""
+        announced = torch.tensor([float(self.decides)])
+        if device.type != "cpu":
+            total = self._buckets.finish(failed, announced)
+            if total is not None:
+                self._sum_together(beside)
+        else:
+            # With what the processes tell each other anyway: each sum is a wait for all.
+            known = torch.cat([announced, *(part.flatten() for part in beside)])
+            total = self._buckets.finish(failed, known)
+            announced, sums = known[:1], known[1:]
+            if total is not None:
+                split_into(sums, beside)
+        self.decides = bool(announced.item())
+        return total

@@ -13,11 +13,10 @@ from itertools import accumulate
 from typing import Any
 
 import torch
-import torch.distributed as dist
 from torch import Tensor, nn
 
 from engine.torch_private import foreach_copy_
-from engine.training.peers import among_peers
+from engine.training.sums import Pending, Sums
 
 _LARGEST, _SMALLEST = 1 << 25, 1 << 20
 """Bytes of a bucket."""
@@ -62,12 +61,7 @@ class _Sum:
 
     flat: Tensor
     gradients: list[Tensor]
-    work: Any
-
-    def wait(self) -> None:
-        """Wait until ``gradients`` are the sums."""
-        with among_peers():
-            self.work.wait()
+    pending: Pending
 
 
 class GradientBuckets:
@@ -80,6 +74,7 @@ class GradientBuckets:
 
     def __init__(self, parameters: Iterable[nn.Parameter]) -> None:
         """``parameters`` are all that are trained, in the order in which they are used."""
+        self.sums = Sums()
         self._buckets = list(_buckets(list(parameters)[::-1]))
         self._parameters = [part for bucket in self._buckets for part in bucket.parameters]
         self._number = {p: n for n, bucket in enumerate(self._buckets) for p in bucket.parameters}
@@ -96,13 +91,17 @@ class GradientBuckets:
         self._sums: list[_Sum] = []
         self._had: set[nn.Parameter] = set()
         self._own = 0.0
-        self._total: tuple[Tensor, Any] | None = None
+        self._total: tuple[Tensor, Pending] | None = None
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all gradients."""
+        return sum(b.length * b.parameters[0].element_size() for b in self._buckets)
 
     def begin(self, weight: float) -> None:
         """Begin an update in which this process has ``weight``."""
         known = torch.tensor(weight, dtype=torch.float64)
-        with among_peers():
-            self._own, self._total = weight, (known, dist.all_reduce(known, async_op=True))
+        self._own, self._total = weight, (known, self.sums.start(known))
 
     def backward(self, loss: Tensor, last: bool) -> None:
         """Accumulate the gradients of ``loss``; send them meanwhile if no more follow."""
@@ -123,12 +122,16 @@ class GradientBuckets:
         while len(self._sums) < len(self._buckets) and not self._awaited[len(self._sums)]:
             if not work.is_completed():
                 return
+            for part in self._sums:
+                part.pending.is_completed()  # which adds up what the others have sent
             self._sums.append(self._sum(self._buckets[len(self._sums)], float(known)))
 
     def _sum(self, bucket: _Bucket, total: float) -> _Sum:
         """Move the gradients of a bucket, weighted, into memory that is summed over processes."""
         first = bucket.parameters[0]
-        flat = torch.zeros(bucket.length, dtype=first.dtype, device=first.device)
+        whole = all(part.grad is not None for part in bucket.parameters)
+        make = torch.empty if whole else torch.zeros
+        flat = make(bucket.length, dtype=first.dtype, device=first.device)
         views = bucket.views(flat)
         own = [(v, p) for v, p in zip(views, bucket.parameters, strict=True) if p.grad is not None]
         if own:
@@ -137,14 +140,14 @@ class GradientBuckets:
         self._had.update(part for _, part in own)
         for _, part in own:
             part.grad = None
-        with among_peers():
-            return _Sum(flat, views, dist.all_reduce(flat, async_op=True))
+        return _Sum(flat, views, self.sums.start(flat))
 
-    def finish(self, failed: bool) -> float | None:
+    def finish(self, failed: bool, beside: Tensor | None = None) -> float | None:
         """Let each parameter have its gradient of the whole batch; return the weight of all.
 
         ``None`` if this or another process ``failed``: then the gradients are void. A parameter
-        without a gradient in any process has none.
+        without a gradient in any process has none. Numbers ``beside`` them, on the CPU, are
+        replaced by their sum.
         """
         if self._total is None:
             self.begin(0.0)
@@ -153,42 +156,43 @@ class GradientBuckets:
         total = self._whole()
         for bucket in self._buckets[len(self._sums) :]:
             self._sums.append(self._sum(bucket, total))
-        failures, late, had = self._known(failed)
+        failures, late, had = self._known(failed, torch.empty(0) if beside is None else beside)
         for part in self._sums:
-            part.wait()
+            part.pending.wait()
         if not failures:
             self._add([n for n, found in enumerate(late) if found], total)
             self._unused = {p for p, count in zip(self._parameters, had, strict=True) if not count}
             gradients = [gradient for part in self._sums for gradient in part.gradients]
             for parameter, gradient in zip(self._parameters, gradients, strict=True):
                 parameter.grad = None if parameter in self._unused else gradient
+        self.sums.release()
         self._forget()
         return None if failures else total
 
     def _whole(self) -> float:
         assert self._total is not None
         known, work = self._total
-        with among_peers():
-            work.wait()
+        work.wait()
         return float(known)
 
-    def _known(self, failed: bool) -> tuple[float, list[float], list[float]]:
+    def _known(self, failed: bool, beside: Tensor) -> tuple[float, list[float], list[float]]:
         """Return how many processes failed, have gradients left of each bucket, and had some of
-        each parameter."""
+        each parameter; sum the numbers ``beside``."""
         left = {self._number[part] for part in self._parameters if part.grad is not None}
         late = [float(number in left) for number in range(len(self._buckets))]
         had = [float(part in self._had or part.grad is not None) for part in self._parameters]
-        known = torch.tensor([float(failed), *late, *had])
-        with among_peers():
-            dist.all_reduce(known)
-        failures, *counts = known.tolist()
+        own = torch.tensor([float(failed), *late, *had])
+        known = torch.cat([own, beside]) if len(beside) else own
+        self.sums.start(known).wait()
+        failures, *counts = known[: len(own)].tolist()
+        beside.copy_(known[len(own) :])
         return failures, counts[: len(late)], counts[len(late) :]
 
     def _add(self, late: Iterable[int], total: float) -> None:
         """Add what came after these buckets were sent."""
         for number in late:
             more = self._sum(self._buckets[number], total)
-            more.wait()
+            more.pending.wait()
             self._sums[number].flat.add_(more.flat)
 
     def _drop(self) -> None:

@@ -21,6 +21,14 @@ class MainProcess:
         self._state = state
         self._joint = joint
 
+    def announce(self, due: bool) -> None:
+        """Announce, before gradients are reduced, whether something may be ``due`` afterwards.
+
+        That spares the others a message of the main process after most updates.
+        """
+        if self._group.size > 1:
+            self._group.decides = self._group.leads and due
+
     def decides(self, action: Callable[[], None]) -> None:
         """Call ``action`` in the main process; the others help where needed and end where it does.
 

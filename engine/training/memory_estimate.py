@@ -33,6 +33,7 @@ from engine.training.optimizer import state_bytes
 from engine.training.shardable import obstacle_of
 from engine.training.state import parameter_count, trained_weights
 from engine.training.strategy import Held, Split, Strategy, automatic, held
+from engine.training.sums import shared_bytes
 
 _SAMPLE_ROWS = 256
 _TEMPLATE_SAMPLES = 4
@@ -138,7 +139,10 @@ class Case:
             raise TrainingError(self.sizes.split.why_not_tensor)
         sizes = self.sizes
         offload = train.cpu_offload and self.compute.device.type != "cpu"
-        return held(strategy, train.processes, sizes.split, sizes.weights, offload), tuple(notes)
+        part = held(strategy, train.processes, sizes.split, sizes.weights, offload)
+        if strategy == "ddp" and self.compute.device.type == "cpu":
+            part = replace(part, messages=shared_bytes(train, sizes.gradients))
+        return part, tuple(notes)
 
     def comfortable(self, train: TrainConfig, available: int) -> int:
         """Return the largest batch size for which memory is not tight; 0 where it is unknown.
@@ -318,6 +322,7 @@ def _memory(
         optimizer=int(part.optimizer * sizes.optimizer),
         activations=max(0, peak - sizes.gradients),
         overhead=_overhead(sizes, material, compute)
+        + part.messages
         + int(spare * peak)
         + _beyond(sizes, peak, compute),
     )

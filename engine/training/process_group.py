@@ -58,6 +58,8 @@ class SingleProcess:
     """Whether the network is sharded, so that each forward pass needs all processes."""
     rows = RowShares()
     """The rows of each batch that this process computes."""
+    decides = True
+    """Whether the main process decides on something after this update."""
 
     @property
     def leads(self) -> bool:
@@ -173,7 +175,10 @@ class ProcessGroup(SingleProcess):
         failed: bool = False,
     ) -> Reduced | None:
         """Return losses and weights unless the update ``failed`` in a process."""
-        return super().reduce(network, losses, weights, self.any(failed))
+        flags = torch.tensor([float(failed), float(self.decides)])
+        self._sum(flags)
+        failures, self.decides = flags.bool().tolist()
+        return super().reduce(network, losses, weights, failures)
 
     def _sum_together(self, tensors: Sequence[Tensor]) -> None:
         """Sum each tensor over the processes: few of them, small enough to be copied."""
@@ -183,12 +188,7 @@ class ProcessGroup(SingleProcess):
     def _sum_of_kind(self, tensors: Sequence[Tensor]) -> None:
         flat = torch.cat([tensor.flatten() for tensor in tensors])
         self._sum(flat)
-        sizes = [tensor.numel() for tensor in tensors]
-        parts = [
-            part.view_as(tensor)
-            for part, tensor in zip(torch.split(flat, sizes), tensors, strict=True)
-        ]
-        foreach_copy_(list(tensors), parts)
+        split_into(flat, tensors)
 
     def _sum(self, tensor: Tensor) -> None:
         with among_peers():
@@ -217,6 +217,12 @@ class ProcessGroup(SingleProcess):
     @override
     def wait(self) -> None:
         self.any(False)
+
+
+def split_into(flat: Tensor, tensors: Sequence[Tensor]) -> None:
+    """Copy the numbers of ``flat`` into ``tensors``, one after another."""
+    parts = torch.split(flat, [tensor.numel() for tensor in tensors])
+    foreach_copy_(list(tensors), [p.view_as(t) for p, t in zip(parts, tensors, strict=True)])
 
 
 def _put(buffer: Tensor, content: bytes) -> None:

@@ -30,11 +30,14 @@ class Throttle:
 
     def due(self) -> bool:
         """Return whether the interval is over; the next one begins then."""
-        now = time.perf_counter()
-        if now - self._since < REPORT_SECONDS:
+        if not self.over():
             return False
-        self._since = now
+        self.restart()
         return True
+
+    def over(self) -> bool:
+        """Return whether the interval is over."""
+        return time.perf_counter() - self._since >= REPORT_SECONDS
 
 
 class ProgressReports:

@@ -33,7 +33,6 @@ def obstacle_of(config: RunConfig, compute: Compute) -> str:
     """
     train = config.train
     refused = {
-        "adapter.quantization: packed weights cannot be": config.adapter.quantized,
         "train.optimizer: blocks of eight bits cannot be": train.optimizer not in ("adamw", "sgd"),
         "compute.precision: gradients in float16 cannot be": compute.dtype == torch.float16,
         "train.auto_batch_size: a batch cannot be measured for networks":

@@ -165,9 +165,11 @@ def trained_weights(network: nn.Module) -> dict[str, Tensor]:
 
 
 def parameter_count(network: nn.Module) -> int:
-    """Return the number of weights, including quantised ones, which are no parameters."""
+    """Return the number of weights, including quantised ones, of which a byte holds several."""
     packed = sum(int(getattr(module, "packed_weights", 0)) for module in network.modules())
-    return packed + sum(parameter.numel() for parameter in network.parameters())
+    return packed + sum(
+        parameter.numel() for parameter in network.parameters() if parameter.is_floating_point()
+    )
 
 
 def finite_weights(weights: dict[str, Tensor]) -> bool:

@@ -70,6 +70,8 @@ class Held:
     """Bytes that are whole for a while."""
     rows: float = 1.0
     """Share of a batch that it computes."""
+    messages: int = 0
+    """Bytes in which it sends gradients to the others."""
 
 
 def held(strategy: Strategy, processes: int, split: Split, weights: int, offload: bool) -> Held:

@@ -12,6 +12,7 @@ from functools import partial
 from torch import Tensor
 
 from engine.batches.source import Batch, Source, epoch_plan
+from engine.config.train import TrainConfig
 from engine.data.raw import TEST, VALIDATION
 from engine.training.adapter_check import check_adapters
 from engine.training.checkpoint_writer import SCHEDULE
@@ -26,7 +27,7 @@ from engine.training.non_finite import Diverged, Guard
 from engine.training.progress import ProgressReports, Throttle
 from engine.training.rollback import roll_back
 from engine.training.save_times import SaveTimes
-from engine.training.state import Ending
+from engine.training.state import Ending, Position
 from engine.training.time_limit import TimeLimit
 from engine.training.trainer_setup import Setup
 from engine.training.untrained import Untrained
@@ -135,7 +136,8 @@ class Trainer:
             if position.batch == len(plan):
                 position.epoch += 1
                 position.batch = 0
-            self._main_process.decides(self._after_update)
+            if self.group.decides:
+                self._main_process.decides(self._after_update)
             over = self.state.ending is not None or not self._updates_left()
             if over or position.batch == 0:
                 return
@@ -161,6 +163,8 @@ class Trainer:
             self.memory.check(error)
             failed = True
         self.setup.marks.computed()
+        due = _due_after(count, self.config, self.state.position, self.schedule)
+        self._main_process.announce(due or self._throttle.over())
         reduced = self.group.reduce(self.state.network, losses, weights, failed)
         if reduced is None:
             return False
@@ -254,3 +258,11 @@ class Trainer:
         """Save the final checkpoint of the training; called by all processes of the group."""
         with self.setup.marks.watched():
             self._main_process.decides(lambda: self.save(ending.value))
+
+
+def _due_after(count: int, config: TrainConfig, position: Position, schedule: Schedule) -> bool:
+    """Return whether something is due after an update of ``count`` batches from the position on."""
+    step = position.step + 1
+    steps = (config.eval_steps, config.save_steps)
+    at_end = step >= schedule.steps or position.batch + count >= schedule.batches
+    return at_end or any(every and step % every == 0 for every in steps)

@@ -11,6 +11,8 @@ from torch import Tensor, nn
 
 from engine.training import gradient_buckets
 from engine.training.gradient_buckets import GradientBuckets
+from engine.training.peers import PeerLost
+from engine.training.sums import SharedSums, fastest_sums
 
 
 class Branches(nn.Module):
@@ -45,6 +47,20 @@ def rows_of(rank: int) -> Tensor:
     return torch.randn(4, 8, generator=torch.Generator().manual_seed(rank))
 
 
+@pytest.fixture(autouse=True, params=["by torch", "through shared memory"])
+def sums(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The way of summing: through shared memory if all processes are of one node."""
+    shared = request.param == "through shared memory"
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2" if shared else "1")
+    return str(request.param)
+
+
+def buckets_of(network: nn.Module, rank: int, room: int = 1 << 16) -> GradientBuckets:
+    buckets = GradientBuckets(network.parameters())
+    buckets.sums = fastest_sums(rank, 2, torch.device("cpu"), room)
+    return buckets
+
+
 @pytest.fixture(autouse=True)
 def small_buckets(monkeypatch: pytest.MonkeyPatch) -> None:
     """One layer a bucket."""
@@ -74,7 +90,7 @@ def test_buckets_are_sent_before_the_backward_pass_ends_with_weights_and_accumul
 ) -> None:
     def work(rank: int) -> Any:
         network = Branches()
-        buckets = GradientBuckets(network.parameters())
+        buckets = buckets_of(network, rank)
         begin(buckets, [3.0, 1.0][rank])
         sent: list[int] = []
         network.layers[0].weight.register_hook(lambda _: sent.append(len(buckets._sums)))
@@ -96,7 +112,7 @@ def test_layers_that_no_process_used_have_no_gradient_and_are_not_waited_for_aga
 ) -> None:
     def work(rank: int) -> Any:
         network = Branches()
-        buckets = GradientBuckets(network.parameters())
+        buckets = buckets_of(network, rank)
         sent: list[int] = []
         network.layers[0].weight.register_hook(lambda _: sent.append(len(buckets._sums)))
         results = []
@@ -121,7 +137,7 @@ def test_a_layer_that_one_process_used_and_a_process_without_rows_count(
 ) -> None:
     def work(rank: int) -> Any:
         network = Branches()
-        buckets = GradientBuckets(network.parameters())
+        buckets = buckets_of(network, rank)
         buckets.begin(2.0 * (rank == 0))
         if rank == 0:
             buckets.backward(network(rows_of(0), [0, 3]), last=True)
@@ -137,7 +153,7 @@ def test_a_process_that_ran_out_of_memory_takes_no_gradients_and_holds_up_no_oth
 ) -> None:
     def work(rank: int) -> Any:
         network = Branches()
-        buckets = GradientBuckets(network.parameters())
+        buckets = buckets_of(network, rank)
 
         def fail(_: Tensor) -> None:
             raise RuntimeError("out of memory")
@@ -172,7 +188,7 @@ def test_a_gradient_has_the_memory_layout_of_its_parameter(
         torch.manual_seed(0)
         network = nn.Sequential(nn.Conv2d(3, 5, 3), nn.Flatten(), nn.Linear(5, 2).bfloat16())
         network[0].to(memory_format=torch.channels_last)
-        buckets = GradientBuckets(network.parameters())
+        buckets = buckets_of(network, rank)
         buckets.begin(1.0)
         rows = torch.randn(2, 3, 3, 3, generator=torch.Generator().manual_seed(rank))
         hidden = network[1](network[0](rows))
@@ -184,3 +200,51 @@ def test_a_gradient_has_the_memory_layout_of_its_parameter(
     one, other = in_processes(work)
     assert one == other
     assert all(stride and dtype for stride, dtype, _ in one)
+
+
+def test_the_processes_of_one_node_share_memory(
+    sums: str, in_processes: Callable[..., list[Any]]
+) -> None:
+    def work(rank: int) -> bool:
+        return isinstance(buckets_of(Branches(), rank).sums, SharedSums)
+
+    assert in_processes(work) == [sums == "through shared memory"] * 2
+
+
+def test_sums_larger_than_the_shared_memory_are_those_of_torch(
+    in_processes: Callable[..., list[Any]],
+) -> None:
+    def work(rank: int) -> Any:
+        # Room for two of five layers, beside the smaller sums; then for none.
+        results = []
+        for room in (700, 128):
+            network = Branches()
+            buckets = buckets_of(network, rank, room)
+            for _ in range(3):
+                buckets.begin(1.0)
+                buckets.backward(network(rows_of(rank), ALL), last=True)
+                buckets.finish(failed=False)
+                results.append(gradients(network))
+                network.zero_grad()
+        return results
+
+    for found in in_processes(work):
+        for result in found:
+            same(result, expected([1.0, 1.0], ALL))
+
+
+def test_a_sum_with_a_process_that_is_gone_raises(in_processes: Callable[..., list[Any]]) -> None:
+    def work(rank: int) -> bool:
+        sums = buckets_of(Branches(), rank).sums
+        if rank == 1:
+            return True
+
+        def sum_on() -> None:
+            while True:
+                sums.start(torch.ones(3)).wait()
+
+        with pytest.raises(PeerLost):
+            sum_on()
+        return True
+
+    assert in_processes(work) == [True, True]

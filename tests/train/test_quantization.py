@@ -101,8 +101,10 @@ def test_linear_layers_take_four_bits_and_outputs_stay_whole(make: Callable[...,
     packed = [n for n, m in network.named_modules() if isinstance(m, Linear4bit)]
     assert len(packed) >= 8
     assert not any("lm_head" in name or "classifier" in name for name in packed)
-    left = [p for p in network.parameters() if not p.requires_grad and p.ndim > 1]
-    assert all(p.dtype == torch.float32 for p in left)
+    frozen = {n: p for n, p in network.named_parameters() if not p.requires_grad and p.ndim > 1}
+    assert {n.removesuffix(".packed") for n in frozen if n.endswith(".packed")} == set(packed)
+    for name, weight in frozen.items():
+        assert weight.dtype == (torch.uint8 if name.endswith(".packed") else torch.float32)
     inner = network.get_base_model()
     assert not any(
         isinstance(m, Linear4bit) for m in inner.modules() if m is inner.get_input_embeddings()

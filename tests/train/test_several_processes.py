@@ -18,9 +18,11 @@ import pytest
 import tomlkit
 import torch
 from safetensors.torch import load_file
+from torch import nn
 
 from engine import RunConfig, train
 from engine.files.paths import runs_folder
+from engine.hardware.device import Compute
 from engine.launch.start import Handle, launch, start
 from engine.runs import control
 from engine.runs.control import Request
@@ -38,6 +40,8 @@ from engine.runs.events import (
 from engine.runs.status import State
 from engine.tasks.network_files import WEIGHTS
 from engine.training import checkpoint
+from engine.training.data_parallel import DataParallel
+from engine.training.main_process import MainProcess
 from engine.training.peers import lost_a_peer
 from engine.training.process_group import ProcessGroup
 from engine.training.row_shares import RowShares
@@ -52,6 +56,7 @@ TABLE = {
               "warmup_ratio": 0.2, "devices": 2},
     "compute": {"device": "cpu", "threads": 1},
 }  # fmt: skip
+CPU = Compute(torch.device("cpu"), torch.float32, threads=1)
 LONG = ["train.epochs=100000", "train.eval_steps=50", "train.save_steps=20"]
 
 
@@ -154,6 +159,53 @@ def test_all_processes_get_the_messages_of_the_main_one(
         return [group.broadcast(message if group.leads else {}) for message in messages]
 
     assert in_processes(work) == [messages, messages]
+
+
+@pytest.mark.parametrize("kind", [DataParallel, ProcessGroup])
+def test_all_processes_learn_with_the_gradients_whether_the_main_one_decides(
+    kind: type[ProcessGroup], in_processes: Callable[..., list[Any]]
+) -> None:
+    def work(rank: int) -> list[bool]:
+        group = kind(rank, 2)
+        network = nn.Linear(3, 1)
+        state = group.state(network, torch.optim.SGD(network.parameters()), CPU)
+        lead = MainProcess(group, state, {})
+        known = []
+        for due, failed in ((True, False), (False, False), (True, True), (False, True)):
+            lead.announce(due if rank == 0 else not due)
+            group.total(1.0)
+            loss = network(torch.ones(2, 3)).sum()
+            group.backward(loss, last=True)
+            group.reduce(network, [loss.detach()], [1.0], failed and rank == 1)
+            known.append(group.decides)
+        return known
+
+    assert in_processes(work) == [[True, False, True, False]] * 2
+
+
+def test_losses_and_statistics_of_batch_norms_are_those_of_all_rows(
+    in_processes: Callable[..., list[Any]],
+) -> None:
+    rows = torch.arange(12.0).view(4, 3)
+
+    def work(rank: int) -> Any:
+        group = DataParallel(rank, 2)
+        network = nn.BatchNorm1d(3, momentum=1.0)
+        group.state(network, torch.optim.SGD(network.parameters()), CPU)
+        own = rows[: 3 if rank == 0 else 2]
+        weight = float(len(own))
+        group.total(weight)
+        loss = network(own).mean() + float(rank)
+        group.backward(loss, last=True)
+        reduced = group.reduce(network, [loss.detach()], [weight])
+        assert reduced is not None
+        assert network.running_mean is not None
+        return float(reduced[0][0]), reduced[1], network.running_mean.tolist()
+
+    means = [(rows[:3].mean(0) + rows[:2].mean(0)) / 2]
+    for loss, weights, mean in in_processes(work):
+        assert loss == pytest.approx(2 / 5, abs=1e-6)
+        assert (weights, mean) == ([5.0], means[0].tolist())
 
 
 WORDS = {

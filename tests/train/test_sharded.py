@@ -15,6 +15,9 @@ import transformers
 from torch import nn
 
 from engine import RunConfig
+from engine.adapters.frozen import compress_frozen
+from engine.adapters.lora import with_adapter
+from engine.config.adapter import AdapterConfig
 from engine.errors import TrainingError
 from engine.files.paths import runs_folder
 from engine.hardware.device import Compute
@@ -26,8 +29,10 @@ from engine.runs.status import State
 from engine.service.predict import answer
 from engine.text.bpe import bpe_from, train_bpe
 from engine.training import checkpoint
+from engine.training.fsdp import FullySharded
 from engine.training.row_shares import RowShares
 from engine.training.shardable import check
+from engine.training.sharded import entire
 
 CPU = {"device": "cpu", "threads": 1}
 FULL = Compute(torch.device("cpu"), torch.float32, threads=1)
@@ -141,6 +146,69 @@ def test_transformers_are_shared_out_layer_by_layer_with_adapters_or_without(
         assert answer(several.id, ["The owl"]) == answer(one.id, ["The owl"])
 
 
+def in_four_bits(seed: int = 0) -> nn.Module:
+    """A decoder in four bits with trained LoRA weights."""
+    torch.manual_seed(seed)
+    config = transformers.LlamaConfig(
+        vocab_size=50, hidden_size=64, intermediate_size=128, num_hidden_layers=2,
+        num_attention_heads=2,
+    )  # fmt: skip
+    adapter = AdapterConfig(method="lora", quantization="nf4", r=4)
+    network = with_adapter(transformers.LlamaForCausalLM(config), adapter, "")
+    compress_frozen(network, True, FULL)
+    return network
+
+
+def test_weights_of_four_bits_are_sharded(in_processes: Callable[..., list[Any]]) -> None:
+    rows = torch.randint(50, (4, 8), generator=torch.Generator().manual_seed(0))
+
+    def work(rank: int) -> Any:
+        group = FullySharded(rank, 2)
+        whole = in_four_bits()
+        bytes_of = {name: part.numel() for name, part in whole.named_parameters()}
+        network: Any = group.shard(whole, torch.device("cpu"))
+        packed = {n: p for n, p in network.named_parameters() if n.endswith(".packed")}
+        half = [2 * p.to_local().numel() == bytes_of[n] for n, p in packed.items()]
+        loss = network(input_ids=rows, labels=rows, use_cache=False).loss
+        (loss / 2).backward()
+        gradients = {n: entire(p.grad) for n, p in network.named_parameters() if p.requires_grad}
+        return half, loss.item(), {name: part.tolist() for name, part in gradients.items()}
+
+    one: Any = in_four_bits()
+    loss = one(input_ids=rows, labels=rows, use_cache=False).loss
+    loss.backward()
+    for half, found, gradients in in_processes(work):
+        assert half == [True] * 14
+        assert found == pytest.approx(loss.item(), abs=1e-6)
+        for name, weight in one.named_parameters():
+            if weight.requires_grad:
+                theirs = torch.tensor(gradients[name])
+                torch.testing.assert_close(theirs, weight.grad, atol=1e-6, rtol=1e-4)
+
+
+@pytest.mark.slow
+def test_any_number_of_processes_resumes_an_adapter_of_four_bits(tmp_path: Path) -> None:
+    values = language(tmp_path, adapter={"method": "lora", "r": 4, "quantization": "nf4"})
+    values["model"] = values["model"] | {"hidden_size": 64}
+    values["train"] = values["train"] | {
+        "max_steps": 12, "eval_steps": 4, "save_steps": 4, "lr_scheduler_type": "constant",
+    }  # fmt: skip
+    one = gone_on(begun(values))
+    several = begun(values)
+    # Training a tokenizer again may number its tokens differently.
+    shutil.copy(one.fitted, several.fitted)
+    for steps, processes, strategy in [(4, 2, "fsdp"), (8, 1, "fsdp"), (12, 2, "fsdp")]:
+        gone_on(several, f"train.max_steps={steps}", f"train.devices={processes}",
+                f"train.strategy={strategy}")  # fmt: skip
+    assert [event.resumed_step for event in several.events.newest(Started)] == [8, 4, 0]
+    last = {event.step: event for event in evaluations(several) if event.split == "validation"}
+    for event in evaluations(one):
+        if event.split == "validation":
+            assert last[event.step].metrics == pytest.approx(event.metrics, abs=1e-5)
+    assert {path.name for path in several.model.iterdir()} == {p.name for p in one.model.iterdir()}
+    assert answer(several.id, ["The owl"]) == answer(one.id, ["The owl"])
+
+
 def base_of(folder: Path) -> str:
     """A decoder with a vocabulary so large that losses are computed in chunks."""
     tokenizer = bpe_from(train_bpe(VERSE * 9, 300))
@@ -200,7 +268,6 @@ def test_after_a_kill_all_processes_resume_from_the_checkpoint() -> None:
 @pytest.mark.parametrize(
     ("field", "said"),
     [
-        ("adapter.quantization=nf4", "adapter.quantization"),
         ("train.optimizer=adamw_8bit", "train.optimizer"),
         ("train.auto_batch_size=true", "train.auto_batch_size"),
         ("compute.compile=true", "compute.compile"),

@@ -64,7 +64,7 @@ def test_each_process_holds_its_share() -> None:
         (500, "", "fsdp", "sharded it takes"),
         (200, "", "tensor", "split by layers"),
         (50, "", "fsdp", "sharded it takes"),
-        (500, "adapter.quantization: packed weights cannot be", "ddp", "weights cannot be sharded"),
+        (500, "compute.compile: compiled networks cannot be", "ddp", "networks cannot be sharded"),
     ],
 )
 def test_the_first_strategy_that_fits_is_taken(
