@@ -17,8 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from engine.adapters.lora import load_adapter, merged
-from engine.artifacts.build import holds_adapter
+from engine.artifacts.build import holds_adapter, load_network, without_adapter
 from engine.artifacts.comparison import CPU, loaded_plainly, some_batch
 from engine.artifacts.model_card import Metrics, write_card
 from engine.artifacts.model_folder import load_exported
@@ -149,8 +148,7 @@ def _adapter(finished: Finished, target: Path) -> float:
     for name in _PEFT:
         if (finished.folder / name).is_file():
             shutil.copy(finished.folder / name, target)
-    base = finished.task.build_network(finished.fitted)
-    ours = _largest(finished, load_adapter(base, target).eval())
+    ours = _largest(finished, load_network(finished.task, finished.fitted, target).eval())
     return max(ours, _through_others(finished, target))
 
 
@@ -159,7 +157,7 @@ def _merge(finished: Finished, target: Path) -> float:
     if not holds_adapter(finished.folder):
         raise TrainingError("This run has no adapter to merge.", "Export it without --merge.")
     target.mkdir()
-    network = merged(finished.network)
+    network = without_adapter(finished.network)
     files = finished.task.files(finished.fitted)
     files.save(network, target)
     files.companions(target)
