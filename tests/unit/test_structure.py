@@ -120,16 +120,23 @@ def test_every_reference_in_a_docstring_leads_somewhere() -> None:
     assert not [(name, found) for name, found in sorted(named) if not exists(found)]
 
 
-def test_only_what_concerns_adapters_waits_for_peft() -> None:
-    """Its import takes as long as those of torch and transformers several times over."""
+@pytest.mark.parametrize(
+    ("package", "waiting"),
+    [
+        ("peft", {"targets", "check", "combine"}),
+        ("transformers.generation", {"targets", "check", "combine", "chat"}),
+    ],
+)
+def test_only_what_needs_a_large_package_waits_for_it(package: str, waiting: set[str]) -> None:
+    """Each of them takes seconds to import, on top of torch."""
     programs = {name: place.partition(":")[0] for name, place in (QUESTIONS | IN_PIECES).items()}
     programs |= {"train": "engine.training.run", "train beside": "engine.launch.rank_worker"}
-    waiting = {
+    found = {
         name
         for name, module in programs.items()
-        if any(other.partition(".")[0] == "peft" for other in reached(module))
+        if any(f"{other}.".startswith(f"{package}.") for other in reached(module))
     }
-    assert waiting == {"targets", "check", "combine"}
+    assert found == waiting
 
 
 def test_rooms_hold_the_modules() -> None:
