@@ -77,14 +77,14 @@ def save_network(
     """Write the weights: the adapter alone where its base can be had again, else everything."""
     files = task.files(fitted)
     if task.config.adapter.active:
-        from engine.adapters.lora import merged, save_adapter
+        from engine.adapters.lora import save_adapter
 
         if base_of(task.config.model):
             save_adapter(network, folder, initial)
             _save_decoding(network, folder)
             files.companions(folder)
             return
-        network = merged(network)
+        network = without_adapter(network)
     files.save(network, folder)
     files.companions(folder)
 
@@ -104,6 +104,13 @@ def load_network(task: Task[Any], fitted: Fitted, folder: Path) -> nn.Module:
 
         return load_adapter(task.build_network(fitted), folder)
     return task.files(fitted).load(partial(task.build_network, fitted), folder)
+
+
+def without_adapter(network: nn.Module) -> nn.Module:
+    """Return a copy of the network with its adapter merged into its weights."""
+    from engine.adapters.lora import merged
+
+    return merged(network)
 
 
 def holds_adapter(folder: Path) -> bool:

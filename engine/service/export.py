@@ -17,8 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from engine.adapters.lora import load_adapter, merged
-from engine.artifacts.build import holds_adapter
+from engine.artifacts.build import holds_adapter, load_network, without_adapter
 from engine.artifacts.comparison import CPU, loaded_plainly, some_batch
 from engine.artifacts.model_card import Metrics, write_card
 from engine.artifacts.model_folder import load_exported
@@ -39,8 +38,6 @@ from engine.errors import RunError, TrainingError
 from engine.files.paths import expanded, is_file, is_folder, runs_folder
 from engine.runs.directory import RunDirectory
 from engine.service.flip_notes import flip_notes
-from engine.service.handover import RECIPIENTS
-from engine.service.speaker import speaker_of
 from engine.tasks.create import create_task
 from engine.tasks.task import Task
 
@@ -74,16 +71,16 @@ class Finished:
 def answer(run: str, destination: str, form: str, dtype: str = "") -> dict[str, Any]:
     """Write the model of ``run`` to ``destination``; returns its size and largest difference.
 
-    ``form`` is one of :data:`FORMS`, or of :data:`RECIPIENTS`; for these, ``notes`` and the
-    ``command`` that serves the model are returned too. Weights have the type ``dtype``, where it is
-    empty the one in which they were trained. Raises :class:`~engine.errors.UserError`; then nothing
-    is left at the destination.
+    ``form`` is one of :data:`FORMS`, or of :data:`engine.service.handover.RECIPIENTS`; for these,
+    ``notes`` and the ``command`` that serves the model are returned too. Weights have the type
+    ``dtype``, where it is empty the one in which they were trained. Raises
+    :class:`~engine.errors.UserError`; then nothing is left at the destination.
     """
     directory = RunDirectory.open(runs_folder(), run)
     target = expanded(destination).absolute()
     if is_file(target) or is_folder(target):
         raise RunError(f"{target} exists already.", "Give a name that is free.")
-    if form in RECIPIENTS:
+    if form not in FORMS:
         return _handed_over(directory, target, form, dtype)
     wanted = _wanted_type(directory, form, dtype)
     finished = _finished(directory)
@@ -104,6 +101,10 @@ def answer(run: str, destination: str, form: str, dtype: str = "") -> dict[str, 
 
 def _handed_over(run: RunDirectory, target: Path, form: str, dtype: str) -> dict[str, Any]:
     """Write a language model for a program that serves it."""
+    # seconds: what generates texts, for language models alone
+    from engine.service.handover import RECIPIENTS
+    from engine.service.speaker import speaker_of
+
     speaker = speaker_of(run)
     try:
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name[:40]}.") as name:
@@ -149,8 +150,7 @@ def _adapter(finished: Finished, target: Path) -> float:
     for name in _PEFT:
         if (finished.folder / name).is_file():
             shutil.copy(finished.folder / name, target)
-    base = finished.task.build_network(finished.fitted)
-    ours = _largest(finished, load_adapter(base, target).eval())
+    ours = _largest(finished, load_network(finished.task, finished.fitted, target).eval())
     return max(ours, _through_others(finished, target))
 
 
@@ -159,7 +159,7 @@ def _merge(finished: Finished, target: Path) -> float:
     if not holds_adapter(finished.folder):
         raise TrainingError("This run has no adapter to merge.", "Export it without --merge.")
     target.mkdir()
-    network = merged(finished.network)
+    network = without_adapter(finished.network)
     files = finished.task.files(finished.fitted)
     files.save(network, target)
     files.companions(target)

@@ -18,8 +18,7 @@ import torch
 import transformers
 from torch import nn
 
-from engine.adapters.lora import load_adapter
-from engine.artifacts.build import ADAPTER, holds_adapter
+from engine.artifacts.build import ADAPTER, holds_adapter, load_network
 from engine.artifacts.handover.answers import TOKENS, differences, greedy, logits
 from engine.artifacts.handover.families import context_length, family_of
 from engine.artifacts.handover.gguf_file import (
@@ -270,9 +269,9 @@ def _vllm_lora(speaker: Speaker, written: Path, target: Path, dtype: str) -> Han
     for name in _PEFT:
         shutil.copy(speaker.folder / name, written)
     _write_tokenizer(speaker, written)
-    base = speaker.task.build_network(speaker.fitted)
     handed = Handed("", notes=_on_beginning(speaker))
-    _compare(speaker, speaker.network, load_adapter(base, written).eval(), handed)
+    network = load_network(speaker.task, speaker.fitted, written).eval()
+    _compare(speaker, speaker.network, network, handed)
     name = to_name(speaker.task.config.name)
     rank = next((rank for rank in _RANKS if rank >= record["r"]), record["r"])
     handed.command = _vllm_command(

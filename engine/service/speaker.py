@@ -10,8 +10,7 @@ from typing import Any
 import pyarrow as pa
 from torch import nn
 
-from engine.adapters.lora import merged
-from engine.artifacts.build import holds_adapter
+from engine.artifacts.build import holds_adapter, without_adapter
 from engine.artifacts.comparison import CPU
 from engine.artifacts.handover.answers import PROMPTS, TOKENS
 from engine.artifacts.handover.gguf_file import Talk
@@ -80,7 +79,7 @@ def speaker_of(run: RunDirectory) -> Speaker:
     writer = task.writer(fitted)
     prompts, system = _held_out(task, fitted, run)
     room = max(1, writer.longest - TOKENS) if writer.prompts else _OF_PLAIN_TEXT
-    whole = merged(network).eval() if holds_adapter(run.model) else network
+    whole = without_adapter(network).eval() if holds_adapter(run.model) else network
     bos = writer.tokenizer.bos_token_id
     cut = [
         last_tokens(prompt, room, bos) if writer.prompts else prompt[:room] for prompt in prompts

@@ -168,5 +168,5 @@ def no_run_is_left(home: Path) -> Iterator[None]:
     yield
     for run in all_runs(home / "runs"):
         worker = run.status.worker()
-        if worker is not None and worker.alive():
+        if worker is not None and worker.pid != os.getpid() and worker.alive():
             os.kill(worker.pid, signal.SIGKILL)

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from engine import train
+from engine.config.presets import find_preset, load_preset
 from engine.runs.directory import RunDirectory, all_runs
 from engine.runs.events import Progress
 from engine.runs.status import State
@@ -168,7 +170,7 @@ def test_a_run_outlives_the_terminal_that_it_was_started_from(
 
 
 def test_a_run_is_written_down_as_a_page(dltui: Call, home: Path) -> None:
-    dltui("run", "digits-cnn", *SHORT)
+    train(load_preset(find_preset("digits-cnn"), SHORT))
 
     for ending, words in ((".html", "<h2>Results</h2>"), (".md", "## Results")):
         path = home / f"page{ending}"

@@ -17,27 +17,26 @@ import pytest
 import tomlkit
 from safetensors.torch import load_file
 
-from engine.config.run_config import RunConfig
+from engine import RunConfig, train
 from engine.runs.directory import RunDirectory, all_runs
 from engine.runs.status import State
 
 Open = Callable[..., Any]
 Call = Callable[..., subprocess.CompletedProcess[str]]
 DLTUI = str(Path(sys.executable).parent / "dltui")
-TRAIN_WINE = """
-import json, sys
-from engine import RunConfig, train
-for name, rate in json.loads(sys.argv[1]).items():
-    train(RunConfig.parse({
+COPIED = re.compile(rb"\x1b\]52;c;([A-Za-z0-9+/=]+)\x07")
+
+
+def wine(name: str, rate: float) -> RunConfig:
+    """A short training at a learning rate."""
+    return RunConfig.parse({
         "name": name,
         "task": {"kind": "tabular_classification"},
         "data": {"kind": "builtin", "name": "wine"},
         "model": {"kind": "mlp", "hidden": [8]},
         "train": {"epochs": 3, "learning_rate": rate},
         "compute": {"device": "cpu", "threads": 1},
-    }))
-"""
-COPIED = re.compile(rb"\x1b\]52;c;([A-Za-z0-9+/=]+)\x07")
+    })  # fmt: skip
 
 
 def only_run(home: Path) -> RunDirectory:
@@ -147,7 +146,8 @@ def test_three_runs_are_selected_overlaid_and_exported(
     open_terminal: Open, home: Path, tmp_path: Path
 ) -> None:
     rates = {"slow": 0.0001, "medium": 0.01, "fast": 0.1}
-    subprocess.run([sys.executable, "-c", TRAIN_WINE, json.dumps(rates)], check=True)
+    for name, rate in rates.items():
+        train(wine(name, rate))
     terminal = opened(open_terminal, "3 runs", tmp_path)
 
     terminal.press("space", "space", "space")

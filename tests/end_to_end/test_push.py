@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 import torch
 
+from engine import train
 from engine.artifacts.model_folder import load_exported
+from engine.config.presets import find_preset, load_preset
 from engine.config.run_config import RunConfig
 from engine.runs.directory import RunDirectory
 
@@ -111,8 +113,7 @@ def test_a_model_is_pushed_whole_with_its_page_and_no_place_of_this_machine(
     table.parent.mkdir()
     table.write_text("a,b,label\n" + "".join(f"{i},{i % 7},{'xy'[i % 2]}\n" for i in range(60)))
     data = ["data.kind=file", f"data.path={table}", "train.max_steps=1", "compute.threads=1"]
-    ran = dltui("run", "iris-mlp", *data)
-    assert ran.returncode == 0, ran.stderr
+    train(load_preset(find_preset("iris-mlp"), data))
 
     pushed = dltui("push", "iris-mlp", "me/films", "--private", "--yes")
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from graphlib import CycleError, TopologicalSorter
 from importlib import import_module
 from pathlib import Path
 
 import pytest
+
+from engine.service.server import IN_PIECES, QUESTIONS
 
 ROOT = Path(__file__).resolve().parents[2]
 MODULES = {
@@ -35,6 +37,33 @@ def imported(path: Path) -> Iterator[str]:
             for alias in node.names:
                 name = f"{node.module}.{alias.name}"
                 yield name if name in MODULES else str(node.module)
+
+
+def loaded(statements: Iterable[ast.stmt]) -> Iterator[str]:
+    """Modules that are loaded with a module: not by its functions, nor for type checkers only."""
+    for node in statements:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                name = f"{node.module}.{alias.name}"
+                yield name if name in MODULES else str(node.module)
+        elif isinstance(node, ast.If) and "TYPE_CHECKING" not in ast.unparse(node.test):
+            yield from loaded([*node.body, *node.orelse])
+        elif isinstance(node, ast.Try | ast.With | ast.ClassDef):
+            yield from loaded(node.body)
+
+
+def reached(module: str) -> set[str]:
+    """The modules of this program, and those of others, that are loaded with a module."""
+    found: set[str] = set()
+    left = {module}
+    while left:
+        name = left.pop()
+        found.add(name)
+        if name in MODULES:
+            left |= set(loaded(ast.parse(MODULES[name].read_text()).body)) - found
+    return found
 
 
 def strings(path: Path) -> Iterator[str]:
@@ -89,6 +118,25 @@ def test_every_reference_in_a_docstring_leads_somewhere() -> None:
     }
     assert len(named) > 30
     assert not [(name, found) for name, found in sorted(named) if not exists(found)]
+
+
+@pytest.mark.parametrize(
+    ("package", "waiting"),
+    [
+        ("peft", {"targets", "check", "combine"}),
+        ("transformers.generation", {"targets", "check", "combine", "chat"}),
+    ],
+)
+def test_only_what_needs_a_large_package_waits_for_it(package: str, waiting: set[str]) -> None:
+    """Each of them takes seconds to import, on top of torch."""
+    programs = {name: place.partition(":")[0] for name, place in (QUESTIONS | IN_PIECES).items()}
+    programs |= {"train": "engine.training.run", "train beside": "engine.launch.rank_worker"}
+    found = {
+        name
+        for name, module in programs.items()
+        if any(f"{other}.".startswith(f"{package}.") for other in reached(module))
+    }
+    assert found == waiting
 
 
 def test_rooms_hold_the_modules() -> None:
