@@ -17,7 +17,7 @@ from tui.charts.chart import MOST_SERIES
 from tui.screens.clone import clone
 from tui.screens.errands import errands_of
 from tui.screens.placed_changes import hosts_of, is_own
-from tui.screens.registry import make_screen, try_screen
+from tui.screens.registry import load_screens, make_screen, try_screen
 from tui.screens.save_preset import save_preset_of
 from tui.widgets.notify import complain, tell
 
@@ -79,6 +79,7 @@ class Openings:
         except UserError as error:
             complain(self._screen, error)
         else:
+            await load_screens(("monitor",))
             self._screen.app.push_screen(make_screen("monitor", started.run))
 
     def open(self, row: RunSummary) -> None:

@@ -13,7 +13,7 @@ from engine.runs.summary import RunSummary
 from tui.charts.canvas import Canvas
 from tui.charts.chart import Chart
 from tui.format.numbers import number
-from tui.format.run_states import STATES
+from tui.format.run_states import shown_state
 from tui.format.text import literal
 from tui.format.verdict import OUTCOMES
 from tui.screens.placed_changes import hosts_of
@@ -106,7 +106,11 @@ class RunPane(Vertical):
 def above(glance: Glance) -> Iterator[Content]:
     """Yield the run's name and state, its metric, its verdict and a warning."""
     row = glance.row
-    yield literal(row.name, 64).stylize("bold $primary") + "  " + Content.styled(*STATES[row.state])
+    yield (
+        literal(row.name, 64).stylize("bold $primary")
+        + "  "
+        + Content.styled(*shown_state(row.state, row.paused))
+    )
     if row.value is not None:
         where = literal(f"  {glance.split or 'validation, the best so far'}").stylize(_MUTED)
         yield literal(f"{row.metric} {number(row.value)}").stylize("bold") + where
