@@ -164,7 +164,7 @@ class DltuiApp(KeysInOrder):
     def action_command_palette(self) -> None:
         from tui.screens.dialogs.palette import ActionPalette
 
-        if not ActionPalette.is_open(self):
+        if not isinstance(self.screen, ActionPalette):
             self.push_screen(ActionPalette())
 
     def action_read(self, name: str) -> None:

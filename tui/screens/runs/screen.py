@@ -128,7 +128,7 @@ class RunsScreen(Screen[None]):
     def on_screen_suspend(self) -> None:
         """Pause reading while another screen is on top."""
         self._feed.pause()
-        self._pane.feed.pause()
+        self._pane.pause()
         self._machine.feed.pause()
         self._host_lines.feed.pause()
 
@@ -139,7 +139,7 @@ class RunsScreen(Screen[None]):
             self._target.choose(last)
         self._feed.poll()
         self._endings.start()
-        self._pane.feed.resume()
+        self._pane.resume()
         self._machine.feed.resume()
         self._host_lines.feed.resume()
 
