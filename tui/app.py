@@ -36,6 +36,7 @@ from tui.terminal import crash, output
 from tui.terminal.keyboard import KeysInOrder
 from tui.terminal.keymap import read_keymap
 from tui.terminal.signals import EndingSignals
+from tui.terminal.vocabulary import MOVES
 from tui.widgets.notify import KEPT, Messages, complain, tell
 
 if TYPE_CHECKING:
@@ -148,6 +149,8 @@ class DltuiApp(KeysInOrder):
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Everything that the keys of the screen do, besides Textual's own commands."""
         for description, (active, *_) in actions_of(screen).items():
+            if active.binding.key in MOVES:
+                continue
             if active.node is not self or active.binding.action.startswith("command("):
                 yield SystemCommand(
                     description,

@@ -120,6 +120,11 @@ VOCABULARY = (
     Meaning("whole", "0", "View", "the whole curve"),
 )
 """All keys with a meaning, in the order in which they are listed."""
+MOVES = frozenset(
+    {"up", "down", "left", "right", "home", "end", "pageup", "pagedown"}
+    | {meaning.key for meaning in VOCABULARY[:10]}
+)
+"""Keys that only move, which the list of actions leaves out."""
 BY_KEY = {meaning.key: meaning for meaning in VOCABULARY}
 BY_NAME = {meaning.name: meaning for meaning in VOCABULARY}
 
