@@ -34,6 +34,7 @@ class RunPane(Vertical):
     def __init__(self) -> None:
         super().__init__(id="pane")
         self._content: PaneContent | None = None
+        self._paused = False
         self._chosen: tuple[RunSummary | None, Before] | None = None
 
     def fit(self, width: int, height: int, any_runs: bool) -> None:
@@ -53,11 +54,13 @@ class RunPane(Vertical):
 
     def pause(self) -> None:
         """Stop reading while another screen is on top."""
+        self._paused = True
         if self._content is not None:
             self._content.feed.pause()
 
     def resume(self) -> None:
         """Read again."""
+        self._paused = False
         if self._content is not None:
             self._content.feed.resume()
 
@@ -69,4 +72,5 @@ class RunPane(Vertical):
         self._content = content
         if self._chosen is not None:
             content.choose(*self._chosen)
-        content.feed.display(self.display)
+        if not self._paused:
+            content.feed.display(self.display)
