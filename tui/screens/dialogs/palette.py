@@ -44,8 +44,8 @@ class ActionProvider(Provider):
         for command in self.app.get_system_commands(self.screen):
             score = matcher.match(command.title)
             title = matcher.highlight(command.title) if score else literal(command.title)
-            found = [name for name in others.get(command.title, ()) if query.lower() in name]
-            if not score and found:
+            known = others.get(command.title, ())
+            if not score and any(name.startswith(query.lower()) for name in known):
                 score = _LESS
             if score:
                 yield Hit(score, _line(title, command), command.callback, text=command.title)
