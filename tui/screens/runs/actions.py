@@ -15,7 +15,7 @@ from tui.screens.runs.welcome import EXPERIMENTS
 OPENS: Mapping[str, Sequence[str]] = {
     "new": ("new run",),
     "clone": ("new run",),
-    "presets": ("presets",),
+    "presets": ("presets", "new run"),
     "open": ("monitor", "results"),
     "compare": ("compare",),
     "trash": ("trash",),
