@@ -44,7 +44,7 @@ def _parse_top(given: list[str]) -> dict[str, object]:
     lines = [f"  {name:{width}}  {help}" for name, help in COMMANDS.items()]
     parser = ArgumentParser(
         prog="dltui",
-        usage="dltui [COMMAND …] [--hosts HOST,…] [--plain] [--slow-link]",
+        usage="dltui [COMMAND …] [--hosts HOST,…] [--plain] [--slow-link] [--images KIND]",
         description="Train neural networks from a terminal. Without a command, the program opens.",
         epilog="commands:\n" + "\n".join(lines) + "\n\n`dltui COMMAND --help` shows more.\n"
         "exit status: 0 done, 1 a run failed, 2 wrong usage or configuration, 130 ctrl+c,\n"
@@ -59,6 +59,10 @@ def _parse_top(given: list[str]) -> dict[str, object]:
     parser.add_argument(
         "--slow-link", action="store_true", default=None,
         help="send as little as possible to the terminal, this time",
+    )  # fmt: skip
+    parser.add_argument(
+        "--images", choices=("auto", "kitty", "sixel", "blocks", "words"),
+        help="show images by these graphics of the terminal, as half blocks or in words, this time",
     )  # fmt: skip
     parser.add_argument(
         "--hosts", metavar="HOST,…",

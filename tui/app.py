@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import shlex
 import signal
 import sys
@@ -23,6 +24,7 @@ from typing_extensions import override
 from engine.errors import UserError
 from engine.files.paths import runs_folder
 from engine.runs.directory import RunDirectory
+from tui.charts.pictures import Drawing
 from tui.cli.exit_codes import INTERRUPTED, TERMINATED
 from tui.hosts.address import Address, parse_hosts
 from tui.hosts.hosts import Hosts
@@ -33,9 +35,13 @@ from tui.screens.runs.screen import RunsScreen
 from tui.screens.user_commands import read_commands
 from tui.settings import Settings, read_settings
 from tui.terminal import crash, output
+from tui.terminal.graphics.choice import find, graphics_of
+from tui.terminal.graphics.store import PictureStore
+from tui.terminal.graphics.stream import painted
 from tui.terminal.keyboard import KeysInOrder
 from tui.terminal.keymap import read_keymap
 from tui.terminal.signals import EndingSignals
+from tui.terminal.textual_private import type_ahead
 from tui.terminal.vocabulary import MOVES
 from tui.widgets.notify import KEPT, Messages, complain, tell
 
@@ -71,11 +77,14 @@ class DltuiApp(KeysInOrder):
         settings: Settings | None = None,
         problem: str = "",
         hosts: Sequence[Address] = (),
+        store: PictureStore | None = None,
+        typed: bytes = b"",
     ) -> None:
         """``first`` is the id of a run to open at once, or ``new`` for a new run.
 
         ``problem`` is the reason why the user's settings were not loaded; ``hosts`` are the
-        machines whose runs are shown too.
+        machines whose runs are shown too; ``store`` keeps pictures for the terminal's graphics;
+        ``typed`` are keys that were read before the start.
         """
         super().__init__()
         self._first = first
@@ -84,7 +93,8 @@ class DltuiApp(KeysInOrder):
         self.hosts = Hosts(hosts, partial(_notify_of_host, self), crash.describe)
         self.crash_report: Path | None = None
         settings = settings or Settings()
-        self.preferences = Preferences(self, settings)
+        self.preferences = Preferences(self, settings, store)
+        self._typed = typed
         self.signals = EndingSignals(self._leave)
         self.keymap, moved = read_keymap(settings.keys)
         self.commands, left_out = read_commands(settings.commands, self.keymap)
@@ -114,6 +124,11 @@ class DltuiApp(KeysInOrder):
         """Whether pictures are drawn, and not described in words."""
         return self.preferences.draws_pictures
 
+    @property
+    def drawing(self) -> Drawing:
+        """How pictures are drawn."""
+        return self.preferences.drawing
+
     @override
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Return Textual's filters with those for terminals without colour or Unicode."""
@@ -137,6 +152,8 @@ class DltuiApp(KeysInOrder):
         if self._problem:
             error = UserError(self._problem, "The usual settings are used.")
             home.call_after_refresh(complain, home, error)
+        if self._typed:
+            home.call_after_refresh(type_ahead, self, self._typed.decode(errors="ignore"))
         for problem in self._left_out:
             home.call_after_refresh(complain, home, UserError(problem))
 
@@ -260,8 +277,12 @@ def run_app(first: str | None = None, choices: Mapping[str, Any] | None = None) 
         hosts = hosts or parse_hosts(settings.hosts)
     except UserError as error:
         problem = str(error)
-    app = DltuiApp(first, replace(settings, **(choices or {})), problem, hosts)
-    with output.owned():
+    settings = replace(settings, **(choices or {}))
+    found = find(settings.images, os.environ)
+    graphics = graphics_of(found.kind, os.environ, 0)
+    store = PictureStore(sent_once=found.kind == "kitty") if graphics else None
+    app = DltuiApp(first, settings, problem, hosts, store, found.typed)
+    with output.owned(), painted(store, graphics):
         message = app.run()
         signal.alarm(0)
     if app.return_code:

@@ -11,6 +11,7 @@ from engine.files import safe_toml
 from engine.files.paths import settings_file
 
 Characters = Literal["auto", "plain", "all"]
+Images = Literal["auto", "kitty", "sixel", "blocks", "words"]
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class Settings:
     """Its name; ``auto`` is the dark one, or that of high contrast among 16 colours."""
     characters: Characters = "auto"
     """Whether only plain characters are shown; ``auto`` asks the environment."""
+    images: Images = "auto"
+    """How images are shown; ``auto`` takes the terminal's graphics, or half blocks without any."""
     hosts: tuple[str, ...] = ()
     """Machines whose runs are shown too, as ``ssh`` knows them."""
     slow_link: bool = False

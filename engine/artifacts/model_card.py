@@ -10,6 +10,7 @@ from huggingface_hub import EvalResult, ModelCardData
 from safetensors import safe_open
 
 from engine.artifacts.build import ADAPTER, holds_adapter
+from engine.config.models.tabm import TabmConfig
 from engine.config.models.torchvision import TorchvisionConfig
 from engine.config.run_config import RunConfig
 from engine.data.fitted import Fitted
@@ -48,7 +49,7 @@ def write_card(folder: Path, config: RunConfig, fitted: Fitted, metrics: Metrics
     lines = [
         "---", _metadata(folder, config, network, metrics), "---", "",
         f"# {config.name}", "", _about(folder, config), "",
-        *_table(metrics), *_usage(folder, config, network, fitted),
+        *_kept(config, fitted), *_table(metrics), *_usage(folder, config, network, fitted),
         "The experiment is described in `config.toml`; it was trained with dltui.", "",
     ]  # fmt: skip
     atomic.write_text(folder / "README.md", "\n".join(lines))
@@ -128,6 +129,18 @@ def _about(folder: Path, config: RunConfig) -> str:
         f"{what} An adapter ({adapter.method}, rank {adapter.r}, alpha {adapter.alpha}) on "
         f"{plain(base_of(config.model))}."
     )
+
+
+def _kept(config: RunConfig, fitted: Fitted) -> list[str]:
+    """Return a sentence on the members of an ensemble that are kept, where not all are."""
+    kept: list[int] = getattr(fitted, "members", [])
+    if not kept or not isinstance(config.model, TabmConfig):
+        return []
+    named = ", ".join(str(member + 1) for member in sorted(kept))
+    return [
+        f"An ensemble of {len(kept)} of the {config.model.members} members that were trained "
+        f"(numbers {named}), chosen on the validation rows.", "",
+    ]  # fmt: skip
 
 
 def _table(metrics: Metrics) -> list[str]:

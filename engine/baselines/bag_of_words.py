@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.baselines.logistic import fitted_classes, fitted_flags
 from engine.metrics.classification import evaluate_classes
 from engine.metrics.evaluator import Evaluation
 from engine.metrics.multilabel import evaluate_labels
@@ -17,6 +19,7 @@ WORDS_AND_LOGISTIC = "words and logistic regression"
 WORDS_AND_RIDGE = "words and ridge regression"
 ROWS = 20_000
 """More training rows than this change little and take long."""
+_STRENGTH = 10.0
 
 Labelled = tuple[Sequence[str], Sequence[int]]
 Flagged = tuple[Sequence[str], Sequence[Sequence[int]]]
@@ -25,20 +28,11 @@ Flagged = tuple[Sequence[str], Sequence[Sequence[int]]]
 
 def bag_of_words(train: Labelled, test: Iterable[Labelled], classes: Sequence[str]) -> Evaluation:
     """Metrics on ``test``, which comes in parts, of a regression over words and pairs of words."""
-    # A second of imports, only once the network is trained.
-    from sklearn.feature_extraction.text import TfidfVectorizer
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-
-    model = make_pipeline(
-        TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"(?u)\S+"),
-        LogisticRegression(C=10.0, max_iter=300),
-    )
-    model.fit(*train)
+    words = _words()
+    likelihoods = fitted_classes(words.fit_transform(train[0]), train[1], len(classes), _STRENGTH)
     said, true, keys = [], [], []
     for texts, codes in test:
-        said.append(np.zeros((len(texts), len(classes)), np.float32))
-        said[-1][:, model.classes_] = model.predict_proba(texts)
+        said.append(likelihoods(words.transform(texts)))
         true.append(np.asarray(codes, np.int64))
         keys.append(text_keys(texts))
     probabilities, targets = np.concatenate(said), np.concatenate(true)
@@ -49,19 +43,10 @@ def bag_of_words(train: Labelled, test: Iterable[Labelled], classes: Sequence[st
 
 def labels_from_words(train: Flagged, test: Flagged, classes: Sequence[str]) -> Evaluation:
     """Metrics on ``test`` of a regression for each class, where a text can have several."""
-    # A second of imports, only once the network is trained.
-    from sklearn.dummy import DummyClassifier
-    from sklearn.feature_extraction.text import TfidfVectorizer
-    from sklearn.linear_model import LogisticRegression
-
-    words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"(?u)\S+")
+    words = _words()
     inputs, flags = words.fit_transform(train[0]), np.asarray(train[1], np.int64)
     new, targets = words.transform(test[0]), np.asarray(test[1], np.int64)
-    said = np.zeros(targets.shape, np.float32)
-    for place, own in enumerate(flags.T):
-        one = own.min() == own.max()
-        model = DummyClassifier() if one else LogisticRegression(C=10.0, max_iter=300)
-        said[:, place] = model.fit(inputs, own).predict_proba(new)[:, -1] * bool(own.max())
+    said = fitted_flags(inputs, flags, _STRENGTH)(new)
     chances = np.clip(np.where(targets > 0, said, 1 - said), 1e-12, 1.0)
     result = evaluate_labels(said, targets, classes, float(-np.log(chances).mean()))
     return keyed(result, text_keys(test[0]))
@@ -78,12 +63,17 @@ def numbers_from_words(
 ) -> NDArray[np.float64]:
     """Return the numbers of ``new`` texts by a ridge regression over words and pairs of words."""
     # A second of imports, only once the network is trained.
-    from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import Ridge
     from sklearn.pipeline import make_pipeline
 
-    model = make_pipeline(
-        TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"(?u)\S+"), Ridge()
-    )
+    model = make_pipeline(_words(), Ridge())
     model.fit(texts, np.array(targets, np.float64))
     return np.asarray(model.predict(new), np.float64)
+
+
+def _words() -> Any:
+    """Return what makes weighted words and pairs of words of texts."""
+    # A second of imports, only once the network is trained.
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    return TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"(?u)\S+")

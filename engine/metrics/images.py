@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import pyarrow as pa
 from torch import Tensor, nn
@@ -13,6 +14,7 @@ from engine.metrics.classification import ClassificationEvaluator
 from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.metrics.mistakes import Mistake, find_mistakes
 from engine.metrics.multilabel import MultiLabelEvaluator
+from engine.metrics.paired import PairedRows, ScoredRows, text_keys
 from engine.reports.views import Cell, Table
 
 _WORST = 50
@@ -56,7 +58,16 @@ class ImageEvaluator(Evaluator):
         if not views:
             return result
         self.table = self._mistakes()
-        return replace(result, views=[*result.views, self.table])
+        return replace(result, views=[*result.views, self.table], rows=self._named(result.rows))
+
+    def _named(
+        self, rows: PairedRows | ScoredRows[Any] | None
+    ) -> PairedRows | ScoredRows[Any] | None:
+        """Return the losses of the images, which are known by their names."""
+        if rows is None:
+            return None
+        names = [name for part in self._names for name in part["name"].to_pylist()]
+        return replace(rows, keys=text_keys(names))
 
     def _mistakes(self) -> Table:
         self.worst, self.mistakes = find_mistakes(*self._metrics.outcome(), self._classes, _WORST)

@@ -22,7 +22,7 @@ from engine.metrics.quantiles import QuantileSums, pinball_loss
 from engine.metrics.worst_rows import WorstRows, WrongRows
 from engine.reports.views import Cell, Lines, Table, View
 
-LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+LOSSES: dict[str, Callable[..., Tensor]] = {
     "mse": functional.mse_loss,
     "mae": functional.l1_loss,
     "huber": functional.huber_loss,
@@ -41,6 +41,14 @@ def number_loss(outputs: Tensor, targets: Tensor, loss: str, levels: Sequence[fl
     if loss == "quantile":
         return pinball_loss(outputs, targets, levels).mean()
     return LOSSES[loss](outputs.squeeze(-1), targets)
+
+
+def number_losses(outputs: Tensor, targets: Tensor, loss: str, levels: Sequence[float]) -> Tensor:
+    """The losses ``[…, rows]`` of :func:`number_loss`, of outputs ``[…, rows, values]``."""
+    if loss == "quantile":
+        return pinball_loss(outputs, targets, levels).mean(-1)
+    values = outputs.squeeze(-1)
+    return LOSSES[loss](values, targets.expand_as(values), reduction="none")
 
 
 class RegressionEvaluator(Evaluator):

@@ -17,13 +17,16 @@ _FLASH = "flash_attention_2"
 
 
 def choose_attention(network: nn.Module, wanted: Attention, compute: Compute) -> None:
-    """Let a network compute attention as ``wanted``; ``auto`` leaves it as transformers chose.
+    """Let a network compute attention as ``wanted``; ``auto`` leaves it as transformers chose,
+    unless that loses the network's soft-capping.
 
     Raises :class:`TrainingError` for what the network, the device or the installation lacks.
     """
-    if wanted == "auto":
-        return
     model = transformer_in(network)
+    if wanted == "auto":
+        if model is not None and _loses_soft_capping(model, attention_of(model)):
+            _set(model, "eager")
+        return
     if model is None:
         raise TrainingError(
             "compute.attention: this network is none of transformers, and has one way only.",
@@ -73,7 +76,18 @@ def _check_flash(compute: Compute) -> None:
         )
 
 
+def _loses_soft_capping(model: Any, wanted: str) -> bool:
+    """Return whether an implementation computes scores without the soft-capping of the network.
+
+    Up to transformers 5.20, networks as Gemma 2 take sdpa by themselves, which has none.
+    """
+    capped = getattr(model.config.get_text_config(), "attn_logit_softcapping", None)
+    return wanted == "sdpa" and capped is not None
+
+
 def _set(model: Any, wanted: Attention) -> None:
+    if _loses_soft_capping(model, wanted):
+        raise _refused(model, wanted)
     try:
         model.set_attn_implementation(wanted)
     except (ValueError, ImportError) as error:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-_FAR = 1e6
+FAR = 1e6
 """Place beyond the outer bins that no standardised number reaches: weights must be finite."""
 
 
@@ -59,6 +59,6 @@ def _encoding(edges: Sequence[Sequence[float]]) -> dict[str, Tensor]:
         cuts = torch.tensor(own, dtype=torch.float64)
         low[number, :bins] = cuts[:-1].float()
         scale[number, :bins] = (1 / (cuts[1:] - cuts[:-1])).float()
-        least[number, 0] = -_FAR
-        upper[number, bins - 1] = _FAR
+        least[number, 0] = -FAR
+        upper[number, bins - 1] = FAR
     return {"low": low, "scale": scale, "least": least, "most": upper}

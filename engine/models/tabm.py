@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -56,6 +57,13 @@ class TabM(nn.Module):
 
     def forward(self, inputs: dict[str, Tensor]) -> Tensor:
         """Logits, or values."""
+        outputs = self.of_members(inputs)
+        if self.training:
+            return outputs.flatten(0, 1)
+        return mean_of_members(outputs.float(), self.probabilities)
+
+    def of_members(self, inputs: dict[str, Tensor]) -> Tensor:
+        """The outputs of each member, ``[members, batch, outputs]``."""
         codes, numbers = inputs["categorical"], inputs["numeric"]
         parts = [] if self.numbers is None else [self.numbers(numbers)]
         parts += [table(codes[:, i]) for i, table in enumerate(self.embeddings)]
@@ -63,9 +71,14 @@ class TabM(nn.Module):
         for layer in self.layers:
             hidden = self._dropped(torch.relu_(layer(hidden)))
         outputs: Tensor = self.head(hidden)
-        if self.training:
-            return outputs.flatten(0, 1)
-        return _mean(outputs.float(), self.probabilities)
+        return outputs
+
+    def keep(self, members: Sequence[int]) -> None:
+        """Remove all other members, for good. Raises ``ValueError`` for members that are not."""
+        if not members or not set(members) <= set(range(self.head.members)):
+            raise ValueError(f"an ensemble of {self.head.members} has no members {list(members)}")
+        for part in (*self.layers, self.head):
+            part.keep(members)
 
     def _dropped(self, hidden: Tensor) -> Tensor:
         """Drop the same units of a row in all members: random numbers cost more than products."""
@@ -76,11 +89,29 @@ class TabM(nn.Module):
         return hidden * noise.to(hidden.dtype).div_(kept)
 
 
-class MemberLinear(nn.Module):
+class MemberPart(nn.Module):
+    """A part of each member; some of its parameters have a share for each, in their first axis."""
+
+    own: ClassVar[tuple[str, ...]]
+    """Names of these parameters."""
+    members: int
+
+    def keep(self, members: Sequence[int]) -> None:
+        """Remove the shares of all other members."""
+        for name in self.own:
+            whole: nn.Parameter = getattr(self, name)
+            shares = whole.detach().view(self.members, -1, *whole.shape[1:])[list(members)]
+            setattr(self, name, nn.Parameter(shares.flatten(0, 1), whole.requires_grad))
+        self.members = len(members)
+
+
+class MemberLinear(MemberPart):
     """A linear layer of each member: one weight, scaled by the member at inputs and outputs.
 
     Takes and gives ``[members, batch, size]``.
     """
+
+    own = ("input_scale", "output_scale", "bias")
 
     def __init__(self, members: int, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -93,9 +124,12 @@ class MemberLinear(nn.Module):
 
     def forward(self, hidden: Tensor) -> Tensor:
         """All members' outputs, by one batched product."""
+        return torch.baddbmm(self.bias.view(self.members, 1, -1), hidden, self.weights())
+
+    def weights(self) -> Tensor:
+        """The weights of each member, ``[members, inputs, outputs]``."""
         scale = self.input_scale.view(self.members, -1, 1)
-        weights = self.weight * scale * self.output_scale.view(self.members, 1, -1)
-        return torch.baddbmm(self.bias.view(self.members, 1, -1), hidden, weights)
+        return self.weight * scale * self.output_scale.view(self.members, 1, -1)
 
     def diversify(self, chunks: Sequence[int]) -> None:
         """Give each member its own random scale of each column, whose inputs make a chunk."""
@@ -104,8 +138,10 @@ class MemberLinear(nn.Module):
             self.input_scale.copy_(torch.cat(scales, dim=1).flatten())
 
 
-class MemberHead(nn.Module):
+class MemberHead(MemberPart):
     """A linear layer of each member with a weight of its own; takes ``[members, batch, size]``."""
+
+    own = ("weight", "bias")
 
     def __init__(self, members: int, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -119,7 +155,7 @@ class MemberHead(nn.Module):
         return torch.baddbmm(self.bias.view(self.members, 1, -1), hidden, self.weight)
 
 
-def _mean(outputs: Tensor, probabilities: bool) -> Tensor:
+def mean_of_members(outputs: Tensor, probabilities: bool) -> Tensor:
     """Return the mean over the members; of probabilities, its logarithm."""
     if not probabilities:
         return outputs.mean(0)

@@ -24,8 +24,8 @@ from engine.reports.counted import counted
 from engine.reports.data_summary import DataSummary
 from engine.reports.note import Note
 from engine.text.blocks import are_lines, pieces, sizes_of, tail_rows
-from engine.text.columns import chosen
-from engine.text.conversation import ends_of, names_date, names_tools
+from engine.text.columns import TEXT_NAMES, chosen
+from engine.text.conversation import ends_of, names_date
 from engine.text.instructions import TooLong
 from engine.text.prompts import (
     ChatPrompts,
@@ -61,6 +61,8 @@ class CausalLmFitted(TextFitted):
     """Whether the beginnings of answers that do not fit are learned."""
     date: str = ""
     """The day that a chat template writes into each conversation; empty where it writes none."""
+    beginning: list[int] = Field(default_factory=list)
+    """The tokens before each text that is no conversation; none in models that recorded none."""
 
     @property
     def roles(self) -> Roles:
@@ -79,6 +81,7 @@ class CausalLmPipeline(ChatPipeline[CausalLmFitted]):
         raw = load_texts(self.config.data)
         roles = roles_in(raw.train, self.section)
         if roles.form == "text":
+            raw = raw.with_splits(raw.splits, *_unread(raw, roles.columns[0], self.section))
             return self._cut_text(raw, roles.columns[0])
         for table in raw.splits.values():
             for name in roles.columns:
@@ -148,6 +151,7 @@ class CausalLmPipeline(ChatPipeline[CausalLmFitted]):
             chat=chat,
             too_long=self.section.too_long,
             date=self._date(chat or roles.form == "messages", trained),
+            beginning=self.beginning(chat or roles.form == "messages", trained),
         )
 
     def _date(self, chat: bool, trained: str) -> str:
@@ -160,7 +164,7 @@ class CausalLmPipeline(ChatPipeline[CausalLmFitted]):
         tokenizer = self.tokenizer(fitted.tokenizer)
         if fitted.form == "messages" or fitted.chat:
             return ChatPrompts(tokenizer, fitted.date, fitted.chat)
-        return PlainPrompts(tokenizer.eos_token or "", fitted.separator)
+        return PlainPrompts(tokenizer.eos_token or "", fitted.separator, fitted.beginning)
 
     def ends(self, fitted: CausalLmFitted) -> list[int]:
         """Return the tokens that end a text: the tokenizer's own, and the template's."""
@@ -176,6 +180,8 @@ class CausalLmPipeline(ChatPipeline[CausalLmFitted]):
                 "characters": f"{sum(map(len, texts)):,} in the training rows",
                 "blocks": f"of {fitted.max_length:,} tokens, without padding",
             }
+            if fitted.beginning:
+                facts["begin with"] = self.beginning_fact(fitted.beginning, fitted.tokenizer)
         else:
             some = _texts(some_of(raw.train), fitted.roles, fitted.separator)
             facts = _named(self.measured(list(some), fitted), fitted) | self._on_prompts(fitted)
@@ -191,12 +197,18 @@ class CausalLmPipeline(ChatPipeline[CausalLmFitted]):
     def _shown(self, raw: RawData, fitted: CausalLmFitted) -> tuple[tuple[Part, ...], ...]:
         """The first rows as they are learned; those that cannot be written are told later."""
         prompts = self.prompts(fitted)
-        end = self.tokenizer(fitted.tokenizer).eos_token or ""
+        tokenizer = self.tokenizer(fitted.tokenizer)
+        end = tokenizer.eos_token or ""
         shown = []
         for row in _rows(raw.train.slice(0, _SHOWN), fitted.roles):
             with contextlib.suppress(DataError):
                 shown += [
-                    shown_parts(marked, end, not self.section.completions_only)
+                    shown_parts(
+                        marked,
+                        tokenizer.decode(marked.beginning),
+                        end,
+                        not self.section.completions_only,
+                    )
                     for marked in prompts.marked(row)
                 ]
         return tuple(shown[:_SHOWN])
@@ -210,11 +222,12 @@ class CausalLmPipeline(ChatPipeline[CausalLmFitted]):
             facts["prompts"] = "a turn of the user, in the chat template"
         elif fitted.form == "pairs":
             facts["prompts"] = f"end in {fitted.separator!r}" if fitted.separator else "as they are"
+        if fitted.beginning:
+            facts["begin with"] = self.beginning_fact(fitted.beginning, fitted.tokenizer)
         if fitted.date:
             facts["date"] = f"{fitted.date} in every conversation, as the chat template writes it"
-        if "tools" in fitted.context and not names_tools(self.tokenizer(fitted.tokenizer)):
-            facts["tools"] = "not used: the chat template has no place for them"
-        return facts
+        chat = fitted.chat or fitted.form == "messages"
+        return facts | self.tools_fact(fitted.context, chat, fitted.tokenizer)
 
     def inputs(self, fitted: CausalLmFitted) -> tuple[str, ...]:
         """Return the columns to continue: the text, the instruction, or the conversation."""
@@ -287,6 +300,21 @@ def _unanswered(raw: RawData, roles: Roles) -> Iterator[Note]:
                 rows=len(found),
                 kind="dropped",
             )
+
+
+def _unread(raw: RawData, column: str, section: CausalLmConfig) -> Iterator[Note]:
+    """A note on the other columns where one was taken for plain text without a name for it."""
+    others = [plain(name, 40) for name in raw.train.column_names if name != column]
+    if section.text or column.lower() in TEXT_NAMES or not others:
+        return
+    yield Note(
+        f"the column {plain(column, 40)} is read as plain text, and {', '.join(others[:8])} "
+        f"{'is' if len(others) == 1 else 'are'} not used; set task.prompt and task.completion, or "
+        "task.messages, where these are conversations",
+        column=plain(column, 40),
+        read_as="plain text",
+        change="task.prompt",
+    )
 
 
 def _missing_context(raw: RawData, roles: Roles) -> Iterator[Note]:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, TypeVar
 
 from typing_extensions import override
 
 from engine.config.tasks.generation import GenerationConfig
+from engine.files.sanitize import plain
 from engine.models.tokenizer_check import ensure_end
 from engine.pipelines.generation import GenerationPipeline
 from engine.pipelines.text import TextFitted
+from engine.text.beginning import beginning_of
 from engine.text.chat_templates import KNOWN, marks_of, use_template
+from engine.text.conversation import names_tools
 
 F = TypeVar("F", bound=TextFitted)
 
@@ -38,6 +41,22 @@ class ChatPipeline(GenerationPipeline[F]):
         """Return whether texts are turns: where the model has a template, or one is named."""
         named = self.section.chat_template
         return named in KNOWN or (named == "auto" and bool(self.tokenizer(trained).chat_template))
+
+    def beginning(self, chat: bool, trained: str) -> list[int]:
+        """Return the tokens before each text; in a ``chat``, the template writes its own."""
+        return [] if chat else beginning_of(self.tokenizer(trained))
+
+    def tools_fact(self, roles: Collection[str], chat: bool, trained: str) -> dict[str, str]:
+        """Return the fact that tools among the ``roles`` of columns are not written anywhere."""
+        if "tools" not in roles or (chat and names_tools(self.tokenizer(trained))):
+            return {}
+        where = "the chat template has no place for them" if chat else "prompts are plain text"
+        return {"tools": f"not used: {where}"}
+
+    def beginning_fact(self, beginning: Sequence[int], trained: str) -> str:
+        """Return the tokens before each text in words."""
+        written = plain(self.tokenizer(trained).decode(beginning), 40)
+        return f"{written}, which the tokenizer itself writes before a text"
 
     def template_name(self, trained: str) -> str:
         """Return what people call the chat template of this data."""

@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 import pyarrow as pa
+from pydantic import Field
 
 from engine.config.tasks.preference import PreferenceConfig
 from engine.data.load import load_texts
@@ -46,6 +47,8 @@ class PreferenceFitted(TextFitted):
     """Text between a prompt and its answer where the prompt does not end in a blank."""
     date: str = ""
     """The day that a chat template writes into each conversation; empty where it writes none."""
+    beginning: list[int] = Field(default_factory=list)
+    """The tokens before each text that is no conversation; none in models that recorded none."""
 
 
 class PreferencePipeline(ChatPipeline[PreferenceFitted]):
@@ -87,6 +90,7 @@ class PreferencePipeline(ChatPipeline[PreferenceFitted]):
             separator=separator,
             # Fixed, so that the tokens are the same on any later day.
             date=date.today().isoformat() if chat and names_date(tokenizer) else "",
+            beginning=self.beginning(chat, trained),
         )
 
     def prompts(self, fitted: PreferenceFitted) -> Prompts:
@@ -94,7 +98,7 @@ class PreferencePipeline(ChatPipeline[PreferenceFitted]):
         tokenizer = self.tokenizer(fitted.tokenizer)
         if fitted.chat:
             return ChatPrompts(tokenizer, fitted.date)
-        return PlainPrompts(tokenizer.eos_token or "", fitted.separator)
+        return PlainPrompts(tokenizer.eos_token or "", fitted.separator, fitted.beginning)
 
     def ends(self, fitted: PreferenceFitted) -> list[int]:
         """Return the tokens that end a text: the tokenizer's own, and the template's."""
@@ -112,8 +116,11 @@ class PreferencePipeline(ChatPipeline[PreferenceFitted]):
             facts["prompts"] += f", what {'stands before' if one else 'both answers begin with'}"
         if fitted.chat:
             facts["chat template"] = self.template_name(fitted.tokenizer)
+        if fitted.beginning:
+            facts["begin with"] = self.beginning_fact(fitted.beginning, fitted.tokenizer)
         if fitted.date:
             facts["date"] = f"{fitted.date} in every conversation, as the chat template writes it"
+        facts |= self.tools_fact(columns, fitted.chat, fitted.tokenizer)
         facts["tokenizer"] = f"{len(self.tokenizer(fitted.tokenizer)):,} tokens"
         return self.text_summary(raw, fitted, {name: role for role, name in columns.items()}, facts)
 

@@ -19,3 +19,5 @@ class TabularFitted(Fitted):
     """Training rows; 0 in models of 0.1, which did not need them."""
     edges: list[list[float]] = Field(default_factory=list)
     """Edges of the bins of each numeric feature, as it is encoded; empty where none are used."""
+    members: list[int] = Field(default_factory=list)
+    """Members of the trained ensemble that were kept, by number; empty where all were."""

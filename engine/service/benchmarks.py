@@ -25,6 +25,7 @@ from engine.hub_reach import offline_where_unreachable
 from engine.runs.directory import RunDirectory
 from engine.runs.events import finite
 from engine.tasks.create import create_task
+from engine.text.beginning import ends_texts, without_end
 
 _BACKENDS = {"causal_lm": "causal", "seq2seq_lm": "seq2seq"}
 """lm-eval's names of the kinds of network, by the heads of our tasks."""
@@ -138,13 +139,17 @@ def _evaluated(
     library: Any, network: nn.Module, tokenizer: Any, backend: str, manager: Any, wanted: Wanted
 ) -> dict[str, Any]:
     """Return lm-eval's metrics by task and name, with their standard errors."""
+    if backend == "causal":
+        tokenizer = without_end(tokenizer)
     model = library.models.huggingface.HFLM(
         pretrained=network,
         tokenizer=tokenizer,
         backend=backend,
         batch_size=wanted.batch_size,
-        # A token that ends the question would stand between it and its answer.
-        add_bos_token=False if backend == "causal" and _ends_texts(tokenizer) else None,
+        # A chat template writes all tokens of its own; a question ends in none.
+        add_bos_token=False
+        if backend == "causal" and (wanted.chat or ends_texts(tokenizer))
+        else None,
     )
     with torch.inference_mode():
         found = library.simple_evaluate(
@@ -157,12 +162,6 @@ def _evaluated(
             log_samples=False,
         )
     return {name: dict(_metrics(values)) for name, values in found["results"].items()}
-
-
-def _ends_texts(tokenizer: Any) -> bool:
-    """Return whether a tokenizer puts a token of its own behind each text."""
-    ids = tokenizer("a")["input_ids"]
-    return bool(ids[-1:] != tokenizer("a", add_special_tokens=False)["input_ids"][-1:])
 
 
 def _metrics(values: Mapping[str, Any]) -> list[tuple[str, dict[str, float | None]]]:

@@ -19,9 +19,10 @@ from engine.service.loaded_models import pretrained_experiment
 from engine.service.pieces import Pieces
 from engine.service.predict import exported_model, loaded
 from engine.tasks.writer import Writer, Writes
+from engine.text.beginning import last_tokens
 from engine.text.continuation import Sampling
 from engine.text.prompt_tokens import prompt_tokens
-from engine.text.prompts import ChatPrompts, Prompt
+from engine.text.prompts import ChatPrompts
 from engine.text.streaming import streamed
 
 Turns = Sequence[Mapping[str, str]]
@@ -98,7 +99,7 @@ def _prompt(
     left_out = 0
     while True:
         row = _row(writer, turns[left_out:], system, context)
-        prompt = writer.prompts.prompt(row) if writer.prompts else Prompt(row["prompt"], "")
+        prompt = writer.prompts.prompt(row) if writer.prompts else writer.asked(row["prompt"])
         [ids] = prompt_tokens(writer.tokenizer, [prompt])
         if len(ids) <= room or len(turns) - left_out <= 2:
             break
@@ -114,7 +115,7 @@ def _prompt(
             f"The first {counted(len(ids) - room, 'token')} of the prompt did not fit: prompt and "
             f"answer have at most {writer.longest:,} tokens."
         )
-    return ids[-room:], prompt.blanks, notes
+    return last_tokens(ids, room, writer.tokenizer.bos_token_id), prompt.blanks, notes
 
 
 def _row(writer: Writer, turns: Turns, system: str, context: Mapping[str, str]) -> dict[str, Any]:

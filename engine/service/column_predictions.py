@@ -19,6 +19,7 @@ from torch import nn
 from engine.data.fitted import Fitted
 from engine.data.on_disk import in_windows
 from engine.data.tables.features import ENCODED
+from engine.models.tabm_inference import in_fewer_operations
 from engine.tasks.tabular import TabularTask
 
 Predict = Callable[[pa.Table], pa.Table]
@@ -29,9 +30,11 @@ def predictor(
 ) -> Predict:
     """Return a function of inputs that gives their predictions as columns."""
 
+    faster = in_fewer_operations(network)
+
     def predict(inputs: pa.Table) -> pa.Table:
         with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
-            return _predicted(task, fitted, network, inputs)
+            return _predicted(task, fitted, faster, inputs)
 
     return predict
 

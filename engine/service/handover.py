@@ -35,9 +35,10 @@ from engine.artifacts.outputs import distance
 from engine.artifacts.stored_type import cast_weights, rounded, type_named
 from engine.artifacts.tracing import REFUSALS, reason_of
 from engine.errors import TrainingError, UserError
-from engine.files.sanitize import first_line
+from engine.files.sanitize import first_line, plain
 from engine.files.slugs import to_name
 from engine.service.speaker import Speaker
+from engine.text.beginning import beginning_of
 from engine.text.prompts import PlainPrompts
 
 _TOLERANCE = 1e-4
@@ -212,6 +213,7 @@ def _write_folder(speaker: Speaker, folder: Path, dtype: str, handed: Handed) ->
     """Write the whole model as transformers reads it, and compare it."""
     speaker.task.files(speaker.fitted).save(speaker.network, folder)
     _write_tokenizer(speaker, folder)
+    handed.notes += _on_beginning(speaker)
     reference = speaker.network
     if dtype:
         kind = type_named(dtype, speaker.task.config.model)
@@ -224,6 +226,19 @@ def _write_folder(speaker: Speaker, folder: Path, dtype: str, handed: Handed) ->
     except REFUSALS as error:
         raise _thrown_away(f"transformers cannot load the folder: {reason_of(error)}") from error
     _compare(speaker, reference, network.eval(), handed)
+
+
+def _on_beginning(speaker: Speaker) -> list[str]:
+    """A note where servers begin a prompt otherwise than the training did."""
+    tokenizer = speaker.writer.tokenizer
+    begin = beginning_of(tokenizer)
+    if speaker.converses or not begin or speaker.talk.begins:
+        return []
+    written = plain(tokenizer.decode(begin), 40)
+    return [
+        f"Prompts were learned without {written}, which the tokenizer writes before a text: ask "
+        "with add_special_tokens off."
+    ]
 
 
 def _write_tokenizer(speaker: Speaker, folder: Path) -> None:
@@ -256,7 +271,7 @@ def _vllm_lora(speaker: Speaker, written: Path, target: Path, dtype: str) -> Han
         shutil.copy(speaker.folder / name, written)
     _write_tokenizer(speaker, written)
     base = speaker.task.build_network(speaker.fitted)
-    handed = Handed("")
+    handed = Handed("", notes=_on_beginning(speaker))
     _compare(speaker, speaker.network, load_adapter(base, written).eval(), handed)
     name = to_name(speaker.task.config.name)
     rank = next((rank for rank in _RANKS if rank >= record["r"]), record["r"])

@@ -22,7 +22,9 @@ from engine.errors import DataError, RunError, UserError
 from engine.runs.directory import RunDirectory
 from engine.tasks.task import Task
 from engine.tasks.writer import Writer, Writes
+from engine.text.beginning import begun, last_tokens
 from engine.text.chat_templates import ROLES
+from engine.text.prompt_tokens import prompt_tokens
 from engine.text.prompts import ChatPrompts
 from engine.text.roles import by_role
 from engine.text.turns import SYSTEM, turns_of
@@ -79,7 +81,10 @@ def speaker_of(run: RunDirectory) -> Speaker:
     prompts, system = _held_out(task, fitted, run)
     room = max(1, writer.longest - TOKENS) if writer.prompts else _OF_PLAIN_TEXT
     whole = merged(network).eval() if holds_adapter(run.model) else network
-    cut = [prompt[-room:] if writer.prompts else prompt[:room] for prompt in prompts]
+    bos = writer.tokenizer.bos_token_id
+    cut = [
+        last_tokens(prompt, room, bos) if writer.prompts else prompt[:room] for prompt in prompts
+    ]
     return Speaker(run.model, task, fitted, writer, whole, cut, system)
 
 
@@ -127,6 +132,9 @@ def _sampled(task: Any, fitted: Any, run: RunDirectory) -> list[list[int]]:
             "not be tried.",
             "Put the data back.",
         )
-    tokenizer = task.writer(fitted).tokenizer
-    ids: list[list[int]] = tokenizer(texts[:PROMPTS], add_special_tokens=False)["input_ids"]
-    return ids
+    writer = task.writer(fitted)
+    tokenizer = writer.tokenizer
+    [asked] = prompt_tokens(tokenizer, [writer.asked(texts[0])])
+    begin = asked[:1] if asked[0] == tokenizer.bos_token_id else []
+    ids = tokenizer(texts[:PROMPTS], add_special_tokens=False)["input_ids"]
+    return [begun(one, begin) for one in ids]

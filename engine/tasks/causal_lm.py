@@ -35,6 +35,7 @@ from engine.tasks.network_files import NetworkFiles
 from engine.tasks.shown_samples import ShownSamples
 from engine.tasks.text import TextTask
 from engine.tasks.writer import Writer
+from engine.text.beginning import begun
 from engine.text.blocks import BlockSource, pieces, token_row
 from engine.text.cache import encoded
 from engine.text.columns import chosen
@@ -76,7 +77,8 @@ class CausalLm(TextTask[CausalLmFitted]):
                 "Lower task.max_length, or give more text.",
             )
         row = torch.from_numpy(tokens)
-        return BlockSource(row, fitted.max_length, characters / len(tokens), device)
+        share = characters / len(tokens)
+        return BlockSource(row, fitted.max_length, share, device, fitted.beginning)
 
     def _tokens(
         self, table: pa.Table, fitted: CausalLmFitted, report: Report
@@ -84,12 +86,13 @@ class CausalLm(TextTask[CausalLmFitted]):
         """All tokens of a split, and its number of characters."""
         tokenizer = self.pipeline.tokenizer(fitted.tokenizer)
         end = [] if fitted.lines else [tokenizer.eos_token_id]
+        begin = [] if fitted.lines else fitted.beginning
 
         def tokenise(rows: dict[str, list[Any]]) -> dict[str, list[Any]]:
             tokens = tokenizer(rows["text"], add_special_tokens=False, return_attention_mask=False)
-            return {"input_ids": [ids + end for ids in tokens["input_ids"]]}
+            return {"input_ids": [begun(ids, begin) + end for ids in tokens["input_ids"]]}
 
-        key = [*self.cache_key(fitted), "blocks", fitted.lines]
+        key = [*self.cache_key(fitted), "blocks", fitted.lines, begin]
         schema = pa.schema({"text": pa.string()})
         texts = pieces(texts_in(table, fitted.columns), fitted.lines)
         some = iter(lambda: list(itertools.islice(texts, _AT_ONCE)), [])
@@ -106,7 +109,7 @@ class CausalLm(TextTask[CausalLmFitted]):
         only = self.section.completions_only
         tokenise = Instructions(tokenizer, fitted.max_length, only, prompts, fitted.too_long)
         about = [fitted.separator, fitted.chat, tokenizer.chat_template, fitted.date]
-        key = [*self.cache_key(fitted), only, fitted.too_long, *about]
+        key = [*self.cache_key(fitted), only, fitted.too_long, *about, fitted.beginning]
         rows = by_role(table, fitted.roles.by_name)
         rows = rows.append_column(ROW, pa.array(range(rows.num_rows)))
         samples, sentences = usable(
@@ -131,7 +134,7 @@ class CausalLm(TextTask[CausalLmFitted]):
         chosen(table, fitted.columns[0], "The data to predict from")
         rows = by_role(table, fitted.roles.by_name).to_pylist()
         if fitted.form == "text":
-            return [Prompt(row["text"] or "", "") for row in rows]
+            return [Prompt(row["text"] or "", "", (), fitted.beginning) for row in rows]
         return written_prompts(self.pipeline.prompts(fitted), rows)
 
     def forgetting(
@@ -207,6 +210,7 @@ class CausalLm(TextTask[CausalLmFitted]):
             context={
                 role: name for role, name in fitted.context.items() if role in ("input", "tools")
             },
+            beginning=fitted.beginning,
         )
 
     def baselines(self, raw: RawData, fitted: CausalLmFitted) -> list[Baseline]:

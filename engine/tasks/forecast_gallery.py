@@ -19,7 +19,7 @@ from engine.metrics.forecasting import forecast_picture
 from engine.pipelines.series_fitted import SeriesFitted, frequency_of
 from engine.reports.gallery import Gallery
 from engine.reports.views import Cell, Lines
-from engine.tasks.many_series import own_scales
+from engine.tasks.many_series import own_scales, shown_names
 
 Numbers = NDArray[np.float64]
 Units = Callable[[Batch, SeriesFitted], tuple[Numbers, Numbers]]
@@ -114,11 +114,11 @@ class ForecastCases:
         if (known := batch.inputs.get("known")) is not None:
             truth = np.where(known.cpu().numpy(), truth, np.nan)
         ends = _ends_of(bands, returned, mean, std)
-        keys = [{}] * len(truth) if batch.rows is None else batch.rows.to_pylist()
+        names = shown_names(batch)
         places = batch.inputs.get("series", torch.zeros(len(truth), dtype=torch.long)).tolist()
         errors = _errors(forecast, truth, self._naive[places])
-        for i, (key, time) in enumerate(zip(keys, batch.inputs["time"].tolist(), strict=True)):
-            name = ", ".join(plain(str(value), 40) for value in key.values())
+        for i, time in enumerate(batch.inputs["time"].tolist()):
+            name = ", ".join(names[i].values())
             for j, target in enumerate(self._fitted.targets):
                 # Copies: a part of an array would keep the whole of it in memory.
                 yield _Case(

@@ -24,7 +24,6 @@ from engine.data.series.panel_windows import PanelWindowSource
 from engine.data.series.time_features import count_time_features
 from engine.data.series.windows import WindowSource
 from engine.errors import DataError
-from engine.files.sanitize import plain
 from engine.metrics.bands import Bands
 from engine.metrics.calibrator import Calibrator
 from engine.metrics.evaluator import Evaluator
@@ -49,6 +48,7 @@ from engine.tasks.many_series import (
     doubts_of_new,
     own_scales,
     panel_source,
+    shown_names,
     trained_to,
     with_future,
 )
@@ -253,18 +253,18 @@ class Forecasting(Task[SeriesFitted]):
         truths = batch.targets[..., 0].cpu()
         whole = (len(truths), 1, len(fitted.targets))
         shift, scale = (np.broadcast_to(part, whole) for part in _units(batch, fitted))
-        keys = [{}] * len(truths) if batch.rows is None else batch.rows.to_pylist()
         means, stds = shift[:, 0, 0].tolist(), scale[:, 0, 0].tolist()
         return ShownSamples([
             {
-                **{name: plain(str(value), 40) for name, value in key.items()},
+                **names,
                 "after": frequency_of(fitted).text(time),
                 fitted.targets[0]: _small_plot(truth.tolist(), truth),
                 "forecast": _small_plot(forecast.tolist(), truth),
                 "first step": f"{forecast[0] * std + mean:.4g} (was {truth[0] * std + mean:.4g})",
             }
-            for key, time, truth, forecast, mean, std in zip(
-                keys, batch.inputs["time"].tolist(), truths, forecasts, means, stds, strict=True
+            for names, time, truth, forecast, mean, std in zip(
+                shown_names(batch), batch.inputs["time"].tolist(), truths, forecasts, means, stds,
+                strict=True,
             )
         ])  # fmt: skip
 

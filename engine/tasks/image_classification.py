@@ -12,6 +12,7 @@ from torch import nn
 from torch.nn import functional
 from typing_extensions import override
 
+from engine.baselines.baseline import Baseline
 from engine.batches.device_constant import DeviceConstant
 from engine.batches.source import Batch, Source
 from engine.config.models.image import Preprocessing
@@ -19,6 +20,7 @@ from engine.config.models.image_transformer import ImageTransformerConfig
 from engine.config.run_config import RunConfig
 from engine.config.tasks.augmentation import ClassAugmentationConfig
 from engine.config.tasks.image_classification import ImageClassificationConfig
+from engine.data.raw import RawData
 from engine.metrics.classification import balanced_weights, class_loss
 from engine.metrics.evaluator import Evaluator
 from engine.metrics.flipped import FlippedImages
@@ -32,6 +34,7 @@ from engine.reports.gallery import Gallery
 from engine.reports.picture import Picture
 from engine.runs.events import Report
 from engine.tasks.deployment import Deployment
+from engine.tasks.image_baseline import image_baselines
 from engine.tasks.image_explanation import explain_image
 from engine.tasks.image_gallery import mistakes_gallery, pixels_of
 from engine.tasks.network_files import NetworkFiles
@@ -167,6 +170,10 @@ class ImageClassification(Task[ImageFitted]):
             {"image": name} | record(row, fitted.classes)
             for name, row in zip(batch.rows["name"].to_pylist(), chances.tolist(), strict=True)
         ]
+
+    @override
+    def baselines(self, raw: RawData, fitted: ImageFitted) -> list[Baseline]:
+        return image_baselines(raw, fitted)
 
     @override
     def samples(self, network: nn.Module, source: Source, fitted: ImageFitted) -> ShownSamples:

@@ -8,9 +8,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from engine.batches.source import Batch
 from engine.config.tasks.forecasting import ForecastingConfig
 from engine.data.series.channels import Values
-from engine.data.series.panel import Panel, Rows, find_keys, key_texts
+from engine.data.series.panel import Panel, Rows, find_keys, key_texts, name_of, shown_text
 from engine.data.series.panel_windows import PanelWindowSource, SeriesFacts
 from engine.data.series.scales import PanelScales, SeriesScales, scales_for
 from engine.data.series.static import static_values, unknown_static
@@ -115,13 +116,19 @@ def trained_to(fitted: SeriesFitted, panel: Panel | None = None) -> torch.Tensor
 
 def own_scales(columns: Sequence[str], own: SeriesScales) -> OwnScales:
     """Return the scales that errors of each series are measured in."""
-    names = [
-        ", ".join(f"{plain(c, 40)} = {plain(v, 40)}" for c, v in zip(columns, values, strict=True))
-        for values in zip(*own.keys, strict=True)
-    ]
+    names = [name_of(values, columns) for values in zip(*own.keys, strict=True)]
     count = len(own.naive_error)
     parts = own.std[:count], own.naive_error, own.naive_squared
     return OwnScales(names, *(np.array(part).T for part in parts))
+
+
+def shown_names(batch: Batch) -> list[dict[str, str]]:
+    """Return what tells the series of each window apart, for people; nothing for one series."""
+    if batch.rows is None:
+        return [{}] * len(batch.targets)
+    names = batch.rows.column_names
+    texts = zip(*key_texts(batch.rows, names), strict=True)
+    return [dict(zip(names, map(shown_text, values), strict=True)) for values in texts]
 
 
 def doubts_of_new(

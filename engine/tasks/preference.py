@@ -70,7 +70,8 @@ class Preference(TextTask[PreferenceFitted]):
         tokenise = PreferenceTokens(tokenizer, fitted.max_length, prompts, single)
         rows = by_role(table, fitted.columns)
         rows = rows.append_column("row", pa.array(range(table.num_rows), pa.int64()))
-        form = [fitted.chat, fitted.separator, tokenizer.chat_template, fitted.date, single]
+        form = [fitted.chat, fitted.separator, tokenizer.chat_template, fitted.date, single,
+                fitted.beginning]  # fmt: skip
         samples = encoded(rows, tokenise, [*self.cache_key(fitted), "preference", *form], report)
         samples, faults = without_faulty(samples)
         if not len(samples):

@@ -28,6 +28,7 @@ from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.metrics.importance import Score, WithImportance
 from engine.models.build import build_model
 from engine.models.shapes import TabularShape
+from engine.models.tabm import TabM
 from engine.pipelines.tabular import TabularPipeline
 from engine.pipelines.tabular_fitted import TabularFitted
 from engine.reports.explanation import Explanation
@@ -122,7 +123,10 @@ class TabularTask(Task[F]):
             len(features.numeric), cardinalities, self.outputs(fitted), self.probabilities,
             tuple(map(tuple, fitted.edges)),
         )  # fmt: skip
-        return build_model(self.config.model, shape)
+        network = build_model(self.config.model, shape)
+        if fitted.members and isinstance(network, TabM):
+            network.keep(fitted.members)
+        return network
 
     def evaluator(self, fitted: F) -> Evaluator:
         """Metrics and, at the end, the importance of columns."""

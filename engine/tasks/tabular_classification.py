@@ -36,11 +36,14 @@ from engine.metrics.row_classes import RowClasses, row_logits
 from engine.metrics.threshold import Threshold, choose_threshold, decisions
 from engine.pipelines.tabular_classification import ClassesFitted, TabularClassificationPipeline
 from engine.tasks.calibration import Calibration
+from engine.tasks.member_pruning import MemberLosses
 from engine.tasks.row_explanation import ExplainedOutputs
 from engine.tasks.row_text import row_text
 from engine.tasks.tabular import TabularTask, each_output
 
 _SHOWN = 5
+_LEAST = 1e-12
+"""Probabilities below this count as it."""
 _SCORE = "score "
 """Prefix of the columns with the probability of each class."""
 
@@ -87,6 +90,21 @@ class TabularClassification(TabularTask[ClassesFitted]):
             fitted.temperature,
             self._threshold(fitted),
         )
+
+    def member_losses(self, fitted: ClassesFitted) -> MemberLosses:
+        """The negative logarithm of the probability of the target, weighted as in the loss."""
+        del fitted
+
+        def values(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+            places = targets.expand(len(logits), -1).unsqueeze(-1)
+            return logits.softmax(-1).gather(-1, places)
+
+        def loss(probabilities: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+            rows = -probabilities.squeeze(-1).clamp_min(_LEAST).log()
+            weights = self._balanced
+            return rows if weights is None else rows * weights.like(rows)[targets]
+
+        return MemberLosses(values, loss)
 
     @override
     def calibration(self, fitted: ClassesFitted) -> Calibration[ClassesFitted]:

@@ -28,9 +28,11 @@ from engine.metrics.regression import (
     evaluate_numbers,
     number_intervals,
     number_loss,
+    number_losses,
 )
 from engine.pipelines.tabular_regression import NumbersFitted, TabularRegressionPipeline
 from engine.tasks.calibration import Calibration
+from engine.tasks.member_pruning import MemberLosses
 from engine.tasks.row_explanation import ExplainedOutputs
 from engine.tasks.row_text import row_text
 from engine.tasks.tabular import TabularTask, each_output
@@ -66,6 +68,12 @@ class TabularRegression(TabularTask[NumbersFitted]):
             fitted.mean, fitted.std, _outputs, self._loss,
             partial(row_text, fitted.features), self._bands(fitted),
         )  # fmt: skip
+
+    def member_losses(self, fitted: NumbersFitted) -> MemberLosses:
+        """The loss of the standardised numbers, or of their quantiles."""
+        del fitted
+        loss = partial(number_losses, loss=self.section.loss, levels=self.section.quantiles)
+        return MemberLosses(lambda outputs, targets: outputs, loss)
 
     @override
     def calibration(self, fitted: NumbersFitted) -> Calibration[NumbersFitted]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 from engine.text.continuation import Sampling
-from engine.text.prompts import Prompts
+from engine.text.prompts import Prompt, Prompts
+from engine.text.turns import USER
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,15 @@ class Writer:
     """Number of tokens of a prompt and its answer together."""
     context: Mapping[str, str]
     """Columns of the prompt besides the message, by their roles: input, tools."""
+    beginning: Sequence[int] = ()
+    """Tokens before a plain text to continue."""
+
+    def asked(self, text: str) -> Prompt:
+        """Return the prompt for a text that is typed."""
+        if self.prompts is None:
+            return Prompt(text, "", beginning=self.beginning)
+        messages = [{"role": USER, "content": text}]
+        return self.prompts.prompt({"prompt": text, "messages": messages})
 
 
 @runtime_checkable

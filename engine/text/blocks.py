@@ -13,6 +13,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from engine.batches.source import Batch, Noise, Source, mixed
+from engine.data.labels import IGNORED
 from engine.data.on_disk import LARGE, end_to_end
 
 Join = Literal["auto", "lines", "documents"]
@@ -26,11 +27,16 @@ class BlockSource(Source):
 
     In every epoch of training the blocks begin at another place. Inputs are ``input_ids`` ``[batch,
     length]``; targets have the ``labels``, one token later, and how many ``characters`` they stand
-    for.
+    for. The first inputs of each block are the tokens that prompts begin with, where they do.
     """
 
     def __init__(
-        self, tokens: Tensor, length: int, characters_per_token: float, device: torch.device
+        self,
+        tokens: Tensor,
+        length: int,
+        characters_per_token: float,
+        device: torch.device,
+        beginning: Sequence[int] = (),
     ) -> None:
         """``tokens`` is one row of numbers, which moves to ``device`` at once where it is small;
         ``length`` is that of a block.
@@ -40,6 +46,7 @@ class BlockSource(Source):
         self.slow = self._tokens.device.type != device.type
         self._length = length
         self._characters = characters_per_token
+        self._beginning = torch.tensor(beginning, dtype=torch.long, device=device)
 
     def __len__(self) -> int:
         return max(0, (len(self._tokens) - 1) // self._length)
@@ -65,9 +72,22 @@ class BlockSource(Source):
         for rows in plan[start:]:
             begins = (rows * self._length + shift).clamp(max=last).to(self._tokens.device)
             blocks = self._tokens[begins[:, None] + places].to(self._device).long()
-            count = len(rows) * self._length
-            targets = {"labels": blocks[:, 1:], "characters": count * self._characters}
-            yield Batch({"input_ids": blocks[:, :-1]}, targets, count)
+            inputs, labels = self._begun(blocks[:, :-1], blocks[:, 1:])
+            count = len(rows) * (self._length - max(0, len(self._beginning) - 1))
+            targets = {"labels": labels, "characters": count * self._characters}
+            yield Batch({"input_ids": inputs}, targets, count)
+
+    def _begun(self, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Blocks that begin as prompts do, of whose beginning nothing is learned."""
+        known = len(self._beginning)
+        if not known:
+            return inputs, labels
+        before = self._beginning.expand(len(inputs), known)
+        untold = labels.new_full((len(labels), known - 1), IGNORED)
+        return (
+            torch.cat([before, inputs[:, known:]], 1),
+            torch.cat([untold, labels[:, known - 1 :]], 1),
+        )
 
 
 def are_lines(texts: Iterable[str], join: Join) -> bool:

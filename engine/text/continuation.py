@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from transformers.generation.utils import GenerateDecoderOnlyOutput
 
+from engine.text.beginning import last_tokens
 from engine.text.finite_outputs import checked
 from engine.text.transformers_private import is_stateful
 
@@ -62,7 +63,7 @@ def continued(
     change the run.
     """
     room = max(1, longest - sampling.max_new_tokens)
-    cut = [list(prompt)[-room:] for prompt in prompts]
+    cut = [last_tokens(prompt, room, tokenizer.bos_token_id) for prompt in prompts]
     device = next(network.parameters()).device
     texts = [""] * len(cut)
     with torch.random.fork_rng([device] if device.type == "cuda" else []):

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from engine.data.labels import IGNORED
 from engine.errors import DataError
 from engine.text.any_tokenizer import is_fast
+from engine.text.beginning import begun
 from engine.text.bordered_tokens import bordered
 from engine.text.conversation import Refused
 from engine.text.literals import parts, tokens_of, within
@@ -79,7 +80,7 @@ class Instructions:
 
     def _sample(self, marked: Marked) -> dict[str, Any]:
         read = self._placed if is_fast(self.tokenizer) else self._bordered
-        ids, learned, sizes = read(marked)
+        ids, learned, sizes = _begun(marked, *read(marked))
         longest = self.max_length + 1
         cut = any(learned[longest:])
         if self.too_long == "drop" and any(learned[longest : longest + 1]):
@@ -190,6 +191,13 @@ class Instructions:
             offsets += [(first + begin, last + begin) for first, last in made["offset_mapping"]]
             begin += len(part)
         return ids, offsets
+
+
+def _begun(marked: Marked, ids: list[int], learned: list[bool], sizes: Sequence[float]) -> Tokens:
+    """The tokens behind those that the text begins with, of which nothing is learned."""
+    whole = begun(ids, marked.beginning)
+    more = len(whole) - len(ids)
+    return whole, [False] * more + learned, [0.0] * more + list(sizes)
 
 
 def _without_last_run(learned: list[bool]) -> list[bool]:

@@ -11,11 +11,13 @@ import pyarrow as pa
 from engine.errors import DataError
 from engine.reports.counted import counted
 from engine.runs.events import Event
+from engine.text.beginning import begun
 from engine.text.cache import encoded
 from engine.text.literals import tokens_of
 from engine.text.prompts import Prompt, Prompts, Row
 
-_PLACES = pa.list_(pa.list_(pa.int64()))
+_TOKENS = pa.list_(pa.int64())
+_PLACES = pa.list_(_TOKENS)
 
 
 def written_prompts(prompts: Prompts, rows: Sequence[Row]) -> list[Prompt]:
@@ -39,12 +41,18 @@ def written_prompts(prompts: Prompts, rows: Sequence[Row]) -> list[Prompt]:
 
 
 def prompt_tokens(tokenizer: Any, prompts: Sequence[Prompt]) -> list[list[int]]:
-    """Return the tokens of prompts, the mark of the end for one without any."""
+    """Return the tokens of prompts behind those that they begin with.
+
+    One without any is the mark of the end.
+    """
     texts = [prompt.text for prompt in prompts]
     options = {"add_special_tokens": False, "return_attention_mask": False}
     whole = tokenizer(texts, split_special_tokens=False, **options)["input_ids"] if texts else []
     return [
-        (tokens_of(tokenizer, prompt.text, prompt.literals) if prompt.literals else ids)
+        begun(
+            tokens_of(tokenizer, prompt.text, prompt.literals) if prompt.literals else ids,
+            prompt.beginning,
+        )
         or [tokenizer.eos_token_id]
         for prompt, ids in zip(prompts, whole, strict=True)
     ]
@@ -60,11 +68,15 @@ def encoded_prompts(
 
     def tokenise(rows: dict[str, list[Any]]) -> dict[str, list[Any]]:
         some = [
-            Prompt(text, "", literals)
-            for text, literals in zip(rows["text"], rows["literals"], strict=True)
+            Prompt(text, "", literals, beginning)
+            for text, literals, beginning in zip(
+                rows["text"], rows["literals"], rows["beginning"], strict=True
+            )
         ]
         return {"input_ids": prompt_tokens(tokenizer, some)}
 
     texts = pa.array([prompt.text for prompt in prompts], pa.string())
     places = pa.array([list(map(list, prompt.literals)) for prompt in prompts], _PLACES)
-    return encoded(pa.table({"text": texts, "literals": places}), tokenise, key, report)
+    begins = pa.array([list(prompt.beginning) for prompt in prompts], _TOKENS)
+    table = pa.table({"text": texts, "literals": places, "beginning": begins})
+    return encoded(table, tokenise, key, report)

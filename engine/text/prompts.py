@@ -27,7 +27,7 @@ from engine.text.literals import (
     stand_ins,
 )
 from engine.text.repeated_prompts import turns_with_prompt, with_instructions_of
-from engine.text.thoughts import MARKS, thought_out, without_beginning
+from engine.text.thoughts import MARKS, parts_of, thought_out
 from engine.text.tools import tools_of
 from engine.text.turns import (
     ASSISTANT,
@@ -57,6 +57,8 @@ class Prompt:
     blanks: str
     literals: Sequence[Span] = ()
     """Where special tokens are written in it that are plain text."""
+    beginning: Sequence[int] = ()
+    """The tokens before it."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,8 @@ class Marked:
     """Whether something of the turns before an answer is not in the text."""
     literals: Sequence[Span] = ()
     """Where special tokens are written in it that are plain text."""
+    beginning: Sequence[int] = ()
+    """The tokens before it."""
 
 
 class Prompts(ABC):
@@ -96,17 +100,20 @@ class PlainPrompts(Prompts):
     """The mark of the end, behind each completion."""
     separator: str
     """Text between a prompt and its completion where the prompt does not end in a blank."""
+    beginning: Sequence[int] = ()
+    """The tokens before each prompt."""
 
     @override
     def prompt(self, row: Row) -> Prompt:
-        return cut(prompt_text(row, self.separator))
+        return replace(cut(prompt_text(row, self.separator)), beginning=self.beginning)
 
     @override
     def marked(self, row: Row) -> Sequence[Marked]:
         text = prompt_text(row, self.separator)
         whole = text + _text(row["completion"])
         end = "" if self.end and whole.endswith(self.end) else self.end
-        return [Marked(whole + end, [(len(cut(text).text), len(whole))])]
+        spans = [(len(cut(text).text), len(whole))]
+        return [Marked(whole + end, spans, beginning=self.beginning)]
 
 
 @dataclass(frozen=True)
@@ -132,7 +139,7 @@ class ChatPrompts(Prompts):
     @override
     def prompt(self, row: Row) -> Prompt:
         if self.pairs:
-            turns = asked(row)
+            turns = asked(_as_pair(row))
         elif "messages" in row:
             turns = turns_of(row["messages"])
             turns = turns[:-1] if len(turns) > 1 and turns[-1]["role"] == ASSISTANT else turns
@@ -301,9 +308,9 @@ def _spanned(chat: Conversation, spans: Mapping[int, Span], talk: _Talk, end: st
 def _compared(text: str, spans: Mapping[int, tuple[int, int]], turns: Sequence[Turn]) -> Marked:
     """A text with the answers' ``spans`` by their turns, held against what these say."""
     shortened = any(
-        _without_blanks(without_beginning(turns[place]["content"]))
-        not in _without_blanks(text[slice(*span)])
+        _without_blanks(part) not in _without_blanks(text[slice(*span)])
         for place, span in spans.items()
+        for part in parts_of(turns[place])
     )
     whole = _without_blanks(text)
     before = [turn for turn in turns[: max(spans, default=0)] if turn["role"] != ASSISTANT]
@@ -320,6 +327,14 @@ def asked(row: Row) -> list[Turn]:
     parts = [_text(row.get("prompt")), _text(row.get("input"))]
     text = "\n".join(part for part in parts if part.strip())
     return [*_earlier(row.get("history")), {"role": USER, "content": text}]
+
+
+def _as_pair(row: Row) -> Row:
+    """A conversation to continue as what is asked for last, behind its history."""
+    if "messages" not in row:
+        return row
+    *earlier, last = turns_of(row["messages"])
+    return {**row, "history": earlier, "prompt": last["content"]}
 
 
 def _earlier(history: Any) -> list[Turn]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import pyarrow as pa
 
@@ -14,9 +14,12 @@ from engine.text.turns import fault_in, holds_turns
 
 Form = Literal["text", "pairs", "messages"]
 
-_PROMPTS = ("prompt", "instruction", "question", "input", "query")
-_COMPLETIONS = ("completion", "response", "output", "answer", "target", "chosen")
-_MESSAGES = ("messages", "conversations", "conversation")
+_PROMPTS = ("prompt", "instruction", "question", "input", "query", "problem", "user", "human")
+_COMPLETIONS = (
+    "completion", "response", "output", "answer", "target", "chosen", "solution", "assistant",
+    "gpt", "bot",
+)  # fmt: skip
+_MESSAGES = ("messages", "conversations", "conversation", "contents")
 _LOOKED_AT = 100
 """Rows that show whether a column holds conversations."""
 _CONTEXT = {
@@ -68,7 +71,7 @@ def _columns(table: pa.Table, section: CausalLmConfig) -> tuple[Form, list[str]]
     if section.text:
         return "text", [chosen(table, section.text, "task.text")]
     messages = section.messages or by_name(table, _MESSAGES)
-    if section.messages or (messages and holds_messages(table, messages)):
+    if section.messages or (messages and _holds_objects(table, messages)):
         return "messages", [chosen(table, messages or "", "task.messages")]
     prompt = section.prompt or by_name(table, _PROMPTS)
     completion = section.completion or by_name(table, _COMPLETIONS)
@@ -101,11 +104,19 @@ def holds_messages(table: pa.Table, name: str) -> bool:
     return _conversations(table, name)
 
 
+def _holds_objects(table: pa.Table, name: str) -> bool:
+    """Whether a column that is called as conversations are may be one, with faults or without."""
+    if holds_messages(table, name):
+        return True
+    return is_text(table, name) and any(map(holds_turns, _first(table, name)))
+
+
+def _first(table: pa.Table, name: str) -> list[Any]:
+    return [value for value in table[name][:_LOOKED_AT].to_pylist() if value is not None]
+
+
 def _conversations(table: pa.Table, name: str) -> bool:
     """Whether one of the first values is a conversation, or the JSON of one."""
     if not (is_list(table, name) or is_text(table, name)):
         return False
-    return any(
-        value is not None and holds_turns(value) and fault_in(value) is None
-        for value in table[name][:_LOOKED_AT].to_pylist()
-    )
+    return any(holds_turns(value) and fault_in(value) is None for value in _first(table, name))

@@ -11,15 +11,19 @@ _LONGEST = 1500
 """Characters that are shown of a sample."""
 
 
-def shown_parts(marked: Marked, end: str, all_learned: bool) -> tuple[Part, ...]:
-    """Return the parts of a text; ``end`` is learned with the answer before it."""
+def shown_parts(marked: Marked, begin: str, end: str, all_learned: bool) -> tuple[Part, ...]:
+    """Return the parts of a text behind what it begins with, which is not learned.
+
+    ``end`` is learned with the answer before it.
+    """
+    before = [] if marked.text.startswith(begin) else [(begin, False)]
     if all_learned:
-        return _cut([(marked.text, True)])
-    parts: list[Part] = []
+        return _cut([*before, (marked.text, True)])
+    parts: list[Part] = before
     done = 0
-    for begin, until in marked.spans:
+    for first, until in marked.spans:
         stop = until + len(end) if marked.text.startswith(end, until) else until
-        parts += [(marked.text[done:begin], False), (marked.text[begin:stop], True)]
+        parts += [(marked.text[done:first], False), (marked.text[first:stop], True)]
         done = stop
     return _cut([*parts, (marked.text[done:], False)])
 

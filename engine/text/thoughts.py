@@ -13,6 +13,8 @@ from engine.text.turns import Turn
 _BEGIN, _END = "<think>", "</think>"
 MARKS = {_BEGIN, _END}
 _OPENED = re.compile(r"<think>\s*\Z")
+_THOUGHTS = ("reasoning_content", "thinking", "reasoning")
+"""Keys under which people keep the thoughts of an answer."""
 _NONE = f"\n{_END}\n\n"
 """An empty thought, behind its beginning."""
 
@@ -37,6 +39,12 @@ def thought_out(before: str, until: str, turn: Turn) -> str | None:
 def without_beginning(content: str) -> str:
     """Return an answer without the mark that its prompt may have in its place."""
     return content.lstrip().removeprefix(_BEGIN)
+
+
+def parts_of(turn: Turn) -> list[str]:
+    """Return an answer without the mark that its prompt may have in its place, and its thoughts."""
+    thoughts = (str(turn[name]) for name in _THOUGHTS if turn.get(name))
+    return [without_beginning(str(turn["content"])), *thoughts]
 
 
 def _parts(turn: Turn) -> tuple[str, str]:

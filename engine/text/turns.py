@@ -1,8 +1,8 @@
 """Conversations as people keep them, read as turns that each have a role and a text.
 
 A conversation is a list of turns or its JSON. Their keys are ``role`` and ``content``, or ``from``
-and ``value``; a content is a text or a list of parts; calls of tools are objects or their JSON, or
-the whole text of a ``function_call``.
+and ``value`` (or ``text``, ``parts``); a content is a text or a list of parts; calls of tools are
+objects or their JSON, or the whole text of a ``function_call``.
 """
 
 from __future__ import annotations
@@ -26,7 +26,11 @@ _ROLES = {
     _CALLS: ASSISTANT, "system": SYSTEM, "developer": DEVELOPER, "tool": "tool",
     "function": "tool", "observation": "tool", "ipython": "tool",
 }  # fmt: skip
-_READ = {"role", "from", "content", "value", "tool_calls", "function_call"}
+_CONTENTS = ("content", "value", "text", "parts")
+"""Keys of the text of a turn: of OpenAI and ShareGPT, and those that Gemini has."""
+_READ = {"role", "from", *_CONTENTS, "tool_calls", "function_call"}
+_LEARNED = ("weight", "train", "training")
+"""Keys by which an answer is not learned: of OpenAI and Mistral, and those that Axolotl reads."""
 
 
 def turns_of(value: Any, role: str = USER) -> list[Turn]:
@@ -79,8 +83,11 @@ def ends_unanswered(value: Any) -> bool:
 
 
 def is_learned(turn: Turn) -> bool:
-    """Whether a turn is an answer to learn; OpenAI's format gives others a ``weight`` of 0."""
-    return bool(turn["role"] == ASSISTANT and turn.get("weight") != 0)
+    """Whether a turn is an answer to learn; others have a ``weight`` of 0, or are not to ``train``.
+
+    False is 0.
+    """
+    return bool(turn["role"] == ASSISTANT and all(turn.get(name) != 0 for name in _LEARNED))
 
 
 def holds_turns(value: Any) -> bool:
@@ -142,7 +149,7 @@ def _fault(turn: Any) -> str | None:
     turn = _with_calls(turn)
     if calls_in(turn):
         return _fault_of_content(_content(turn))
-    if not {"content", "value"} & turn.keys():
+    if turn.keys().isdisjoint(_CONTENTS):
         return "a turn has no role or content"
     content = _content(turn)
     return "a turn is empty" if content is None else _fault_of_content(content)
@@ -175,7 +182,7 @@ def _with_calls(turn: Mapping[str, Any]) -> Mapping[str, Any]:
     content = _content(turn)
     if name != _CALLS or not is_call(content):
         return turn
-    return {**turn, "content": "", "value": None, "tool_calls": content}
+    return {**turn, "content": "", "tool_calls": content}
 
 
 def _role(turn: Any) -> str | None:
@@ -186,7 +193,7 @@ def _role(turn: Any) -> str | None:
 
 
 def _content(turn: Mapping[str, Any]) -> Any:
-    return turn["value"] if turn.get("content") is None and "value" in turn else turn.get("content")
+    return next((turn[name] for name in _CONTENTS if turn.get(name) is not None), None)
 
 
 def _text(content: Any) -> str:

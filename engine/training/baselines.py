@@ -9,10 +9,12 @@ import numpy as np
 from engine.baselines.baseline import Baseline
 from engine.metrics.evaluator import Evaluation
 from engine.metrics.paired import PairedVerdict, judge_rows
-from engine.metrics.verdict import Verdict, judge
+from engine.metrics.verdict import ExactVerdict, Verdict, judge
 from engine.runs.events import finite_all
 from engine.tasks.task import Task
 from engine.training.material import Material
+
+AnyVerdict = Verdict | ExactVerdict | PairedVerdict
 
 _FEWEST = 10
 """Errors of a baseline, where it has not those of all rows, that a verdict needs."""
@@ -37,7 +39,7 @@ def beside_baselines(
     }  # fmt: skip
 
 
-def _record(baseline: Baseline, verdict: Verdict | PairedVerdict | None) -> dict[str, Any]:
+def _record(baseline: Baseline, verdict: AnyVerdict | None) -> dict[str, Any]:
     return {
         "name": baseline.name,
         "metrics": finite_all(baseline.evaluation.metrics),
@@ -45,7 +47,7 @@ def _record(baseline: Baseline, verdict: Verdict | PairedVerdict | None) -> dict
     }
 
 
-def _verdict(result: Evaluation | None, baseline: Baseline) -> Verdict | PairedVerdict | None:
+def _verdict(result: Evaluation | None, baseline: Baseline) -> AnyVerdict | None:
     """The difference to a baseline on the rows that both tell errors of."""
     theirs = baseline.evaluation
     if result is not None and result.rows is not None and theirs.rows is not None:

@@ -13,8 +13,9 @@ from engine.files import atomic
 from engine.metrics.evaluator import Evaluation
 from engine.reports.gallery import Gallery
 from engine.runs.directory import RunDirectory
-from engine.runs.events import FORGETTING, Evaluated, Event, Finished, Stopped, finite_all
+from engine.runs.events import FORGETTING, Evaluated, Event, Finished, Log, Stopped, finite_all
 from engine.runs.session import RunSession
+from engine.tasks.member_pruning import pruning_of
 from engine.training.baselines import beside_baselines
 from engine.training.export_check import check_export
 from engine.training.material import Material
@@ -36,8 +37,10 @@ def conclude(session: RunSession, trainer: Trainer, material: Material, ending: 
 def _conclude(session: RunSession, trainer: Trainer, material: Material, ending: Ending) -> Event:
     run, task, state = session.run, trainer.setup.task, trainer.state
     state.take_best()
-    known = {} if _calibrate(trainer, material) else _known_evaluations(trainer, material)
-    evaluations = known | _final_evaluations(session, trainer, material, known)
+    pruned = _prune(trainer, material)
+    calibrated = _calibrate(trainer, material)
+    known = {} if pruned or calibrated else _known_evaluations(trainer, material)
+    evaluations = known | _final_evaluations(session, trainer, material, known, bool(pruned))
     gallery = _gallery(trainer, material)
     forgetting = _forgetting(trainer, material)
     position = state.position
@@ -60,7 +63,8 @@ def _conclude(session: RunSession, trainer: Trainer, material: Material, ending:
         if gallery is not None:
             run.gallery.write(gallery)
         atomic.write_json(
-            run.report.path, _report(run, trainer, material, ending, evaluations) | forgetting
+            run.report.path,
+            _report(run, trainer, material, ending, evaluations) | forgetting | {"pruning": pruned},
         )
     except OSError as error:
         raise TrainingFailed(
@@ -72,6 +76,24 @@ def _conclude(session: RunSession, trainer: Trainer, material: Material, ending:
     return Finished(
         step=position.step, seconds=position.seconds, reason=ending.value, metrics=final
     )
+
+
+def _prune(trainer: Trainer, material: Material) -> str:
+    """Make the network smaller as the validation split allows; return a sentence on it, empty
+    where it stays whole."""
+    source, setup = material.sources.get(VALIDATION), trainer.setup
+    if source is None or not len(source) or trainer.group.sharded:
+        return ""
+    network = setup.state.network
+    pruning = pruning_of(setup.task, network, material.fitted)
+    if pruning is None:
+        return ""
+    result = trainer.evaluator.evaluate(source, VALIDATION, create=pruning.evaluator)
+    material.fitted = result.fitted
+    sentence = pruning.apply(network, material.fitted)
+    if sentence:
+        setup.outlets.report(Log(level="info", message=sentence))
+    return sentence
 
 
 def _calibrate(trainer: Trainer, material: Material) -> bool:
@@ -105,9 +127,14 @@ def _shards() -> Any:
 
 
 def _final_evaluations(
-    session: RunSession, trainer: Trainer, material: Material, known: Mapping[str, Evaluation]
+    session: RunSession,
+    trainer: Trainer,
+    material: Material,
+    known: Mapping[str, Evaluation],
+    pruned: bool,
 ) -> dict[str, Evaluation]:
-    """Evaluate the held-out splits that are not ``known``."""
+    """Evaluate the held-out splits that are not ``known``; what was measured in training no longer
+    holds of a ``pruned`` network."""
     results = {}
     state = trainer.state
     for split in (VALIDATION, TEST):
@@ -115,7 +142,8 @@ def _final_evaluations(
         if source is None or split in known:
             continue
         # The validation split is where the best weights were found.
-        best = state.best.metrics if state.best is not None and split == VALIDATION else {}
+        measured = split == VALIDATION and not pruned
+        best = state.best.metrics if state.best is not None and measured else {}
         results[split] = trainer.evaluator.evaluate(
             source,
             split,

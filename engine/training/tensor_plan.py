@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import transformers.distributed.tensor_parallel  # noqa: F401 — registers the styles
 from torch import nn
 from torch.distributed.device_mesh import DeviceMesh
-from transformers.distributed.parallel_utils import (
-    ALL_PARALLEL_STYLES,
-    replace_layer_number_by_wildcard,
-)
+from transformers.distributed import tensor_parallel
 
 from engine.errors import TrainingError
 from engine.models.attention import transformer_in
 
+_LIBRARY: Any = tensor_parallel
+"""It has the names of the styles, which later versions define elsewhere."""
 Plan = dict[str, str]
 """The style in which each split layer is split, by its name in the network."""
 _PARTIAL = "replicated_with_grad_allreduce"
@@ -38,9 +36,7 @@ def plan_of(network: nn.Module, processes: int) -> Plan:
             f"train.strategy tensor: transformers has no plan to split {kind}.", _ADVICE
         )
     plan = {
-        name: style
-        for name, _ in model.named_modules()
-        if (style := rules.get(replace_layer_number_by_wildcard(name)))
+        name: style for name, _ in model.named_modules() if (style := rules.get(_wildcard(name)))
     }
     strange = sorted({*plan.values()} - _STYLES) + sorted(_of_weights(model, rules))
     if strange:
@@ -54,6 +50,12 @@ def plan_of(network: nn.Module, processes: int) -> Plan:
     plan = _without_half_of_a_tie(model, plan)
     within = next(name for name, module in network.named_modules() if module is model)
     return {f"{within}.{name}".lstrip("."): style for name, style in plan.items()}
+
+
+def _wildcard(name: str) -> str:
+    """Return the name of a layer as rules have it, with a wildcard for its number."""
+    found: str = _LIBRARY.replace_layer_number_by_wildcard(name)
+    return found
 
 
 def _tied(network: nn.Module) -> list[list[str]]:
@@ -84,7 +86,7 @@ def _dimension(style: str | None) -> int | None:
 def _of_weights(model: Any, rules: Plan) -> Iterator[str]:
     """Yield the styles of rules for single weights, such as those of all experts together."""
     for name, _ in model.named_parameters():
-        if style := rules.get(replace_layer_number_by_wildcard(name)):
+        if style := rules.get(_wildcard(name)):
             yield style
 
 
@@ -115,7 +117,7 @@ def split(network: nn.Module, plan: Plan, mesh: DeviceMesh) -> list[str]:
         if style == _PARTIAL:
             partial += [f"{name}.{own}" for own, _ in module.named_parameters(recurse=False)]
             continue
-        kind = ALL_PARALLEL_STYLES[style]
+        kind = _LIBRARY.ALL_PARALLEL_STYLES[style]
         for own, weight in list(module.named_parameters(recurse=False)):
             kind.shard_param(module, own, mesh)
             if weight in tied:

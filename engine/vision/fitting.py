@@ -37,6 +37,8 @@ _MEASURED = 500
 """Images whose mean stands for that of all."""
 _MOST_CLASSES = 50_000
 _LARGEST_SIDE = 224
+_COUNTED_AT_ONCE = 1 << 18
+"""Pixels whose values are counted at once: NumPy makes eight bytes of each."""
 
 
 def classes_in(table: pa.Table, label: str) -> tuple[list[str], list[int], bool]:
@@ -111,7 +113,7 @@ def _statistics(
 ) -> tuple[list[float], list[float]]:
     """Mean and deviation of each channel, white being 1."""
     pixels, faults = decode_all(records, size, channels, task.resize, levels)
-    good = np.delete(pixels, list(faults), axis=0)
+    good = np.delete(pixels, list(faults), axis=0) if faults else pixels
     if not len(good):
         raise DataError("None of the training images that were tried can be decoded.")
     if levels.exact:
@@ -125,7 +127,10 @@ def _statistics(
 
 def _of_bytes(values: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return mean and deviation of each column as shares of 255, from the counts of its values."""
-    counts = np.stack([np.bincount(column, minlength=256) for column in values.T])
+    counts = np.zeros((values.shape[1], 256), np.int64)
+    for first in range(0, len(values), _COUNTED_AT_ONCE):
+        part = values[first : first + _COUNTED_AT_ONCE]
+        counts += np.stack([np.bincount(column, minlength=256) for column in part.T])
     shares, levels = counts / len(values), np.arange(256) / 255
     mean = shares @ levels
     spread = np.square(levels - mean[:, None])

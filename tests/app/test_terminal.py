@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -32,12 +33,12 @@ sys.exit(run_app())
 class Terminal:
     """A program in a pty."""
 
-    def __init__(self, code: str) -> None:
+    def __init__(self, code: str, kind: str = "xterm-256color") -> None:
         self._end, end = pty.openpty()
         self.process = subprocess.Popen(
             [sys.executable, "-c", code],
             stdin=end, stdout=end, stderr=end, cwd=ROOT,
-            env=os.environ | {"TERM": "xterm-256color"},
+            env=os.environ | {"TERM": kind},
         )  # fmt: skip
         os.close(end)
         self.output = b""
@@ -65,8 +66,8 @@ class Terminal:
 def terminal() -> Iterator[Callable[[str], Terminal]]:
     opened: list[Terminal] = []
 
-    def open_terminal(code: str) -> Terminal:
-        opened.append(Terminal(code))
+    def open_terminal(code: str, **kind: str) -> Terminal:
+        opened.append(Terminal(code, **kind))
         return opened[-1]
 
     yield open_terminal
@@ -132,3 +133,36 @@ def test_quitting_ends_with_status_zero(terminal) -> None:
     program.type(b"q")
     program.read_until(b"\x1b[?1049l")
     assert program.process.wait(60) == 0
+
+
+_PICTURE = """
+import base64, sys
+from engine.reports.picture import Picture
+from tui.screens.registry import make_screen
+from tui.screens.runs.screen import RunsScreen
+picture = Picture(8, 8, base64.b64encode(bytes(192)).decode(), name="a.png")
+RunsScreen.action_do = lambda self, name: self.app.push_screen(make_screen("picture", [picture]))
+from tui.app import run_app
+sys.exit(run_app())
+"""
+
+
+def test_kitty_is_asked_before_the_start_and_freed_of_pictures_at_the_end(
+    terminal, monkeypatch
+) -> None:
+    for name in ("TMUX", "STY", "ZELLIJ", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    program = terminal(_PICTURE, kind="xterm-kitty")
+    program.read_until(b"\x1b[>q\x1b[c")
+    program.type(b"n\x1bP>|kitty(0.41.1)\x1b\\\x1b[?62;c")
+    program.read_until("\U0010eeee".encode())
+    assert program.output.index(b"\x1b[>q") < program.output.index(b"\x1b[?1049h")
+    program.read_until(b"a.png")
+    program.type(b"\x11")
+    program.read_until(b"\x1b_Ga=d,d=I,i=")
+    assert program.process.wait(60) == 0
+    numbers = [
+        re.findall(rb"\x1b_Ga=%s.*?,i=(\d+)" % what, program.output) for what in (b"T", b"d")
+    ]
+    assert len(numbers[0]) == 1
+    assert numbers[0] == numbers[1]

@@ -88,9 +88,9 @@ def share_right(folder: Path) -> float:
     network = transformers.AutoModelForCausalLM.from_pretrained(folder).eval()
     right = 0
     for what, place in QUESTIONS:
-        ids = tokenizer(f"the colour of {what} is", return_tensors="pt", add_special_tokens=False)
+        ids = tokenizer(f"the colour of {what} is", return_tensors="pt").input_ids
         with torch.no_grad():
-            logits = network(input_ids=ids.input_ids).logits[0, -1]
+            logits = network(input_ids=ids[:, :-1]).logits[0, -1]  # without the [SEP] behind it
         scores = [float(logits[tokenizer.convert_tokens_to_ids(word)]) for word in CHOICES]
         right += int(scores[place] > scores[1 - place])
     return right / len(QUESTIONS)

@@ -66,6 +66,21 @@ def test_evaluation_averages_probabilities_of_classes_and_values_of_numbers() ->
     torch.testing.assert_close(net(inputs), values)
 
 
+@pytest.mark.parametrize("kept", [[2], [3, 0]])
+def test_an_ensemble_of_kept_members_has_their_mean(kept: list[int]) -> None:
+    net, inputs = network().eval(), rows()
+    expected = torch.stack([by_hand(net, inputs, member).softmax(1) for member in kept]).mean(0)
+    net.keep(kept)
+    torch.testing.assert_close(net(inputs).softmax(1), expected)
+    assert len(net.of_members(inputs)) == net.head.members == len(kept)
+
+
+@pytest.mark.parametrize("kept", [[], [4], [-1, 0]])
+def test_members_that_an_ensemble_has_not_cannot_be_kept(kept: list[int]) -> None:
+    with pytest.raises(ValueError, match="ensemble of 4"):
+        network().keep(kept)
+
+
 def test_members_of_a_new_network_differ() -> None:
     torch.manual_seed(0)
     net = build(TabmConfig(members=3, width=8, layers=1, dropout=0.0), SHAPE).train()

@@ -21,6 +21,7 @@ from engine.data.raw import TEST, VALIDATION
 from engine.errors import DataError
 from engine.metrics.importance import permutation_importance
 from engine.models.mlp import Mlp
+from engine.models.tabm import TabM
 from engine.reports.views import Lines, Table
 from engine.runs.directory import RunDirectory
 from engine.runs.events import Evaluated
@@ -412,6 +413,27 @@ def test_an_ensemble_settles_its_sizes_and_predicts_the_same_after_export(
     else:
         loss = (output[:, 0] - batch.targets).square().mean().item()
     assert report_of(run)["metrics"][TEST]["loss"] == pytest.approx(loss, rel=1e-5)
+
+
+@pytest.mark.parametrize("task", [CLASSES, NUMBERS])
+def test_what_is_measured_and_exported_is_the_kept_members(tmp_path: Path, task: str) -> None:
+    columns = rows() | ({} if task == CLASSES else {"y": [i * 37 % 100 / 10 for i in range(60)]})
+    fields = ("model.kind=tabm", "model.members=5", "model.kept=2", "compute.precision=float32")
+    run = train(config(write(tmp_path, columns), task, *fields))
+    made, fitted, network = load_exported(run.model, CPU)
+    assert isinstance(network, TabM)
+    assert network.head.members == len(set(fitted.members)) == 2
+    report = report_of(run)
+    assert report["pruning"].startswith("2 of 5 members are kept: loss ")
+    assert "An ensemble of 2 of the 5 members" in (run.model / "README.md").read_text()
+    for split in (VALIDATION, TEST):
+        source = made.encode(made.pipeline.load().splits[split], fitted, CPU, lambda event: None)
+        [batch] = source.read(source.plan(100))
+        with torch.inference_mode():
+            evaluator = made.evaluator(fitted)
+            evaluator.update(network, batch)
+            metrics = evaluator.compute().metrics
+        assert metrics["loss"] == pytest.approx(report["metrics"][split]["loss"], rel=1e-5)
 
 
 @pytest.mark.parametrize("loss", ["mse", "mae", "huber"])

@@ -137,6 +137,31 @@ def test_faults_of_yolo_are_counted_by_their_kind(tmp_path: Path) -> None:
     assert [len(cell) for cell in raw.train["objects"].to_pylist()] == [1, 0]
 
 
+def test_outlines_of_yolo_are_read_as_the_boxes_around_them(tmp_path: Path) -> None:
+    yolo(tmp_path)
+    corners = [(14, 5), (24, 8), (9, 15), (4, 10)]
+    outline = " ".join(f"{x / WIDTH} {y / HEIGHT}" for x, y in corners)
+    lines = [f"1 {outline}", "0 0.5 0.5 0.1 0.1 0.9", f"1 {outline} 0.5"]
+    (tmp_path / "labels" / "train" / "1.txt").write_text("\n".join(lines))
+    raw = loaded(tmp_path)
+    assert counted(raw) == {
+        "an outline is read as the box around it": 1,
+        "a line is not a class and four numbers": 2,
+    }
+    (one,) = raw.train["objects"][0].as_py()
+    assert (one["label"], one["box"]) == ("dog", pytest.approx([4, 5, 24, 15]))
+
+
+def test_difficult_objects_of_voc_are_used_and_counted(tmp_path: Path) -> None:
+    voc(tmp_path)
+    file = tmp_path / "Annotations" / "1.xml"
+    text = voc_file("1.jpg", ("dog", 4, 6, 24, 15), ("cat", 3, 3, 9, 9))
+    file.write_text(text.replace("</name>", "</name><difficult>1</difficult>", 1))
+    raw = loaded(tmp_path)
+    assert counted(raw) == {"an object marked as difficult is used like any other": 1}
+    assert len(raw.train["objects"][0].as_py()) == 2
+
+
 def test_voc_that_counts_from_0_is_read_so(tmp_path: Path) -> None:
     voc(tmp_path)
     file = tmp_path / "Annotations" / "1.xml"

@@ -183,3 +183,19 @@ def test_split_parts_are_splits_and_other_lists_are_counted_out(tmp_path: Path) 
     }
     [note] = reading.notes
     assert note.why == "a.json: read train for train, dev for validation; not used: extra"
+
+
+@pytest.mark.parametrize("name", ["rows.json", "rows.jsonl"])
+@pytest.mark.parametrize("as_written", [True, False])
+def test_cells_of_several_types_in_a_column_are_counted(
+    tmp_path: Path, name: str, as_written: bool
+) -> None:
+    rows = [{"a": 1, "b": "x"}, {"a": "two", "b": "y"}, {"a": True, "b": None}, {"a": 2.5}]
+    text = json.dumps(rows) if name == "rows.json" else "\n".join(map(json.dumps, rows))
+    reading = read(tmp_path, text, name, as_written=as_written)
+    assert [str(cell).lower() for cell in reading.table["a"].to_pylist()] == [
+        "1", "two", "true", "2.5",
+    ]  # fmt: skip
+    [note] = reading.notes
+    assert note.why == "cells of several types: 2 numbers, 1 text, 1 truth value"
+    assert (note.column, note.rows, note.kind) == ("a", 4, "converted")

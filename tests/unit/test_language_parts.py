@@ -17,9 +17,13 @@ import transformers
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
 from engine.batches.source import Batch, Noise
+from engine.config.compute import ComputeConfig
+from engine.config.tasks.causal_lm import CausalLmConfig
 from engine.data.labels import IGNORED
 from engine.errors import DataError, TrainingError
+from engine.hardware.device import choose
 from engine.metrics.language import LanguageEvaluator, frequency_metrics
+from engine.models.attention import attention_of, choose_attention
 from engine.models.token_losses import token_losses, token_sums
 from engine.text.blocks import BlockSource, are_lines, pieces, sizes_of, tail_rows, token_row
 from engine.text.bpe import END, PAD, bpe_from, train_bpe
@@ -29,8 +33,9 @@ from engine.text.finite_outputs import NotFinite, or_why_not
 from engine.text.instructions import Instructions
 from engine.text.languages import choose_languages
 from engine.text.prompts import ChatPrompts, PlainPrompts, separator_of
+from engine.text.roles import roles_in
 from engine.text.streaming import streamed
-from engine.text.turns import fault_of_answers, texts_within, turns_of
+from engine.text.turns import fault_of_answers, is_learned, texts_within, turns_of
 
 CPU = torch.device("cpu")
 
@@ -441,3 +446,64 @@ def test_outputs_that_are_not_numbers_are_told_in_a_sentence(tokenizer: Any) -> 
     shown = or_why_not(write, 2)
     assert shown == ["(The outputs of the network are not numbers (NaN or infinite), so it writes "
                      "no text.)"] * 2  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["weight", "train", "training"])
+def test_answers_that_are_not_to_be_trained_are_context(name: str) -> None:
+    kept, left = ({"role": "assistant", "content": "a", name: value} for value in (True, False))
+    assert is_learned(kept)
+    assert not is_learned(left)
+    assert is_learned({"role": "assistant", "content": "a", name: None})
+
+
+@pytest.mark.parametrize(
+    "turn",
+    [
+        {"from": "gpt", "value": "a"},
+        {"from": "gpt", "text": "a"},
+        {"role": "model", "parts": [{"text": "a"}]},
+        {"role": "assistant", "content": None, "value": "a"},
+    ],
+)
+def test_the_text_of_a_turn_is_found_under_each_of_its_keys(turn: dict[str, Any]) -> None:
+    assert turns_of([turn]) == [{"role": "assistant", "content": "a"}]
+
+
+def test_a_thought_that_the_template_leaves_out_is_counted(tokenizer: Any) -> None:
+    other = bpe_from(train_bpe(["a b c"], 300))
+    other.chat_template = "{% for m in messages %}{{ m.content }};{% endfor %}"
+    turns = [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]
+    thought = [turns[0], {**turns[1], "reasoning_content": "because"}]
+    marked = [ChatPrompts(other).marked({"messages": given})[0] for given in (turns, thought)]
+    assert [one.shortened for one in marked] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("row", "form", "columns"),
+    [
+        ({"problem": "q", "solution": "a"}, "pairs", ["problem", "solution"]),
+        ({"user": "q", "assistant": "a"}, "pairs", ["user", "assistant"]),
+        ({"human": "q", "bot": "a"}, "pairs", ["human", "bot"]),
+        ({"messages": '[{"role": "user", "content": [{"type": "image"}]}]'}, "messages",
+         ["messages"]),
+        ({"id": "1", "data": "x"}, "text", ["id"]),
+    ],
+)  # fmt: skip
+def test_columns_are_found_by_their_usual_names(
+    row: dict[str, str], form: str, columns: list[str]
+) -> None:
+    roles = roles_in(pa.Table.from_pylist([row]), CausalLmConfig())
+    assert (roles.form, roles.columns) == (form, columns)
+
+
+def test_a_gemma_2_is_computed_with_its_soft_capping() -> None:
+    config = transformers.Gemma2Config(
+        vocab_size=8, hidden_size=8, intermediate_size=8, num_hidden_layers=1,
+        num_attention_heads=1, num_key_value_heads=1, head_dim=8,
+    )  # fmt: skip
+    network = transformers.Gemma2ForCausalLM(config)
+    network.config._attn_implementation = "sdpa"  # as up to transformers 5.20
+    choose_attention(network, "auto", choose(ComputeConfig(device="cpu")))
+    assert attention_of(network) == "eager"
+    with pytest.raises(TrainingError, match="do not compute attention by sdpa"):
+        choose_attention(network, "sdpa", choose(ComputeConfig(device="cpu")))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from engine.data.raw import with_decimal_mark, with_other_format
 from engine.data.tables.converted import with_plain_numbers
 from engine.data.tables.number_format import parsed_numbers
-from engine.data.tables.plain_numbers import plain_numbers
+from engine.data.tables.plain_numbers import plain_numbers, with_odd_apart
 from engine.data.tables.schema import Column, NumberFormat
 from engine.data.tables.values import numbers
 
@@ -65,3 +65,29 @@ def test_nothing_is_converted_where_marks_may_mean_something_else() -> None:
     for unlike in (with_decimal_mark(table, ","), with_other_format(table)):
         assert with_plain_numbers(unlike, columns(table)).equals(unlike)
     assert with_plain_numbers(table, columns(table, ",")).equals(table)
+
+
+@settings(deadline=None)
+@given(st.lists(spelled, min_size=1, max_size=6), st.sampled_from(FORMATS))
+def test_odd_cells_among_plain_ones_are_read_as_they_are_alone(
+    values: list[str], written: NumberFormat
+) -> None:
+    found = numbers(pa.chunked_array([["3", "-2.5"], ["x", *values, None]]), written)
+    usual = pa.chunked_array([values])
+    np.testing.assert_array_equal(found[3:-1], numbers(usual, written))
+    assert np.isnan(found[[2, -1]]).all()
+    assert found[0] == 3
+
+
+def test_only_odd_cells_take_the_long_way() -> None:
+    cells = pa.chunked_array([["1", "-2.50", "1,234", None], ["007", "0.5", "12 kg", "1e3"]])
+    apart = with_odd_apart(cells, NumberFormat(decimal=".", grouping=","))
+    assert apart is not None
+    assert apart[1].tolist() == [2, 4, 6, 7]
+    np.testing.assert_array_equal(apart[0][[0, 1, 3, 5]], [1, -2.5, np.nan, 0.5])
+    assert with_odd_apart(cells, NumberFormat(decimal=",")) is None
+
+
+def test_words_are_truth_values_beside_zeros_and_ones_alone() -> None:
+    for cells, expected in ((["1", "0", "true"], [1, 0, 1]), (["5", "0", "true"], [5, 0, np.nan])):
+        np.testing.assert_array_equal(numbers(pa.chunked_array([cells]), NumberFormat()), expected)

@@ -140,3 +140,25 @@ def test_a_table_without_a_series_is_refused(rows: list[ROW], words: str) -> Non
     table = table_of(rows or [("a", 0, math.nan, 0.0)]).slice(0, len(rows))
     with pytest.raises(DataError, match=words):
         read_panel(table, ROLES, frequency=DAILY)
+
+
+def test_rows_without_a_name_are_one_series_that_says_so_and_are_counted() -> None:
+    days = pa.array([FIRST + dt.timedelta(i) for i in range(4)] * 4, pa.date32())
+    table = pa.table({
+        "shop": pa.array(["A"] * 4 + [None] * 4 + ["  "] * 4 + ["None"] * 4),
+        "aisle": pa.array([1.0] * 8 + [float("nan")] * 4 + [2.0] * 4),
+        "day": days,
+        "sales": np.arange(16.0),
+    })  # fmt: skip
+    panel = read_panel(table, Roles("day", ("sales",), (), series=("shop", "aisle")))
+    names = ("shop", "aisle")
+    assert [panel.name(i, names) for i in range(4)] == [
+        "shop = A, aisle = 1",
+        "shop = (missing), aisle = 1",
+        "shop = (missing), aisle = (missing)",
+        "shop = None, aisle = 2",
+    ]
+    assert [(note.why, note.rows) for note in panel.notes] == [
+        ("8 rows without shop: one value of it, shop = (missing)", 8),
+        ("4 rows without aisle: one value of it, aisle = (missing)", 4),
+    ]

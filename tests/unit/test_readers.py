@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import json
+import lzma
 from pathlib import Path
 
 import pyarrow as pa
@@ -356,6 +358,51 @@ def test_classes_of_several_files_are_joined_by_name(tmp_path: Path) -> None:
 def test_what_cannot_be_read_is_named(tmp_path: Path, name: str, text: str, expected: str) -> None:
     with pytest.raises(DataError, match=expected):
         load(write(tmp_path / name, text))
+
+
+@pytest.mark.parametrize("share", [0.99, 0.6])
+@pytest.mark.parametrize(
+    "suffix", ["jsonl", "json", "parquet", "arrow", "jsonl.gz", "jsonl.bz2", "jsonl.xz"]
+)
+def test_a_file_that_ends_too_early_is_to_be_copied_again(
+    tmp_path: Path, suffix: str, share: float
+) -> None:
+    rows = [{"prompt": f"what is {number}?", "answer": number * 977 % 991} for number in range(200)]
+    lines = "\n".join(map(json.dumps, rows)).encode()
+    table = pa.Table.from_pylist(rows)
+    pq.write_table(table, tmp_path / "parquet")
+    with pa.ipc.new_file(str(tmp_path / "arrow"), table.schema) as writer:
+        writer.write_table(table)
+    data = {
+        "jsonl": lines,
+        "json": json.dumps(rows).encode(),
+        "parquet": (tmp_path / "parquet").read_bytes(),
+        "arrow": (tmp_path / "arrow").read_bytes(),
+        "jsonl.gz": gzip.compress(lines),
+        "jsonl.bz2": bz2.compress(lines),
+        "jsonl.xz": lzma.compress(lines),
+    }[suffix]
+    path = tmp_path / f"a.{suffix}"
+    path.write_bytes(data[: int(share * len(data)) - 5])
+    with pytest.raises(DataError, match=r"copy or download it again") as raised:
+        load(path)
+    assert ".." not in str(raised.value).replace(str(path), "")
+
+
+def test_a_wrong_row_in_the_middle_is_to_be_corrected(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.jsonl", '{"a": 1}\n{"a": x}\n{"a": 2}\n')
+    with pytest.raises(DataError, match=r"row 2: not JSON: .* Correct it there"):
+        load(path)
+
+
+def test_a_table_that_ends_within_quotes_is_noted(tmp_path: Path) -> None:
+    text = 'a,b\n1,"x, y"\n2,"x,\ny"\n'
+    found = {
+        part: [note.why for note in load(write(tmp_path / "a.csv", part)).notes]
+        for part in (text, text[:-1], text[:-2])
+    }
+    why = "a.csv: its last cell has no closing quote; it may be incomplete"
+    assert [why in notes for notes in found.values()] == [False, False, True]
 
 
 def test_a_byte_that_is_no_utf8_is_named_with_its_row(tmp_path: Path) -> None:

@@ -313,6 +313,21 @@ def test_hours_with_a_zone_are_counted_in_utc_and_shown_on_its_clocks() -> None:
     assert later.times.tolist() == series.times[[25, 26]].tolist()
 
 
+@pytest.mark.parametrize("written", [False, True])
+def test_hours_with_a_zone_are_those_of_its_clocks_if_such_were_trained_on(written: bool) -> None:
+    hours = pd.date_range("2023-03-25", periods=48, freq="h", tz="Europe/Berlin")
+    clocks, roles = hours.tz_localize(None), Roles("t", ("y",), ())
+    known = read_series(pa.table({"t": pa.array(clocks[:24]), "y": [0.0] * 24}), roles)
+    texts = pa.array([hour.isoformat() for hour in hours])
+    later = pa.table({"t": texts if written else in_zone(hours, "Europe/Berlin"), "y": [1.0] * 48})
+    series = read_series(later, roles, "linear", known.frequency, known.spelling)
+    assert set(microseconds(clocks)) <= set(series.times.tolist())
+    assert series.times[-1] == microseconds(clocks)[-1]
+    zone = "+02:00" if written else "Europe/Berlin"
+    said = f"times in the zone {zone} are taken as its clocks show them"
+    assert said in [note.why for note in series.notes]
+
+
 def berlin() -> tuple[pd.DatetimeIndex, np.ndarray]:
     """Hours of a year with both changes of the clocks, and values that follow these clocks."""
     hours = pd.date_range("2023-12-31 23:00", periods=366 * 24, freq="h", tz="UTC")

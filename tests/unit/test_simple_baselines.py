@@ -196,4 +196,4 @@ def test_windows_without_an_error_are_left_out_in_pairs_and_few_have_no_verdict(
     assert verdict.difference == -0.5
     assert judge("naive", ours[:3], theirs) is None
     assert judge("naive", ours[1:3], theirs[1:3]) is None
-    assert judge("naive", np.ones(9), np.zeros(9)) is None
+    assert judge("naive", np.ones(9), np.full(9, np.nan)) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -71,7 +72,45 @@ def test_errors_that_are_not_known_are_left_out_in_pairs() -> None:
     assert verdict is not None
     assert verdict.difference == pytest.approx(-0.5)
     assert judge("naive", errors[:1], theirs) is None
-    assert judge("naive", errors, np.zeros(3)) is None
+    assert judge("naive", errors[:1], theirs[:1]) is None
+
+
+def test_a_baseline_without_any_error_is_named_as_exact_with_the_difference_in_deviations() -> None:
+    random = np.random.default_rng(5)
+    errors = random.uniform(0.5, 1.5, 400)
+    verdict = judge("naive", errors, np.zeros(400))
+    assert verdict is not None
+    half = 1.96 * errors.std() / np.sqrt(400)
+    assert verdict.difference == pytest.approx(errors.mean())
+    assert (verdict.low, verdict.high) == pytest.approx(
+        (errors.mean() - half, errors.mean() + half), abs=half / 5
+    )
+    assert verdict.outcome == "worse"
+    assert verdict.text.startswith(
+        "The network is worse than naive, which makes no error in all windows: the mean absolute "
+        f"error is {errors.mean():.3g} standard deviations above (95 % interval of the difference "
+    )
+    assert verdict.hardness == np.inf
+    json.dumps(verdict.record(), allow_nan=False)
+
+
+def test_a_baseline_with_hardly_any_error_is_compared_without_a_ratio() -> None:
+    theirs = np.zeros(300)
+    theirs[7] = 9.0
+    worse = judge("naive", np.full(300, 0.5), theirs)
+    left = judge("naive", np.full(300, 0.03), theirs)
+    assert worse is not None
+    assert left is not None
+    assert worse.outcome == "worse"
+    assert "no error in 99 % of the windows" in worse.text
+    assert worse.difference == pytest.approx(0.5 - 9 / 300)
+    assert left.outcome == "open"
+
+
+def test_two_forecasts_without_errors_are_left_open() -> None:
+    verdict = judge("naive", np.full(50, 1e-7), np.zeros(50))
+    assert verdict is not None
+    assert verdict.outcome == "open"
 
 
 def test_cutoffs_lie_a_horizon_apart_back_from_the_last_window() -> None:
@@ -131,14 +170,8 @@ def test_the_results_have_a_sentence_for_each_baseline_the_hardest_first() -> No
     report = {"metrics": {}, "baselines": baselines, "verdict": hard}
     assert next(headline(report | {"metrics": {"test": {}}}, History())).plain == "Hard."
     assert [line.plain for line in metric_lines(report)][-2:] == [
-        "Easy.", "Too few windows for a verdict: C (2 of 9 windows in 1 s).",
+        "Easy.", "Too few rows or windows for a verdict: C (2 of 9 windows in 1 s).",
     ]  # fmt: skip
-
-
-def test_a_baseline_that_is_exact_in_nearly_all_windows_gets_no_interval() -> None:
-    theirs = np.zeros(40)
-    theirs[3] = 1.0
-    assert judge("naive", np.ones(40), theirs) is None
 
 
 def test_cutoffs_without_a_truth_are_passed_over_and_their_number_is_told() -> None:

@@ -1,5 +1,5 @@
-"""Sentences on a finished run: better than its base model and its baselines or not, and how much it
-forgot.
+"""Sentences on a finished run: better than its base model and its baselines or not, how much it
+forgot, and which part of an ensemble is kept.
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ _NOTICEABLE = 0.01
 
 
 def verdict(report: Mapping[str, Any]) -> dict[str, str]:
-    """Return sentences by their names; none for a run whose base model was not evaluated."""
-    return dict(_sentences(report))
+    """Return sentences by their names, where the base model was evaluated or members of an ensemble
+    were removed."""
+    pruning = str(report.get("pruning") or "")
+    return dict(_sentences(report)) | ({"ensemble": pruning} if pruning else {})
 
 
 def judged(report: Mapping[str, Any]) -> dict[str, str]:

@@ -13,20 +13,33 @@ from textual.filter import LineFilter, NoColor
 from textual.theme import Theme
 
 from engine.errors import UserError
-from tui.settings import Settings, write_settings
+from tui.charts.pictures import Drawing
+from tui.settings import Images, Settings, write_settings
 from tui.terminal.ascii import PlainCharacters
 from tui.terminal.capabilities import knows_plain_only, shows_pictures
+from tui.terminal.graphics.store import PictureStore
 from tui.terminal.themes import DARK, HIGH_CONTRAST, THEMES
 from tui.widgets.notify import complain
 
 _KEPT = "a setting; it is kept"
+_SLOW_PIXELS = 2
+"""Pixels of a picture in the width of a cell, over a slow connection."""
+_IMAGES: Mapping[Images, str] = {
+    "auto": "Images by the terminal's graphics",
+    "blocks": "Images as half blocks",
+    "words": "Images in words",
+}
 
 
 class Preferences:
     """How an application looks, by its settings and by what its terminal can show."""
 
-    def __init__(self, app: App[Any], settings: Settings) -> None:
+    def __init__(
+        self, app: App[Any], settings: Settings, store: PictureStore | None = None
+    ) -> None:
+        """``store`` keeps pictures for the terminal's graphics, if it has any."""
         self._app = app
+        self._store = store
         self._plain = PlainCharacters()
         self._colourless = NoColor(enabled=app.no_color)
         for theme in THEMES.values():
@@ -36,8 +49,17 @@ class Preferences:
     @property
     def draws_pictures(self) -> bool:
         """Whether pictures are drawn, and not described in words."""
-        usable = not (self._colourless.enabled or self._plain.enabled)
-        return usable and shows_pictures(self._app.console.color_system)
+        if self._colourless.enabled or self._plain.enabled or self.settings.images == "words":
+            return False
+        return bool(self.drawing.store) or shows_pictures(self._app.console.color_system)
+
+    @property
+    def drawing(self) -> Drawing:
+        """How pictures are drawn; over a slow connection, never by what is sent at each paint."""
+        store, slow = self._store, self.settings.slow_link
+        if store is None or self.settings.images == "blocks" or (slow and not store.sent_once):
+            return Drawing()
+        return Drawing(store, _SLOW_PIXELS if slow else 0)
 
     @property
     def line_filters(self) -> Sequence[LineFilter]:
@@ -76,6 +98,10 @@ class Preferences:
             {"characters": "all" if plain else "plain"},
         )
         yield "Fast connection" if slow else "Slow connection", {"slow_link": not slow}
+        for images, title in _IMAGES.items():
+            if images != self.settings.images:
+                late = images == "auto" and self._store is None
+                yield f"{title}, from the next start" if late else title, {"images": images}
         notified = self.settings.desktop_notifications
         title = "Desktop notifications off" if notified else "Desktop notifications on"
         yield title, {"desktop_notifications": not notified}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
+from textual._xterm_parser import XTermParser
 from textual.app import App
 from textual.geometry import Size
 from textual.notifications import Notification
@@ -38,6 +39,12 @@ def write_sequence(app: App[object], sequence: str) -> None:
     if driver is not None:
         driver.write(sequence)
         driver.flush()
+
+
+def type_ahead(app: App[Any], typed: str) -> None:
+    """Handle what was typed before the application read it."""
+    for event in XTermParser().feed(typed):
+        app.post_message(event)
 
 
 def forget(app: App[Any], notification: Notification) -> None:

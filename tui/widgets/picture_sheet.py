@@ -1,4 +1,4 @@
-"""Pictures side by side, as half blocks in colour; in words where the terminal cannot show them."""
+"""Pictures side by side, in colour; in words where the terminal cannot show them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import ClassVar
 from rich.color import Color
 from rich.segment import Segment
 from rich.style import Style
+from textual.app import App
 from textual.content import Content
 from textual.geometry import Region, Size
 from textual.message import Message
@@ -19,15 +20,23 @@ from textual.widget import Widget
 from typing_extensions import override
 
 from engine.reports.picture import Picture, PictureGroup
-from tui.charts.half_blocks import half_blocks, rows_of, side_by_side
+from tui.charts.half_blocks import rows_of, side_by_side
+from tui.charts.pictures import Drawing
 from tui.format.text import literal
 from tui.widgets.columns import fit
 from tui.widgets.picture_layout import GAP, Row, rows_in, width_of
 
 SIDE = 16
 """Cells of a picture's width, unless another one is asked for."""
+_HALF_BLOCKS = Drawing()
 _SLOW_SHARE, _LEAST = 3, 8
 """Over a slow connection, pictures are a third as wide, but this wide at least."""
+
+
+def drawing_of(app: App[object]) -> Drawing:
+    """Return how an application draws pictures."""
+    drawing: Drawing = getattr(app, "drawing", _HALF_BLOCKS)
+    return drawing
 
 
 class PictureSheet(Widget):
@@ -80,14 +89,14 @@ class PictureSheet(Widget):
     def show(self, groups: Sequence[PictureGroup], side: int | None = None) -> None:
         """Show pictures, at another width if ``side`` is given."""
         self._side = self._side if side is None else side
-        work = partial(self._draw, groups, self.side if self.draws else 0)
+        work = partial(self._draw, groups, self.side if self.draws else 0, drawing_of(self.app))
         self.run_worker(work, thread=True, group="pictures", exclusive=True)
 
-    def _draw(self, groups: Sequence[PictureGroup], side: int) -> None:
+    def _draw(self, groups: Sequence[PictureGroup], side: int, drawing: Drawing) -> None:
         """Draw all pictures, in a thread; their lines are kept."""
         for group in groups if side else ():
             for picture in group.pictures:
-                half_blocks(picture, width_of(picture, side))
+                drawing.strips(picture, width_of(picture, side))
         self.post_message(self.Drawn(groups))
 
     def on_picture_sheet_drawn(self, event: Drawn) -> None:
@@ -133,7 +142,7 @@ class PictureSheet(Widget):
 
     def laid_out(self, width: int) -> list[Row]:
         """Return the rows of a sheet ``width`` cells wide."""
-        wanted = width, self.side, self.draws
+        wanted = width, self.side, self.draws, drawing_of(self.app)
         if self._laid_out_for != wanted:
             self._laid_out_for = wanted
             self._rows = rows_in(self._groups, width, self.side, self.draws)
@@ -167,7 +176,7 @@ class PictureSheet(Widget):
         widths = [width_of(picture, self.side) for picture in row.pictures]
         parts = [
             [
-                *half_blocks(picture, wide),
+                *drawing_of(self.app).strips(picture, wide, self.visual_style.rich_style),
                 *[Strip.blank(0)] * (row.height - 1 - rows_of(picture, wide)),
                 self._text(literal(picture.caption if row.captions else ""), wide, mark),
             ]

@@ -10,7 +10,7 @@ from textual.content import Content
 from engine.reports.picture import Picture, read_pictures
 from engine.reports.side_by_side import items_beside
 from engine.runs.events import Samples
-from tui.charts.half_blocks import picture_lines
+from tui.charts.pictures import Drawing
 from tui.widgets.run_panels import pair
 
 _MUTED = "$foreground 60%"
@@ -22,6 +22,7 @@ def samples(
     back: int = 0,
     pictures: Sequence[Picture] = (),
     side: int = 0,
+    drawing: Drawing = Drawing(),  # noqa: B008 — it is frozen
 ) -> list[Content]:
     """Return a few inputs with the network's outputs, beside those of the base model if known.
 
@@ -50,24 +51,26 @@ def samples(
             if side and one is not None and one.name == item.get("image")
         ]
         if outputs:
-            lines += [*side_by_side(known, 2 * side), *texts]
+            lines += [*side_by_side(known, 2 * side, drawing), *texts]
         else:
-            lines += beside_picture(known[0], texts, side) if known else texts
+            lines += beside_picture(known[0], texts, side, drawing) if known else texts
         lines.append(Content(""))
     return lines
 
 
-def side_by_side(pictures: Sequence[Picture], side: int) -> list[Content]:
+def side_by_side(pictures: Sequence[Picture], side: int, drawing: Drawing) -> list[Content]:
     """Return lines with pictures beside each other, each ``side`` cells wide.
 
     Places of objects make long texts, which would be folded between them.
     """
-    drawn = [picture_lines(picture, side) for picture in pictures]
+    drawn = [drawing.lines(picture, side) for picture in pictures]
     return [Content("  ").join(row) for row in zip(*drawn, strict=False)]
 
 
-def beside_picture(picture: Picture, texts: Sequence[Content], side: int) -> list[Content]:
+def beside_picture(
+    picture: Picture, texts: Sequence[Content], side: int, drawing: Drawing
+) -> list[Content]:
     """Return lines of text to the right of a picture ``side`` cells wide."""
-    drawn = picture_lines(picture, side)
+    drawn = drawing.lines(picture, side)
     both = zip_longest(drawn, texts)
     return [(left or Content(" " * side)) + Content("  ") + (text or "") for left, text in both]

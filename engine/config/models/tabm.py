@@ -23,6 +23,13 @@ class TabmConfig(ModelConfig):
     })  # fmt: skip
 
     members: int = option(32, "Ensemble size: perceptrons that are averaged", ge=1, le=1024)
+    kept: int | None = option(
+        None,
+        "Members that are kept after the training, chosen on the validation rows; empty keeps the "
+        "fewest that are not worse than all",
+        ge=1,
+        le=1024,
+    )
     width: int | None = option(
         None, "Width of each hidden layer; empty goes by the data", ge=1, le=16384
     )

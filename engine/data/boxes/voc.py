@@ -84,6 +84,8 @@ def _objects(tree: ElementTree.Element, file: Path, tally: Tally) -> Iterator[di
             box = [float(side or "") for side in sides]
         except ValueError:
             box = []
+        if (entry.findtext("difficult") or "").strip() == "1":
+            tally.add("an object marked as difficult is used like any other", file, "converted")
         yield {"label": label, "box": box}
 
 

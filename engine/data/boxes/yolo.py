@@ -22,6 +22,8 @@ _NAMES = ("classes.txt", "obj.names", "_darknet.labels")
 _NO_LABELS = frozenset({*_NAMES, "readme.txt", "requirements.txt", "train.txt", "val.txt",
                         "test.txt", "valid.txt"})  # fmt: skip
 _LARGEST = 5_000_000
+_BOX = 4
+"""Numbers of a box; an outline has more."""
 
 
 def read_yolo(root: Path, files: Sequence[Path], images: Sequence[Path]) -> Annotations:
@@ -87,8 +89,9 @@ def _objects(
             continue
         place = f"{file}, line {number}"
         try:
-            code, x, y, width, height = (float(part) for part in line.split())
+            code, *shares = (float(part) for part in line.split())
             known = int(code)
+            left, top, right, bottom = _sides(shares)
         except (ValueError, OverflowError):  # a code may be inf
             tally.add("a line is not a class and four numbers", place)
             continue
@@ -96,9 +99,22 @@ def _objects(
         if label is None or code != known:
             tally.add("an object's class is unknown", place)
             continue
-        sides = ((x - width / 2) * size[0], (y - height / 2) * size[1],
-                 (x + width / 2) * size[0], (y + height / 2) * size[1])  # fmt: skip
-        yield {"label": label, "box": list(sides)}
+        if len(shares) > _BOX:
+            tally.add("an outline is read as the box around it", place, "converted")
+        box = [left * size[0], top * size[1], right * size[0], bottom * size[1]]
+        yield {"label": label, "box": box}
+
+
+def _sides(shares: Sequence[float]) -> tuple[float, float, float, float]:
+    """Return left, top, right and bottom of a box, or of an outline of three points or more.
+
+    Raises ``ValueError`` for other numbers, such as a box with a score behind it.
+    """
+    if len(shares) > _BOX + 1 and len(shares) % 2 == 0:
+        across, down = shares[::2], shares[1::2]
+        return min(across), min(down), max(across), max(down)
+    x, y, width, height = shares
+    return x - width / 2, y - height / 2, x + width / 2, y + height / 2
 
 
 def _names(root: Path, files: Sequence[Path]) -> dict[int, str]:

@@ -5,8 +5,6 @@ Adding a format: a function of this module's :data:`Reader` type and a line in :
 
 from __future__ import annotations
 
-import lzma
-import zlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +17,7 @@ from engine.data.readers.conll import read_conll
 from engine.data.readers.csv import read_csv
 from engine.data.readers.json import read_json, read_json_lines
 from engine.data.readers.reading import (
+    INCOMPLETE,
     Reader,
     Reading,
     ReadOptions,
@@ -47,9 +46,9 @@ def read_file(path: Path, options: ReadOptions, format: str = "") -> Reading:
     try:
         reading = reader(path, options)
     except OSError as error:
-        raise DataError(f"Cannot read {plain(path)}: {error.strerror or error}.") from error
-    except (EOFError, lzma.LZMAError, zlib.error) as error:
-        raise DataError(f"{plain(path)} is a damaged archive: {plain(error)}.") from error
+        why = error.strerror or plain(error).rstrip(".")
+        hint = "" if error.strerror else INCOMPLETE  # of Arrow, on what it found in the file
+        raise DataError(f"Cannot read {plain(path)}: {why}.", hint) from error
     reading = _with_texts(reading)
     return _with_good_names(path, replace(reading, table=_spelled(reading.table, options)))
 
@@ -90,7 +89,8 @@ def _read_parquet(path: Path, options: ReadOptions) -> Reading:
             batches = (batch.cast(schema) for batch in file.iter_batches(WINDOW))
             return Reading(mapped(batches, schema))
     except pa.ArrowException as error:
-        raise DataError(f"{plain(path)} is not a readable Parquet file: {plain(error)}.") from error
+        problem = f"{plain(path)} is not a readable Parquet file: {plain(error).rstrip('.')}."
+        raise DataError(problem, INCOMPLETE) from error
 
 
 def _read_arrow(path: Path, options: ReadOptions) -> Reading:
@@ -104,7 +104,8 @@ def _read_arrow(path: Path, options: ReadOptions) -> Reading:
                 table = pa.ipc.open_stream(file).read_all()
         return Reading(table.cast(without_views(table.schema)))
     except pa.ArrowException as error:
-        raise DataError(f"{plain(path)} is not a readable Arrow file: {plain(error)}.") from error
+        problem = f"{plain(path)} is not a readable Arrow file: {plain(error).rstrip('.')}."
+        raise DataError(problem, INCOMPLETE) from error
 
 
 def _with_good_names(path: Path, reading: Reading) -> Reading:

@@ -49,6 +49,8 @@ _EXACT = 2.0**53
 """Whole numbers up to this one are exact as float64."""
 _WINDOW = 1 << 18
 """Bytes that are looked through at a time, which stay in the processor's cache."""
+_OPEN = re.compile(r'"(?:[^"]|"")*')
+"""A quoted cell that is not closed."""
 _LONG_CELL = 30
 """A cell of more lines is reported: a quote may be missing."""
 
@@ -86,6 +88,7 @@ def read_csv(path: Path, text: str, options: ReadOptions) -> Reading:
     table = table.rename_columns(source.titles)
     if source.dialect.quoted:
         notes += _long_cells(path, table)
+        notes += _open_end(path, text, source.dialect.delimiter)
     notes += _doubtful_numbers(source, table)
     if not dialect.header:
         why = f"{plain(path.name)} has no header; columns are numbered"
@@ -165,6 +168,14 @@ def _unquoted(table: pa.Table) -> pa.Table:
             cells = pc.replace_substring_regex(table[i], r'^"([^"]*)"$', r"\1")
             table = table.set_column(i, name, cells)
     return table
+
+
+def _open_end(path: Path, text: str, delimiter: str) -> Iterator[Note]:
+    """Yield a note on a file that ends within quotes, as one that was not written to its end."""
+    opened = max(text.rfind(f'{before}"') for before in (delimiter, "\n"))
+    if opened >= 0 and _OPEN.fullmatch(text, opened + 1):
+        why = f"{plain(path.name)}: its last cell has no closing quote; it may be incomplete"
+        yield Note(why, rows=1)
 
 
 def _long_cells(path: Path, table: pa.Table) -> Iterator[Note]:

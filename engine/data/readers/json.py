@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pyarrow.json
 import pyarrow.parquet
 
 from engine.data.raw import TEST, TRAIN, VALIDATION
-from engine.data.readers.reading import Reading, ReadOptions, read_text, unique_names
+from engine.data.readers.reading import INCOMPLETE, Reading, ReadOptions, read_text, unique_names
 from engine.data.readers.records import MOST_LEVELS, table_of_columns, table_of_records
 from engine.data.readers.squad import is_squad, squad_table
 from engine.data.readers.turns import type_holds_objects
@@ -29,6 +30,7 @@ _SPLITS = {
     VALIDATION: ("validation", "valid", "val", "dev"),
     TEST: ("test", "testing"),
 }
+_CORRECT = "Correct it there: names and texts stand in double quotes, with commas between."
 _ROWS = ("data", "rows", "records", "items", "examples", "instances", "samples")
 """Usual names of the list of rows in an object."""
 
@@ -40,6 +42,8 @@ class _Tables:
     path: Path
     options: ReadOptions
     """By them numbers and truth values of cells are texts; those within a cell keep their types."""
+    types: dict[str, Counter[str]] = field(default_factory=dict)
+    """Cells of each column by the type that JSON has for them, missing ones left out."""
 
     def records(self, rows: Iterable[Any]) -> pa.Table:
         """Return a table of objects."""
@@ -86,11 +90,41 @@ class _Tables:
         return {name: self._cell(name, value) for name, value in row.items()}
 
     def _cell(self, column: Any, value: Any) -> Any:
+        if value is not None:
+            self.types.setdefault(str(column), Counter())[_type_of(value)] += 1
         if not self.options.keeps(str(column)):
             return self.values(value)
         if isinstance(value, bool):
             return "true" if value else "false"
         return str(value) if isinstance(value, safe_json.Numeral) else self.values(value)
+
+    def with_notes(self, reading: Reading) -> Reading:
+        """Return a reading with a note on each column whose cells have several types."""
+        found = tuple(
+            Note(
+                f"cells of several types: {', '.join(counted(n, t) for t, n in types.items())}",
+                column=plain(name, 60), read_as="as written", rows=types.total(), kind="converted",
+            )
+            for name, types in self.types.items()
+            if len(types) > 1 and pa.types.is_string(_type_in(reading.table, name))
+        )  # fmt: skip
+        return replace(reading, notes=(*reading.notes, *found)) if found else reading
+
+
+def _type_in(table: pa.Table, name: str) -> pa.DataType:
+    """Return the type of a column; null where it is in another split."""
+    places = table.schema.get_all_field_indices(name)
+    return table.schema.field(places[0]).type if places else pa.null()
+
+
+def _type_of(value: Any) -> str:
+    """Return the type of a cell as JSON has it."""
+    if isinstance(value, bool):
+        return "truth value"
+    if isinstance(value, list | dict):
+        return "list" if isinstance(value, list) else "object"
+    number = isinstance(value, safe_json.Numeral | int | float)
+    return "number" if number else "text"
 
 
 def read_json(path: Path, options: ReadOptions) -> Reading:
@@ -104,8 +138,10 @@ def read_json(path: Path, options: ReadOptions) -> Reading:
     except ValueError as error:
         if text.lstrip().startswith("{") and "\n" in text.strip():
             return read_json_lines(path, options)
-        raise DataError(f"{plain(path.name)} is not JSON: {plain(error)}.") from error
-    return _reading_of(_Tables(path, options), content)
+        problem = f"{plain(path.name)} is not JSON: {plain(error)}."
+        raise DataError(problem, _remedy(text, error)) from error
+    tables = _Tables(path, options)
+    return tables.with_notes(_reading_of(tables, content))
 
 
 def _reading_of(tables: _Tables, content: Any) -> Reading:
@@ -210,14 +246,15 @@ def read_json_lines(path: Path, options: ReadOptions) -> Reading:
     if text.lstrip().startswith("["):
         with contextlib.suppress(ValueError):
             content = safe_json.loads(text, numerals=options.spelled)
-            return _reading_of(_Tables(path, options), content)
+            tables = _Tables(path, options)
+            return tables.with_notes(_reading_of(tables, content))
     if not _is_deep(text):
         with contextlib.suppress(pa.ArrowException):  # its message has the wrong row
             table = _arrow_table(text)
             if not any(_loses(field, options) for field in table.schema):
                 return Reading(table)
     tables = _Tables(path, options)
-    return Reading(tables.records(_json_lines(path, text, options)))
+    return tables.with_notes(Reading(tables.records(_json_lines(path, text, options))))
 
 
 def _loses(field: pa.Field, options: ReadOptions) -> bool:
@@ -260,11 +297,21 @@ def _is_deep(text: str) -> bool:
 
 
 def _json_lines(path: Path, text: str, options: ReadOptions) -> Iterable[Any]:
-    for row, line in enumerate(text.split("\n"), 1):
+    lines = text.split("\n")
+    for row, line in enumerate(lines, 1):
         if line.strip():
             try:
                 yield safe_json.loads(line, numerals=options.spelled)
             except ValueError as error:
-                raise DataError(
-                    f"{plain(path.name)}, row {row}: not JSON: {plain(error)}."
-                ) from error
+                problem = f"{plain(path.name)}, row {row}: not JSON: {plain(error)}."
+                last = row == len(lines)
+                remedy = f"It is the last row. {INCOMPLETE}" if last else _CORRECT
+                raise DataError(problem, remedy) from error
+
+
+def _remedy(text: str, error: ValueError) -> str:
+    """What to do about a document that cannot be read: it may end too early."""
+    if not isinstance(error, json.JSONDecodeError):
+        return _CORRECT
+    ends = error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated string")
+    return INCOMPLETE if ends else _CORRECT

@@ -6,6 +6,7 @@ import bz2
 import codecs
 import gzip
 import lzma
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -21,6 +22,8 @@ from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.reports.note import Note
 
+INCOMPLETE = "It may be incomplete or damaged: copy or download it again."
+"""What to do about a file that ends too early."""
 _BOMS = {
     codecs.BOM_UTF8: "utf-8-sig",
     codecs.BOM_UTF32_LE: "utf-32",
@@ -111,10 +114,14 @@ def unique_names(names: Iterable[str]) -> list[str]:
 
 
 def read_bytes(path: Path) -> bytes:
-    """The content of a file, unpacked."""
+    """The content of a file, unpacked. Raises :class:`DataError` for a damaged archive."""
     data = path.read_bytes()
     unpack = _UNPACK.get(path.suffix.lower())
-    return data if unpack is None else unpack(data)
+    try:
+        return data if unpack is None else unpack(data)
+    except (EOFError, ValueError, lzma.LZMAError, zlib.error) as error:
+        problem = f"{plain(path)} is a damaged archive: {plain(error)}."
+        raise DataError(problem, INCOMPLETE) from error
 
 
 def read_text(path: Path, encoding: str = "utf-8") -> str:

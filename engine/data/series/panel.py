@@ -20,6 +20,9 @@ from engine.reports.note import Note
 Mask = NDArray[np.bool_]
 Rows = NDArray[np.int64]
 
+NAMELESS = "(missing)"
+"""What people are shown for a missing value of a column that tells series apart."""
+
 
 @dataclass(frozen=True)
 class Panel:
@@ -89,9 +92,20 @@ class Panel:
 
 def key_name(keys: pa.Table, row: int, columns: Sequence[str]) -> str:
     """Return the values of ``columns`` in a row for people: ``shop = A, product = 3``."""
+    return name_of([each[0] for each in key_texts(keys.slice(row, 1), columns)], columns)
+
+
+def name_of(values: Sequence[str], columns: Sequence[str]) -> str:
+    """Return a series' name for people from the texts of :func:`key_texts`."""
     return ", ".join(
-        f"{plain(name, 40)} = {plain(str(keys[name][row].as_py()), 40)}" for name in columns
+        f"{plain(name, 40)} = {shown_text(value)}"
+        for name, value in zip(columns, values, strict=True)
     )
+
+
+def shown_text(value: str) -> str:
+    """Return one text of :func:`key_texts` for people, which says where it is missing."""
+    return plain(value, 40) or NAMELESS
 
 
 def key_texts(keys: pa.Table, columns: Sequence[str]) -> list[list[str]]:

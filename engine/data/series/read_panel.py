@@ -5,7 +5,7 @@ Nothing here loops over rows or series; repairs are counted and reported.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from engine.data.series.channel_values import channel_values
 from engine.data.series.channels import Values, number_formats
 from engine.data.series.frequency import Frequency, Times
-from engine.data.series.panel import Panel, Rows, key_name, number_series
+from engine.data.series.panel import NAMELESS, Panel, Rows, key_name, key_texts, number_series
 from engine.data.series.panel_grid import common_frequency, on_grid, without_holes
 from engine.data.series.read import Fill, means_of, read_time_column
 from engine.data.series.roles import Roles
@@ -51,6 +51,7 @@ def read_panel(
     keys = keys_of_series(table, roles.static, roles.series, codes, firsts)
     order = _in_order(codes, column.times)
     rows, lost = _with_targets(codes[order], column.times[order], values[order], roles, keys)
+    lost += _nameless(codes, keys, roles)
     order = order[rows]
     numbers, codes = np.unique(codes[order], return_inverse=True)
     times, values = column.times[order], values[order]
@@ -110,6 +111,16 @@ def _with_targets(
         why = f"{counted(outside, 'row')} before the first or after the last {names}: left out"
         notes.append(Note(why, names, rows=outside, kind="dropped"))
     return np.flatnonzero(kept), notes
+
+
+def _nameless(codes: Rows, keys: pa.Table, roles: Roles) -> Iterator[Note]:
+    """Notes on rows whose series has no value in a column that tells series apart."""
+    for name, values in zip(roles.series, key_texts(keys, roles.series), strict=True):
+        rows = int((np.array(values) == "")[codes].sum())
+        if rows:
+            shown = plain(name, 60)
+            why = f"{counted(rows, 'row')} without {shown}: one value of it, {shown} = {NAMELESS}"
+            yield Note(why, shown, rows=rows)
 
 
 def _each_time_once(

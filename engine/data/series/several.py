@@ -33,7 +33,9 @@ _FEW = 3
 _SHARE = 0.05
 """More rows than this at times that were there before are no accident."""
 _LEAST_ROWS = 2
-"""Each series has at least this many rows."""
+"""Most series have at least this many rows."""
+_NEARLY_ALL = 0.95
+"""Share of the rows that are those of such series: a new shop has a single one."""
 _MOST_TRIED = 12
 _TOGETHER = 2
 """Number of columns that may tell series apart together."""
@@ -153,9 +155,10 @@ def _codes(column: pa.ChunkedArray) -> Codes:
 
 
 def _is_teller(codes: Codes) -> bool:
-    """Whether there are several values, each of several rows."""
+    """Whether there are several values of several rows each, which are nearly all rows."""
     counts = np.bincount(codes)
-    return len(counts) > 1 and bool(counts.min() >= _LEAST_ROWS)
+    long = counts[counts >= _LEAST_ROWS]
+    return len(long) > 1 and bool(long.sum() >= _NEARLY_ALL * len(codes))
 
 
 def _stands_by(codes: Codes, times: Times) -> bool:

@@ -279,6 +279,7 @@ def _days_of_midnights(utc: Times) -> Times:
 def _settled(moments: _Moments, frequency: Frequency | None) -> TimeColumn:
     """Days as the clocks showed them, anything finer in UTC: no hour is missing or twice there.
 
+    Where times without a zone were trained on, all are those of clocks.
     A day that begins at another hour of UTC may be another day where it was measured, so its hour
     is shown too.
     """
@@ -286,6 +287,10 @@ def _settled(moments: _Moments, frequency: Frequency | None) -> TimeColumn:
         if frequency is not None and frequency.zone:
             return _placed(moments.clock, frequency.zone)
         return TimeColumn(moments.clock, True)
+    if frequency is not None and not frequency.zone:
+        text = f"times in the zone {plain(moments.zone, 40)} are taken as its clocks show them"
+        notes = () if frequency.in_days else (Note(text, read_as="dates"),)
+        return TimeColumn(moments.clock, True, notes=notes)
     step = frequency or find_frequency(np.unique(moments.clock), dated=True)
     midnight = moments.zone != "UTC" or not (moments.clock % DAY).any()
     if step.in_days and midnight:

@@ -14,7 +14,7 @@ from engine.data.dates.spellings import spelled
 from engine.data.tables.categories import truth_numbers
 from engine.data.tables.clocks import typed_clocks
 from engine.data.tables.number_format import find_number_format, parsed_numbers
-from engine.data.tables.plain_numbers import plain_numbers
+from engine.data.tables.plain_numbers import plain_numbers, with_odd_apart
 from engine.data.tables.schema import NumberFormat
 
 _MISSING = pa.array([
@@ -66,10 +66,29 @@ def numbers(
     known = plain_numbers(column, number_format)
     if known is not None:
         return floats(known)
+    if number_format and (found := _mostly_plain(column, number_format)) is not None:
+        return found
     values, codes = distinct_texts(column)
     written = number_format or _format_among(values)
     parsed = np.append(truths_or_numbers(values, written), np.nan)
     return parsed[codes]
+
+
+def _mostly_plain(column: pa.ChunkedArray, written: NumberFormat) -> NDArray[np.float64] | None:
+    """Return texts as numbers, of which only those that are not plain are parsed one by one.
+
+    ``None`` where plain ones have another meaning, or may be truth values beside words for such.
+    """
+    apart = with_odd_apart(column, written)
+    if apart is None:
+        return None
+    found, odd = apart
+    plain = found[np.isfinite(found)]
+    if ((plain == 0) | (plain == 1)).all():
+        return None
+    values, codes = distinct_texts(column.take(pa.array(odd)))
+    found[odd] = np.append(parsed_numbers(values, written), np.nan)[codes]
+    return found
 
 
 def number_format_of(column: pa.ChunkedArray, decimal: str = "") -> NumberFormat:

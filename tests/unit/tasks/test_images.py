@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import tracemalloc
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from PIL import Image
 from engine.data.builtin.toy import with_class_names
 from engine.data.raw import TEST, TRAIN, Skip
 from engine.errors import DataError
+from engine.vision.fitting import _of_bytes
 
 Make = Callable[..., Any]
 KIND = "image_classification"
@@ -46,6 +48,17 @@ def cut_off(pixels: np.ndarray[Any, Any]) -> dict[str, Any]:
     """An image that cannot be decoded, although its header can be read."""
     whole = stored(pixels, "broken.png")
     return whole | {"bytes": whole["bytes"][:-24]}
+
+
+def test_mean_and_deviation_are_exact_and_counted_in_little_memory() -> None:
+    values = np.random.default_rng(0).integers(0, 256, (1 << 20, 3), np.uint8)
+    tracemalloc.start()
+    mean, deviation = _of_bytes(values)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert mean == pytest.approx((values / 255).mean(0))
+    assert deviation == pytest.approx((values / 255).std(0))
+    assert peak < 4 << 20, "less than eight bytes for each of a third of the values"
 
 
 def test_grey_images_are_fitted_by_size_mean_and_deviation(prepare: Make) -> None:

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from engine.data.raw import TEST, TRAIN, VALIDATION
+from engine.data.series.splits import series_note
 from engine.errors import DataError
 
 Make = Callable[..., Any]
@@ -172,6 +173,17 @@ def test_several_columns_tell_series_apart_together(prepare: Make) -> None:
     )
     stds = [np.std(frame["sales"]) for frame in frames]
     assert made.fitted.own.std[0] == pytest.approx(stds)
+
+
+def test_a_series_of_a_single_row_hides_no_others(pipeline: Make) -> None:
+    # Few times repeat, and one block begins after the end of that before it.
+    lengths = {"first": 6, "long": 400, "late": 6, "new": 1}
+    begins = ("2021-01-01", "2020-01-01", "2021-03-01", "2021-01-02")
+    each = zip(lengths.items(), begins, strict=True)
+    rows = table(*(shop(name, count, begin, 1.0) for (name, count), begin in each))
+    raw = pipeline(KIND, rows, **SHORT).load()
+    assert series_note(raw.train).roles.series == ("shop",)
+    assert {name: len(values_of(raw.train, name)) for name in lengths} == lengths
 
 
 def test_a_series_of_another_step_is_left_out_and_named(pipeline: Make) -> None:

@@ -17,6 +17,7 @@ from tui.widgets.columns import Column
 from tui.widgets.lines import Lines
 from tui.widgets.listing import Listing
 from tui.widgets.log_panel import LogPanel
+from tui.widgets.picture_sheet import drawing_of
 from tui.widgets.sample_contents import samples
 from tui.widgets.sample_lines import SampleLines, sample_side
 
@@ -109,11 +110,11 @@ class SampleOutputs:
         """Show the chosen samples, as far as there are any."""
         shown = list(watch.history.sampled)
         self._back = max(0, min(self._back, len(shown) - 1))
-        side = sample_side(self.widget.app)
-        if self._repaint.new("samples", shown, self._back, side):
+        side, drawing = sample_side(self.widget.app), drawing_of(self.widget.app)
+        if self._repaint.new("samples", shown, self._back, side, drawing):
             history = watch.history
             lines = samples(
-                shown, history.untrained_samples, self._back, history.sample_pictures, side
+                shown, history.untrained_samples, self._back, history.sample_pictures, side, drawing
             )
             self.widget.show_lines(lines)
 

@@ -43,7 +43,7 @@ def metric_lines(report: Mapping[str, Any], width: int = _ROOMY) -> Iterator[Con
         yield from literal(f"{INTERVAL}s of {split}: {passage}", 500).wrap(max(20, width))
     for other in report.get("baselines") or []:
         judged = other.get("verdict") or {
-            "text": f"Too few windows for a verdict: {other['name']}."
+            "text": f"Too few rows or windows for a verdict: {other['name']}."
         }
         if judged != report.get("verdict"):
             yield literal(str(judged["text"])).stylize(_MUTED)

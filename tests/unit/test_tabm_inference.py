@@ -1,0 +1,74 @@
+"""Predictions of many rows by tables that are looked up: the same as those of the network."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from engine.models.bin_search import BinSearch
+from engine.models.shapes import TabularShape
+from engine.models.tabm import TabM
+from engine.models.tabm_inference import TabmInference, in_fewer_operations
+
+NARROW = tuple(i / 2000 for i in range(49))
+EDGES = ((-1.0, 0.0, 2.0), (), (5.0,), (-3.0, 3.0), NARROW)
+
+
+def network(shape: TabularShape, members: int = 3) -> TabM:
+    torch.manual_seed(2)
+    made = TabM(shape, members, width=6, layers=2, embedding_size=4)
+    for parameter in made.parameters():
+        nn.init.normal_(parameter)
+    return made.eval()
+
+
+def rows(shape: TabularShape, count: int = 400) -> dict[str, Tensor]:
+    generator = torch.Generator().manual_seed(4)
+    codes = [torch.randint(0, size, (count,), generator=generator) for size in shape.cardinalities]
+    numbers = 3 * torch.randn(count, shape.numeric, generator=generator)
+    for column, edges in enumerate(shape.edges):
+        numbers[: len(edges), column] = torch.tensor(edges)
+    numbers[-2:] = torch.tensor([[-10.0], [10.0]])
+    empty = torch.zeros(count, 0, dtype=torch.int64)
+    return {"numeric": numbers, "categorical": torch.stack(codes, 1) if codes else empty}
+
+
+SHAPES = {
+    "numbers and categories": TabularShape(5, (3, 7), 2, probabilities=True, edges=EDGES),
+    "numbers": TabularShape(5, (), 1, edges=EDGES),
+    "categories": TabularShape(0, (4, 9), 3, probabilities=True),
+    "numbers without bins": TabularShape(2, (5,), 1),
+}
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_outputs_are_those_of_the_network(name: str) -> None:
+    net, inputs = network(SHAPES[name]), rows(SHAPES[name])
+    faster = in_fewer_operations(net)
+    assert isinstance(faster, TabmInference)
+    with torch.inference_mode():
+        torch.testing.assert_close(faster(inputs), net(inputs), rtol=1e-4, atol=1e-4)
+
+
+def test_bins_too_narrow_for_it_and_large_ensembles_stay_as_they_are() -> None:
+    narrow = TabularShape(1, (), 1, edges=((0.0, 1e-5, 1.0),))
+    for net in (network(narrow), network(TabularShape(0, (60_000,), 1), members=8)):
+        assert in_fewer_operations(net) is net
+
+
+@pytest.mark.parametrize("close", [2, 3, 6])
+def test_the_bin_of_a_number_is_that_of_bisection(close: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    edges = torch.randn(3, 20, generator=generator).sort(dim=1).values
+    edges[1, 5 : 5 + close] = edges[1, 5] + 1e-5 * torch.arange(close)
+    edges[2, 5:] = torch.inf
+    edges = edges.sort(dim=1).values
+    numbers = torch.cat([3 * torch.randn(3, 500, generator=generator), edges[:, :12]], 1)
+    numbers = numbers.clamp(-10, 10)
+    expected = torch.searchsorted(edges, numbers, right=True)
+    assert torch.equal(BinSearch(edges)(numbers.t()).t().long(), expected)
+
+
+def test_numbers_without_edges_are_in_the_first_bin() -> None:
+    assert BinSearch(torch.zeros(2, 0))(torch.ones(4, 2)).tolist() == [[0, 0]] * 4
