@@ -180,13 +180,6 @@ class DltuiApp(KeysInOrder):
             if command.title not in _REPLACED:
                 yield command
 
-    @override
-    def action_command_palette(self) -> None:
-        from tui.screens.dialogs.palette import ActionPalette
-
-        if not isinstance(self.screen, ActionPalette):
-            self.push_screen(ActionPalette())
-
     def action_read(self, name: str) -> None:
         """Show all keys of the screen, or the messages so far."""
         from tui.screens.dialogs.base import ReadScreen

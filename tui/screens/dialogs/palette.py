@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from textual.app import SystemCommand
-from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
+from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 from textual.screen import Screen
 from typing_extensions import override
@@ -18,13 +18,6 @@ _BESIDE = 60
 """Characters of the key or the explanation beside an action."""
 _LESS = 0.5
 """The score of another name as a part of that of the action's own."""
-
-
-class ActionPalette(CommandPalette):
-    """The list of actions, with a placeholder in the words of the list of keys."""
-
-    def __init__(self) -> None:
-        super().__init__(placeholder="Actions by name", id="--command-palette")
 
 
 class ActionProvider(Provider):
