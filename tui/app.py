@@ -42,9 +42,12 @@ from tui.terminal.keyboard import KeysInOrder
 from tui.terminal.keymap import read_keymap
 from tui.terminal.signals import EndingSignals
 from tui.terminal.textual_private import type_ahead
+from tui.terminal.vocabulary import MOVES
 from tui.widgets.notify import KEPT, Messages, complain, tell
 
 if TYPE_CHECKING:
+    from textual.command import Provider
+
     from tui.screens.errands import Errands
 
 _REPLACED = ("Keys", "Screenshot")
@@ -60,6 +63,7 @@ class DltuiApp(KeysInOrder):
     TITLE = "dltui"
     CSS_PATH = "app.tcss"
     ENABLE_COMMAND_PALETTE = True
+    COMMANDS = {lambda: _actions()}  # noqa: RUF012 — Textual's own type
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("question_mark", "read('keys')", "Keys", key_display="?"),
         Binding("exclamation_mark", "read('messages')", "Messages", show=False, key_display="!"),
@@ -142,7 +146,7 @@ class DltuiApp(KeysInOrder):
         home = RunsScreen(self.hosts)
         self.push_screen(home)
         if self._first == "new":
-            home.action_do("new")
+            home.call_later(home.action_do, "new")
         elif self._first:
             self.push_screen(screen_of(RunDirectory.open(runs_folder(), self._first)))
         if self._problem:
@@ -162,13 +166,15 @@ class DltuiApp(KeysInOrder):
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Everything that the keys of the screen do, besides Textual's own commands."""
         for description, (active, *_) in actions_of(screen).items():
+            if active.binding.key in MOVES:
+                continue
             if active.node is not self or active.binding.action.startswith("command("):
                 yield SystemCommand(
                     description,
-                    f"key {self.get_key_display(active.binding)}",
+                    self.get_key_display(active.binding),
                     partial(self.call_later, self.run_action, active.binding.action, active.node),
                 )
-        yield SystemCommand("Messages", "key !", partial(self.action_read, "messages"))
+        yield SystemCommand("Messages", "!", partial(self.action_read, "messages"))
         yield from self.preferences.commands()
         for command in super().get_system_commands(screen):
             if command.title not in _REPLACED:
@@ -223,6 +229,12 @@ class DltuiApp(KeysInOrder):
     @override
     def report(self, error: Exception) -> None:
         self.crash_report = self.crash_report or crash.write_report(error)
+
+
+def _actions() -> type[Provider]:
+    from tui.screens.dialogs.palette import ActionProvider  # the first paint need not wait for it
+
+    return ActionProvider
 
 
 def _notify_of_host(app: DltuiApp, text: str, error: bool) -> None:

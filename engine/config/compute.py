@@ -36,7 +36,12 @@ class ComputeConfig(Section):
         "device supports it",
     )
     threads: int = option(
-        0, "CPU threads; 0 takes the number of cores", ge=0, le=1024, advanced=True
+        0,
+        "CPU threads; 0 takes the number of cores",
+        ge=0,
+        le=1024,
+        advanced=True,
+        automatic="0",
     )
     tf32: bool = option(
         True,

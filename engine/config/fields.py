@@ -64,6 +64,7 @@ def option(
     column: bool = False,
     layers: bool = False,
     weights: Weights = "",
+    automatic: str = "",
     **bounds: Any,
 ) -> Any:
     """Declare a field: its default, a line of help, and for numbers ``ge``, ``gt``, ``le``, ``lt``.
@@ -71,7 +72,8 @@ def option(
     ``advanced`` fields are folded away in the form, ``suggestions`` are offered while typing, and
     ``column`` marks a field that names a column (or columns) of the data, ``layers`` one that names
     layers of the model. ``weights`` marks a field of a model that means something only for a new
-    network, or only for a pre-trained one.
+    network, or only for a pre-trained one. ``automatic`` is the value, as it is written, that
+    leaves the choice to the program.
     """
     extra: JsonDict = {
         "unit": unit,
@@ -80,6 +82,7 @@ def option(
         "column": column,
         "layers": layers,
         "weights": weights,
+        "automatic": automatic,
     }
     return Field(default, description=help, json_schema_extra=extra, **bounds)
 
@@ -109,6 +112,8 @@ class FieldSpec:
     layers: bool = False
     weights: Weights = ""
     """The networks for which the field means something; empty for all."""
+    automatic: str = ""
+    """The value, as it is written, that leaves the choice to the program; empty for none."""
 
     @property
     def key(self) -> str:
@@ -190,6 +195,7 @@ def spec_of(name: str, info: FieldInfo) -> FieldSpec:
         column=bool(extra.get("column", False)),
         layers=bool(extra.get("layers", False)),
         weights=cast("Weights", extra.get("weights", "")),
+        automatic=str(extra.get("automatic", "")),
     )
 
 

@@ -41,16 +41,16 @@ class Verdict:
         """The verdict as a sentence."""
         if self.outcome == "open":
             return (
-                f"It is open whether the network is better than {self.baseline}: its mean absolute "
-                f"error differs by {_percent(self.difference)} "
+                f"It is open whether the network is better than {self.baseline}: its scaled mean "
+                f"absolute error differs by {_percent(self.difference)} "
                 f"(95 % interval {_percent(self.low)} to {_percent(self.high)})."
             )
         ends = sorted(abs(end) for end in (self.low, self.high))
         interval = f"95 % interval {100 * ends[0]:.1f} to {100 * ends[1]:.1f} %"
         side = "below" if self.outcome == "better" else "above"
         return (
-            f"The network is {self.outcome} than {self.baseline}: its mean absolute error is "
-            f"{100 * abs(self.difference):.1f} % {side} ({interval})."
+            f"The network is {self.outcome} than {self.baseline}: its scaled mean absolute error "
+            f"is {100 * abs(self.difference):.1f} % {side} ({interval})."
         )
 
     def record(self) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from engine.vision.column import RECORD, find_image, images_of
 from engine.vision.contact_sheet import Sheet
 from engine.vision.fitted import ImageFitted
 from engine.vision.fitting import classes_in, measure
+from engine.vision.images_instead import images_instead
 from engine.vision.list_paths import located
 from engine.vision.rows import usable_rows
 from engine.vision.summary import image_summary
@@ -46,8 +47,9 @@ class ImageClassificationPipeline(DataPipeline[ImageFitted]):
 
     def load(self) -> RawData:
         """Rows with an image and a class, in three splits."""
-        raw = load_texts(self.config.data)
-        image, label = self._columns(raw.train)
+        with images_instead(self.config.data, "image_folder"):
+            raw = load_texts(self.config.data)
+            image, label = self._columns(raw.train)
         folder = self._folder()
         raw = with_label_lists(located(raw, image, folder), label)
         raw = usable_rows(raw, self.config.data, image, label, folder)

@@ -28,6 +28,7 @@ from engine.vision.annotated_summary import annotated_summary
 from engine.vision.box_columns import find_objects
 from engine.vision.box_rows import ObjectRows, count_objects, named_boxes, usable_boxes
 from engine.vision.column import find_image, images_of
+from engine.vision.images_instead import images_instead
 from engine.vision.list_paths import located
 from engine.vision.painted import boxes_painted
 
@@ -40,8 +41,9 @@ class ObjectDetectionPipeline(AnnotatedImagesPipeline[DetectionFitted]):
 
     def load(self) -> RawData:
         """Rows with an image and its objects, in three splits."""
-        raw = load_texts(self.config.data)
-        image, objects = self.columns(raw.train)
+        with images_instead(self.config.data, "image_boxes"):
+            raw = load_texts(self.config.data)
+            image, objects = self.columns(raw.train)
         folder = root_of(getattr(self.config.data, "path", ""))
         columns = ObjectRows(image, objects, self.section.box_format)
         return usable_boxes(located(raw, image, folder), self.config.data, columns, folder)

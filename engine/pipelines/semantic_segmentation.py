@@ -28,6 +28,7 @@ from engine.vision.annotated_fitting import measure_annotated
 from engine.vision.annotated_sheet import AnnotatedSheet
 from engine.vision.annotated_summary import annotated_summary
 from engine.vision.column import find_image, holds_images, images_of
+from engine.vision.images_instead import images_instead
 from engine.vision.list_paths import located
 from engine.vision.mask_rows import classes_noted, usable_masks, written
 from engine.vision.painted import SIDE, mask_painted
@@ -45,8 +46,9 @@ class SemanticSegmentationPipeline(AnnotatedImagesPipeline[SegmentationFitted]):
 
     def load(self) -> RawData:
         """Rows with an image and a mask of its size, in three splits."""
-        raw = load_texts(self.config.data)
-        image, mask = self.columns(raw.train)
+        with images_instead(self.config.data, "image_masks"):
+            raw = load_texts(self.config.data)
+            image, mask = self.columns(raw.train)
         folder = root_of(getattr(self.config.data, "path", ""))
         for column in (image, mask):
             raw = replace(located(raw, column, folder), files=raw.files)

@@ -26,7 +26,7 @@ from engine.files.slugs import NAME_PATTERN
 from engine.runs.annotations import LONGEST_NOTE, LONGEST_TAG, MOST_TAGS
 from engine.runs.status import State
 
-PROTOCOL = 2
+PROTOCOL = 3
 LONGEST_LINE = 1 << 20
 """Bytes of a message at most, with its line end."""
 PART = 128 << 10
@@ -218,6 +218,7 @@ class Row(Message):
     metric: Short = ""
     metrics: Annotated[dict[Short, FiniteFloat], Field(max_length=MOST_METRICS)] = {}
     done: Annotated[FiniteFloat, Field(ge=0, le=1)] | None = None
+    paused: bool = False
     problem: Long = ""
     tags: Annotated[tuple[Short, ...], Field(max_length=MOST_TAGS)] = ()
     note: Long = ""

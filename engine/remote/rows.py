@@ -96,6 +96,7 @@ def row_of(summary: RunSummary) -> Row:
         metric=plain(summary.metric, 300),
         metrics=metrics,
         done=round(min(1.0, max(0.0, summary.done)), 4) if summary.done is not None else None,
+        paused=summary.paused,
         problem=plain(summary.problem, 2000),
         tags=tuple(summary.notes.tags),
         note=summary.notes.note,

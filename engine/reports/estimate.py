@@ -51,6 +51,8 @@ class Estimate:
     disk: int
     """Peak bytes of checkpoints and export on disk."""
     disk_free: int
+    download: int = 0
+    """Bytes of pre-trained weights that are not on this machine yet."""
     notes: tuple[str, ...] = ()
 
     @property

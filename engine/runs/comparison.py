@@ -178,7 +178,7 @@ def text_of(value: Any) -> str:
     """Return a value of a row, formatted for people."""
     if value is None:
         return "–"
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return ", ".join(map(text_of, value))
     return f"{value:.6g}" if isinstance(value, float) else plain(value, 300)
 

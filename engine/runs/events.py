@@ -69,6 +69,10 @@ class Model(Event):
     epochs: int
 
 
+PAUSED = "paused"
+"""The phase of a run that waits for the user to continue it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress(Event):
     """The updates since the last record, at most four times a second."""

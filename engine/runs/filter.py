@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from engine.errors import UserError
+from engine.runs.events import PAUSED
 from engine.runs.status import State
 from engine.runs.summary import RunSummary
 
@@ -122,10 +123,11 @@ def _metric(name: str, row: RunSummary) -> float | None:
 
 
 def _state(text: str) -> Test:
-    states = {state for state in State if state.startswith(text)}
+    states = {state for state in (*State, PAUSED) if state.startswith(text)}
     if not states:
-        raise FilterError(f"No state is called {text[:40]!r}: {', '.join(State)}.")
-    return lambda row: row.state in states
+        known = ", ".join((*State, PAUSED))
+        raise FilterError(f"No state is called {text[:40]!r}: {known}.")
+    return lambda row: row.state in states or (row.paused and PAUSED in states)
 
 
 def _is(text: str) -> Test:

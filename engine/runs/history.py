@@ -12,6 +12,7 @@ from engine.runs.control import EPOCHS, LEARNING_RATE
 from engine.runs.events import (
     ENDINGS,
     FORGETTING,
+    PAUSED,
     CheckpointSaved,
     Controlled,
     Data,
@@ -255,7 +256,7 @@ class History:
 
     def _progress(self, event: Progress) -> None:
         self.progress = event
-        if event.phase in ("train", "paused"):
+        if event.phase in ("train", PAUSED):
             self._phase = None
         elif self._phase is None or self._phase.phase != event.phase:
             self._phase = event

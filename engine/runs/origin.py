@@ -48,5 +48,5 @@ def require_own(run: RunDirectory) -> None:
     """Raise :class:`RunError` for a run of another machine."""
     if host := host_of(run):
         raise RunError(
-            f"The run {run.id} is on {host}.", "On the list of runs, H fetches it to this machine."
+            f"The run {run.id} is on {host}.", "Fetch it to this machine on the list of runs."
         )

@@ -14,7 +14,7 @@ from typing import Any
 
 from engine.runs.annotations import NOTHING_NOTED, Annotations, read_annotations
 from engine.runs.directory import RunDirectory
-from engine.runs.events import Evaluated, Event, Finished, Imported, Progress, Stopped
+from engine.runs.events import PAUSED, Evaluated, Event, Finished, Imported, Progress, Stopped
 from engine.runs.origin import host_of
 from engine.runs.status import State
 
@@ -42,6 +42,8 @@ class RunSummary:
     """Final metrics, on the test split where there is one; before the end the best so far."""
     done: float | None = None
     """Share of the updates that a running run has made."""
+    paused: bool = False
+    """Whether a running run is paused."""
     problem: str = ""
     """Reason why the configuration cannot be read; empty when it can."""
     notes: Annotations = NOTHING_NOTED
@@ -57,7 +59,8 @@ class RunSummary:
     """All text that it is found by, in lower case."""
 
     def __post_init__(self) -> None:
-        shown = (self.name, self.task, self.data, self.model, self.state, self.metric)
+        state = PAUSED if self.paused else self.state
+        shown = (self.name, self.task, self.data, self.model, state, self.metric)
         host = host_of(self.run)
         object.__setattr__(self, "id", self.run.id)
         object.__setattr__(self, "host", host)
@@ -98,6 +101,7 @@ def summarize(run: RunDirectory, before: RunSummary | None = None) -> RunSummary
     first, (state, last) = run.events.first(), run.status.standing()
     started = first.time if first is not None else _made(run)
     shown = listed_config(run)
+    progress = run.events.last(Progress) if state is State.RUNNING else None
     return RunSummary(
         run=run,
         name=shown.name,
@@ -109,7 +113,8 @@ def summarize(run: RunDirectory, before: RunSummary | None = None) -> RunSummary
         model=shown.model,
         metric=shown.metric,
         metrics=_metrics(run, last, before),
-        done=_done(run) if state is State.RUNNING else None,
+        done=_done(progress),
+        paused=isinstance(progress, Progress) and progress.phase == PAUSED,
         problem=shown.problem,
         notes=read_annotations(run),
         scanned=size,
@@ -130,8 +135,7 @@ def _made(run: RunDirectory) -> float:
         return 0.0
 
 
-def _done(run: RunDirectory) -> float | None:
-    last = run.events.last(Progress)
+def _done(last: Event | None) -> float | None:
     return last.step / last.steps if isinstance(last, Progress) and last.steps else None
 
 

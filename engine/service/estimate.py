@@ -10,6 +10,7 @@ from typing import Any
 from engine.config.run_config import RunConfig
 from engine.files.paths import runs_folder
 from engine.hardware import device
+from engine.models.to_download import bytes_to_download
 from engine.reports.estimate import Estimate
 from engine.service.data_cache import held_bytes, loaded
 from engine.tasks.create import create_task
@@ -63,6 +64,7 @@ def estimate(config: RunConfig) -> Estimate:
         adapter=sizes.adapter,
         disk=disk,
         disk_free=free,
+        download=bytes_to_download(config.model),
         notes=notes,
     )
 

@@ -38,6 +38,9 @@ _NUMBERED = re.compile(r"column_\d+")
 """Names that the columns of a file without a header get."""
 _KINDS: Mapping[str, Kind] = {"info": "converted"}
 """Kinds of the notes that a task reports as messages of a level; others are doubts."""
+_BESIDE = 4
+"""Columns of a file that are shown beside a prediction."""
+_PLAIN = (str, int, float, bool, type(None))
 Row = str | Mapping[str, Any]
 loaded = LoadedModels()
 
@@ -66,17 +69,20 @@ def answer(
     A file of the ``future`` has the columns of a forecast that are known ahead. Without rows and
     file, only the names of the columns are returned. Returns ``inputs``, ``ahead`` (the columns of
     a file of the future), ``by_row`` (whether each row is predicted by itself), ``records`` (one a
-    row, or for a forecast one a step of the horizon), ``notes`` on the input and ``pictures`` of
-    the first rows. Raises :class:`~engine.errors.UserError`.
+    row, or for a forecast one a step of the horizon), ``beside`` (what tells the rows of a file
+    apart: its columns that are no inputs, such as an id), ``notes`` on the input and
+    ``pictures`` of the first rows. Raises :class:`~engine.errors.UserError`.
     """
     task, fitted, network = load(run, device)
     inputs, ahead = task.pipeline.inputs(fitted), _ahead(task, fitted)
     notes: list[Note] = []
     records: list[dict[str, Any]] = []
     pictures: list[Picture] = []
+    beside: list[dict[str, Any]] = []
     if file:
         predicted = predict_file(run, file, device, future)
         notes, records, pictures = predicted.notes, predicted.records, predicted.pictures
+        beside = _named(predicted, inputs)
     elif rows:
         table = table_of(rows, inputs)
         found = _predict(task, fitted, network, table, device, notes)
@@ -87,8 +93,22 @@ def answer(
     elif future:
         raise DataError("A future file continues a file of the past.", "Give that with --file.")
     columns = {"inputs": list(inputs), "ahead": list(ahead), "by_row": task.predicts_rows}
-    beside = {"notes": list(map(asdict, notes)), "pictures": list(map(asdict, pictures))}
-    return columns | {"records": records} | beside
+    rest = {"notes": list(map(asdict, notes)), "pictures": list(map(asdict, pictures))}
+    return columns | {"records": records, "beside": beside} | rest
+
+
+def _named(predicted: FilePredictions, inputs: Sequence[str]) -> list[dict[str, Any]]:
+    """Return what tells the rows of a file apart: columns that are no inputs, else few inputs."""
+    table = predicted.table
+    if table is None or table.num_rows != len(predicted.records):
+        return []
+    named = [name for name in table.column_names if not pa.types.is_nested(table[name].type)]
+    others = [name for name in named if name not in inputs]
+    shown = others[:_BESIDE] or (named if len(named) <= _BESIDE else [])
+    return [
+        {name: value if isinstance(value, _PLAIN) else str(value) for name, value in row.items()}
+        for row in table.select(shown).to_pylist()
+    ]
 
 
 def predict_file(run: str, file: str, device: str = "cpu", future: str = "") -> FilePredictions:

@@ -17,7 +17,7 @@ from engine.runs.control import (
     STOP,
     Request,
 )
-from engine.runs.events import Controlled
+from engine.runs.events import PAUSED, Controlled
 from engine.training.lr_schedule import Schedule
 from engine.training.progress import ProgressReports
 from engine.training.state import Ending, TrainingState
@@ -66,7 +66,7 @@ class Controls:
                 carry_out()
                 if time.perf_counter() - reported > _PAUSED_REPORT_SECONDS:
                     reported = time.perf_counter()
-                    progress.report_phase("paused")
+                    progress.report_phase(PAUSED)
 
     def _take(self, request: Request) -> Controlled | None:
         """Accept a request; returns the answer, unless it comes when the request is carried out."""

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from engine.runs.events import Progress, finite
+from engine.runs.events import PAUSED, Progress, finite
 from engine.training.loss_meter import Meter
 from engine.training.lr_schedule import Schedule
 from engine.training.non_finite import Diverged, not_finite
@@ -111,7 +111,7 @@ class ProgressReports:
         """
         begin = time.perf_counter()
         self.report()
-        self.report_phase("paused")
+        self.report_phase(PAUSED)
         self._stopped = begin
         with self._setup.marks.unlimited():
             yield

@@ -145,7 +145,7 @@ async def test_results_of_a_host_are_shown_and_its_model_is_fetched_first(
         await until(pilot, lambda: isinstance(pilot.app.screen, ResultsScreen))
         await until(pilot, lambda: "0.9600" in text_of(pilot))
         await pilot.press("t")
-        await until(pilot, lambda: "H fetches it" in told(pilot))
+        await until(pilot, lambda: "Fetch it to this machine" in told(pilot))
         await pilot.press("escape", "H")
         await until(pilot, lambda: run.id in rows(pilot))
         assert EventFile(home / "runs" / run.id).last() == run.events.last()

@@ -21,7 +21,7 @@ from engine.queue import entries
 from engine.runs.annotations import Annotations, read_annotations, write_annotations
 from engine.runs.control import STOP, Request
 from engine.runs.directory import all_runs
-from engine.runs.events import EventLog, Failed, Resources
+from engine.runs.events import PAUSED, EventLog, Failed, Progress, Resources
 from engine.runs.summary import RunSummary
 from tui.app import DltuiApp, farewell
 from tui.screens.dialogs.confirm import ConfirmScreen
@@ -410,3 +410,30 @@ def test_each_gpu_of_a_machine_has_a_gauge() -> None:
         "GPU 1 ········ 0 B of 0 B",
         "disk 1.0 GB free",
     ]
+
+
+async def test_a_paused_run_is_shown_as_paused_and_found_by_that(
+    make_run, training, until, text_of
+) -> None:
+    paused = Progress(
+        step=20, steps=40, epoch=2.0, epochs=4, loss=None, learning_rate=1e-3, phase=PAUSED
+    )
+    run = make_run("waiting", [*training(trained=1), paused])
+    run.status.set_worker(ProcessIdentity.own())
+    async with DltuiApp().run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "‖ paused" in text_of(pilot))
+        await pilot.press("slash", *"state:paused", "enter")
+        await until(pilot, lambda: names(pilot.app) == ["waiting"])
+
+
+async def test_actions_are_listed_in_a_line_each_and_found_by_other_names(
+    make_run, training, finished, until, text_of
+) -> None:
+    make_run("old", [*training(), finished()])
+    async with DltuiApp().run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: names(pilot.app))
+        await pilot.press("ctrl+p")
+        await until(pilot, lambda: "Adapters  A" in text_of(pilot))
+        await pilot.press(*"duplicate")
+        await until(pilot, lambda: "Clone  c" in text_of(pilot))
+        assert "Adapters" not in text_of(pilot).split("duplicate")[1]

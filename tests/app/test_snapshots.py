@@ -166,6 +166,8 @@ def looks(request: pytest.FixtureRequest, until: Any, same_machine: Any, tmp_pat
             if screen is not None:
                 app.push_screen(screen() if callable(screen) else screen)
             await until(pilot, lambda: first in text_of(app))
+            if screen is None and wide and app.size.width >= 100:
+                await until(pilot, lambda: "over epoch" in text_of(app))  # the pane's chart
             await still(pilot)
             for key in keys:
                 await pilot.press(key)
@@ -212,7 +214,7 @@ async def test_home_without_runs(looks) -> None:
 async def test_home_with_runs(looks, old_run, training, finished) -> None:
     old_run("digits-cnn", [*training(), finished()])
     old_run("a-name-of-the-greatest-length-that-names-may-have-" + "x" * 13, training())
-    await looks(None, shown="accuracy", wide="learning rate")
+    await looks(None, shown="accuracy", wide="over epoch")
 
 
 async def test_a_new_run_from_nothing(looks) -> None:
@@ -643,7 +645,7 @@ async def test_home_of_many_runs_with_notes(looks, several) -> None:
         *"run accuracy>0.92",
         "enter",
         shown="2 selected",
-        wide="rate",
+        wide="over epoch",
     )
 
 

@@ -18,7 +18,7 @@ from tui.terminal.vocabulary import BY_KEY, VOCABULARY
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/keys.md"
 SAID = {
-    "a": {"Select all", "Unfold"},
+    "a": {"Select all", "More"},
     "b": {"Cursor to the best"},
     "c": {"Clone"},
     "d": {"Delete", "Delete for good", "Take out", "Drop"},

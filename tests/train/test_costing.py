@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,8 +14,10 @@ from torch.nn import functional as F
 
 from engine import RunConfig
 from engine.batches.source import Batch
+from engine.config.models.torchvision import TorchvisionConfig
 from engine.hardware.device import Compute
 from engine.launch.start import launch
+from engine.models.to_download import bytes_to_download
 from engine.models.token_losses import summed_loss
 from engine.reports.estimate import Estimate
 from engine.runs.directory import RunDirectory
@@ -238,3 +241,15 @@ def test_a_network_whose_shapes_depend_on_its_values_is_reported() -> None:
 
     with pytest.raises(UnknownFootprint):
         footprint(Odd(10, 2)).peak(template(10), 4, rounds=1)
+
+
+def test_pre_trained_weights_that_are_not_on_this_machine_are_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    resnet = TorchvisionConfig(name="resnet18", pretrained=True)
+    assert bytes_to_download(resnet) == pytest.approx(44.7 * 2**20, rel=0.01)
+    assert bytes_to_download(TorchvisionConfig(name="resnet18")) == 0
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "resnet18-f37072fd.pth").touch()
+    assert bytes_to_download(resnet) == 0

@@ -273,3 +273,14 @@ def test_an_export_that_says_something_else_is_thrown_away(
 def test_only_an_adapter_can_be_merged(digits: RunDirectory, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="no adapter"):
         export.answer(digits.id, str(tmp_path / "out"), "merged")
+
+
+def test_predictions_of_a_file_stand_beside_what_tells_its_rows_apart(
+    flowers: RunDirectory, tmp_path: Path
+) -> None:
+    path = tmp_path / "new.jsonl"
+    rows = [{"id": f"F-{number}", **ROW, "day": "2024-05-01"} for number in (7, 3)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    beside = predict.answer(flowers.id, file=str(path))["beside"]
+    assert [row["id"] for row in beside] == ["F-7", "F-3"]
+    assert [set(row) for row in beside] == [{"id", "day"}] * 2

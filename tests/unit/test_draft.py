@@ -24,6 +24,7 @@ from tui.screens.new_run import choices
 from tui.screens.new_run.command_line import command_line
 from tui.screens.new_run.draft import Draft
 from tui.screens.new_run.sections import applies, sections_of
+from tui.widgets.form.field_text import field_text
 from tui.widgets.form.view import FieldView
 
 
@@ -330,3 +331,27 @@ def test_a_copied_run_is_named_anew_for_other_data_unless_it_had_a_name_of_its_o
     draft = Draft(iris("name=my-run").values())
     draft.set("model.kind", "tabm")
     assert draft.values.text("name") == "my-run"
+
+
+def test_a_path_stays_when_another_source_of_data_is_chosen() -> None:
+    draft = Draft()
+    draft.set("data.kind", "file")
+    draft.set("data.path", "photos")
+    draft.set("data.kind", "image_folder")
+    assert draft.values.text("data.path") == "photos"
+    draft.set("data.kind", "builtin")
+    assert draft.values.checked.problems == {}
+
+
+def test_a_zero_that_leaves_the_choice_to_the_program_is_shown_as_automatic() -> None:
+    draft = Draft()
+
+    def shown() -> list[str]:
+        sections = sections_of(draft, advanced=False, columns={})
+        views = (view for section in sections for view in section.fields)
+        size = next(view for view in views if view.spec.name == "task.image_size")
+        return field_text(size, focused=False, editing=False).plain.split()
+
+    assert shown() == ["image_size", "automatic"]
+    draft.set("task.image_size", "64")
+    assert shown() == ["*image_size", "64", "px"]

@@ -192,3 +192,22 @@ def test_no_image_is_copied() -> None:
     table = aside.back(aside.splits[TRAIN].take(pa.array(np.arange(0, 1000, 2))))
     assert pa.total_allocated_bytes() - before < 100_000
     assert images_of(table, "image")[1]["path"] == "2"
+
+
+@pytest.mark.parametrize("beside", ["notes.txt", ""])
+def test_a_folder_of_images_given_as_tables_names_its_data_source(
+    tmp_path: Path, beside: str
+) -> None:
+    (tmp_path / "cats").mkdir()
+    Image.new("L", (2, 2)).save(tmp_path / "cats" / "1.png")
+    if beside:
+        (tmp_path / beside).write_text("shot in June\n")
+    config = RunConfig.parse(
+        {
+            "task": {"kind": "image_classification"},
+            "data": {"kind": "file", "path": str(tmp_path)},
+            "model": {"kind": "cnn"},
+        }
+    )
+    with pytest.raises(DataError, match=r"holds images.*data\.kind to image_folder"):
+        ImageClassificationPipeline(config).load()

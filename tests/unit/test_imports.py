@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from tui.screens.registry import SCREENS, load_screens
 
 HEAVY = {
     "torch", "torchvision", "transformers", "datasets", "peft", "tokenizers", "huggingface_hub",
@@ -72,6 +79,23 @@ def test_the_first_screen_waits_for_no_configuration() -> None:
     assert "tui.screens.runs.screen" in loaded
     assert not packages(loaded) & {"pydantic", "tomlkit"}
     assert "engine.config.run_config" not in loaded
+
+
+def test_the_first_screen_of_an_empty_list_waits_for_no_charts_and_dialogs() -> None:
+    later = {"tui.charts.chart", "engine.runs.history", "tui.widgets.dialog", "importlib.metadata"}
+    assert not loaded_by(FIRST_SCREEN) & later
+
+
+def test_screens_are_imported_outside_the_event_loop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "slow_screen.py").write_text(
+        "import threading\nTHREAD = threading.current_thread()\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(SCREENS, "slow", "slow_screen:SlowScreen")
+    asyncio.run(load_screens(["slow"]))
+    assert sys.modules["slow_screen"].THREAD is not threading.main_thread()
 
 
 def test_help_loads_neither_screens_nor_the_metadata_of_packages() -> None:

@@ -285,7 +285,7 @@ def test_the_files_of_a_run_are_listed_without_links_and_read_by_parts(tmp_path:
 
 
 def test_something_else_than_a_request_ends_the_session_with_a_sentence() -> None:
-    with pytest.raises(UserError, match="protocol 2"):
+    with pytest.raises(UserError, match="protocol 3"):
         ask(Session(), type="shell", command="rm")
 
 

@@ -27,7 +27,7 @@ def test_a_verdict_says_the_difference_and_its_side() -> None:
     # The ratio is the same in all windows, so that no draw differs.
     assert (better.difference, better.low, better.high) == pytest.approx((-0.2,) * 3)
     assert better.text == (
-        "The network is better than naive: its mean absolute error is 20.0 % below "
+        "The network is better than naive: its scaled mean absolute error is 20.0 % below "
         "(95 % interval 20.0 to 20.0 %)."
     )
     assert worse.outcome == "worse"

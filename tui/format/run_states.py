@@ -14,5 +14,11 @@ STATES: dict[State, tuple[str, str]] = {
     State.LOST: ("? lost", "$error"),
     State.IMPORTED: ("↓ imported", "$secondary"),
 }
+_PAUSED = ("‖ paused", "bold $warning")
 RESUMABLE = (State.LOST, State.INTERRUPTED, State.STOPPED, State.FAILED)
 """States from which a run can be resumed."""
+
+
+def shown_state(state: State, paused: bool) -> tuple[str, str]:
+    """Return sign and word of a state, and its style; a run may be ``paused`` while it runs."""
+    return _PAUSED if paused and state is State.RUNNING else STATES[state]

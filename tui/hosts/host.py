@@ -184,7 +184,7 @@ class _Parts:
                 self._say(
                     f"{message.name} of {message.run} on {self._link.name} "
                     f"({message.too_large / 1e6:,.0f} MB) is too large to be shown from there. "
-                    "On the list of runs, H fetches it with the run.",
+                    "Fetch the run on the list of runs to have it here.",
                     False,
                 )
             return

@@ -122,6 +122,7 @@ def _summary(row: Row, run: RunDirectory) -> RunSummary:
         metric=row.metric,
         metrics=row.metrics,
         done=row.done,
+        paused=row.paused,
         problem=row.problem,
         notes=Annotations(to_tags(row.tags), row.note, row.pinned),
     )

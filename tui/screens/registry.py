@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
 from collections.abc import Sequence
+from importlib import import_module
 from pkgutil import resolve_name
 from typing import Any
 
@@ -33,6 +36,13 @@ SCREENS = {
     "try it": "tui.screens.try_it:TryItScreen",
 }
 """Import path of each screen; it is imported when it is first opened."""
+
+
+async def load_screens(names: Sequence[str]) -> None:
+    """Import screens in a thread: some need the whole configuration, a fifth of a second."""
+    modules = [SCREENS[name].partition(":")[0] for name in names]
+    if any(module not in sys.modules for module in modules):
+        await asyncio.to_thread(lambda: [import_module(module) for module in modules])
 
 
 def make_screen(name: str, *arguments: Any) -> Screen[Any]:

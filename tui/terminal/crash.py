@@ -7,7 +7,6 @@ import platform
 import sys
 import traceback
 from datetime import datetime
-from importlib.metadata import version
 from pathlib import Path
 
 from engine.files.paths import logs_folder
@@ -21,6 +20,8 @@ def describe(error: BaseException) -> str:
 
 def write_report(error: BaseException) -> Path | None:
     """Keep where and how ``error`` came about in a file; ``None`` where it cannot be written."""
+    from importlib.metadata import version  # 10 ms, which a start without a defect does without
+
     folder = logs_folder()
     path = folder / f"crash-{datetime.now():%Y%m%d-%H%M%S}-{os.getpid()}.txt"
     lines = [

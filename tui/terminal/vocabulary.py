@@ -25,6 +25,8 @@ class Meaning:
     group: Group
     text: str
     """The meaning in a few words."""
+    others: tuple[str, ...] = ()
+    """What other programs call it, in lower case: the list of actions finds it by these too."""
 
 
 VOCABULARY = (
@@ -41,47 +43,57 @@ VOCABULARY = (
     Meaning("best", "b", "Move", "cursor to the best evaluation"),
     Meaning("next_panel", "right_square_bracket", "Move", "next panel"),
     Meaning("previous_panel", "left_square_bracket", "Move", "previous panel"),
-    Meaning("find", "slash", "Move", "filter, search, find by name"),
+    Meaning("find", "slash", "Move", "filter, search, find by name", ("search", "grep")),
     Meaning("back", "q", "Move", "back; from the list of runs, quit"),
     Meaning("quit", "ctrl+q", "Move", "quit; runs continue"),
     Meaning("palette", "ctrl+p", "Move", "all actions by name"),
-    Meaning("keys", "question_mark", "Move", "all keys of the screen"),
+    Meaning("keys", "question_mark", "Move", "all keys of the screen", ("help", "shortcuts")),
     Meaning("messages", "exclamation_mark", "Move", "messages so far"),
-    Meaning("new", "n", "Run", "new run, sweep, images"),
+    Meaning("new", "n", "Run", "new run, sweep, images", ("create", "train")),
     Meaning("presets", "P", "Run", "presets"),
-    Meaning("clone", "c", "Run", "clone the run"),
-    Meaning("stop", "s", "Run", "stop the run, the sweep, the queue"),
-    Meaning("resume", "r", "Run", "resume the run, the sweep, the queue"),
-    Meaning("evaluate", "V", "Run", "evaluate on the validation split now"),
-    Meaning("rate", "L", "Run", "change the learning rate"),
-    Meaning("epochs", "E", "Run", "change the epochs"),
-    Meaning("save", "S", "Run", "save a preset, a checkpoint"),
-    Meaning("try", "t", "Run", "try the model"),
-    Meaning("predict", "F", "Run", "save predictions"),
-    Meaning("fetch", "H", "Run", "fetch the run from its machine"),
-    Meaning("export", "X", "Run", "export the model, the table"),
-    Meaning("report", "R", "Run", "write a report"),
-    Meaning("push", "U", "Run", "push to the hub"),
-    Meaning("benchmarks", "B", "Run", "benchmarks of lm-eval"),
-    Meaning("queue", "Q", "Run", "the queue"),
+    Meaning("clone", "c", "Run", "clone the run", ("copy", "duplicate")),
+    Meaning(
+        "stop", "s", "Run", "stop the run, the sweep, the queue", ("cancel", "kill", "abort", "end")
+    ),
+    Meaning("resume", "r", "Run", "resume the run, the sweep, the queue", ("continue", "restart")),
+    Meaning("evaluate", "V", "Run", "evaluate on the validation split now", ("validate", "eval")),
+    Meaning("rate", "L", "Run", "change the learning rate", ("lr",)),
+    Meaning("epochs", "E", "Run", "change the epochs", ("extend", "longer")),
+    Meaning("save", "S", "Run", "save a preset, a checkpoint", ("checkpoint", "write")),
+    Meaning("try", "t", "Run", "try the model", ("test", "inference", "chat", "predict")),
+    Meaning("predict", "F", "Run", "save predictions", ("inference", "csv", "parquet")),
+    Meaning("fetch", "H", "Run", "fetch the run from its machine", ("download", "copy")),
+    Meaning(
+        "export",
+        "X",
+        "Run",
+        "export the model, the table",
+        ("onnx", "safetensors", "gguf", "model"),
+    ),
+    Meaning("report", "R", "Run", "write a report", ("html", "markdown", "summary")),
+    Meaning("push", "U", "Run", "push to the hub", ("upload", "hub", "hugging face")),
+    Meaning("benchmarks", "B", "Run", "benchmarks of lm-eval", ("harness", "lm-eval")),
+    Meaning("queue", "Q", "Run", "the queue", ("jobs", "schedule")),
     Meaning("earlier", "K", "Run", "earlier in the queue"),
     Meaning("later", "J", "Run", "later in the queue"),
-    Meaning("adapters", "A", "Run", "adapters"),
+    Meaning("adapters", "A", "Run", "adapters", ("lora", "merge")),
     Meaning("into", "I", "Run", "merge into the base model, move into training, import runs"),
     Meaning("label", "Y", "Run", "mark labels as right"),
     Meaning("combine", "ampersand", "Run", "combine adapters"),
-    Meaning("sweeps", "W", "Run", "sweeps"),
-    Meaning("compare", "C", "Run", "compare runs"),
-    Meaning("pin", "asterisk", "Run", "pin"),
-    Meaning("note", "N", "Run", "tags and note"),
-    Meaning("delete", "d", "Run", "delete, take out, drop rows"),
-    Meaning("trash", "T", "Run", "trash"),
+    Meaning("sweeps", "W", "Run", "sweeps", ("hyperparameter search", "optuna", "tune")),
+    Meaning("compare", "C", "Run", "compare runs", ("difference", "overlay")),
+    Meaning("pin", "asterisk", "Run", "pin", ("favorite", "star")),
+    Meaning("note", "N", "Run", "tags and note", ("comment", "label", "annotate")),
+    Meaning("delete", "d", "Run", "delete, take out, drop rows", ("remove", "trash")),
+    Meaning("trash", "T", "Run", "trash", ("bin", "deleted", "restore")),
     Meaning("empty", "Z", "Run", "empty the trash"),
-    Meaning("undo", "u", "Run", "undo the last change, restore"),
-    Meaning("check", "D", "Run", "check the data, the model"),
-    Meaning("command", "dollar_sign", "Run", "the command line of the run"),
-    Meaning("start", "ctrl+r", "Run", "start the run"),
-    Meaning("enqueue", "ctrl+l", "Run", "put the run into the queue"),
+    Meaning("undo", "u", "Run", "undo the last change, restore", ("revert",)),
+    Meaning("check", "D", "Run", "check the data, the model", ("validate", "lint", "inspect")),
+    Meaning(
+        "command", "dollar_sign", "Run", "the command line of the run", ("shell", "cli", "copy")
+    ),
+    Meaning("start", "ctrl+r", "Run", "start the run", ("train", "run", "launch")),
+    Meaning("enqueue", "ctrl+l", "Run", "put the run into the queue", ("queue", "later")),
     Meaning("write", "ctrl+s", "Run", "save as a preset, predictions, combined adapters"),
     Meaning("load", "ctrl+o", "Run", "load a preset, a file; choose a field"),
     Meaning("new_chat", "ctrl+n", "Run", "new conversation"),
@@ -98,9 +110,9 @@ VOCABULARY = (
     Meaning("metric", "m", "View", "metrics: show them, the next one"),
     Meaning("previous_metric", "M", "View", "the metric before"),
     Meaning("axis", "x", "View", "axis: epoch, step, time"),
-    Meaning("log_scale", "y", "View", "logarithmic scale"),
-    Meaning("smooth", "w", "View", "smooth the curves"),
-    Meaning("grid", "z", "View", "one chart or several"),
+    Meaning("log_scale", "y", "View", "logarithmic scale", ("logarithmic",)),
+    Meaning("smooth", "w", "View", "smooth the curves", ("ema", "moving average")),
+    Meaning("grid", "z", "View", "one chart or several", ("zoom", "enlarge")),
     Meaning("larger", "plus", "View", "larger"),
     Meaning("smaller", "minus", "View", "smaller"),
     Meaning("pan_left", "less_than_sign", "View", "part of the curve before"),
@@ -108,6 +120,11 @@ VOCABULARY = (
     Meaning("whole", "0", "View", "the whole curve"),
 )
 """All keys with a meaning, in the order in which they are listed."""
+MOVES = frozenset(
+    {"up", "down", "left", "right", "home", "end", "pageup", "pagedown"}
+    | {meaning.key for meaning in VOCABULARY[:10]}
+)
+"""Keys that only move, which the list of actions leaves out."""
 BY_KEY = {meaning.key: meaning for meaning in VOCABULARY}
 BY_NAME = {meaning.name: meaning for meaning in VOCABULARY}
 

@@ -57,12 +57,18 @@ def _lines(estimate: Estimate) -> Iterator[Content]:
         f" {estimate.steps_per_epoch:,} an epoch"
     )
     where = literal(f"{estimate.device} {estimate.precision} · ")
-    yield where + _memory(estimate) + literal(_rest(estimate), 400)
+    yield where + _memory(estimate) + _download(estimate) + literal(_rest(estimate), 400)
 
 
 def _memory(estimate: Estimate) -> Content:
     used = f"{size(estimate.memory.total)} of {size(estimate.available)} memory: "
     return literal(used) + literal(estimate.verdict).stylize(_COLORS[estimate.verdict])
+
+
+def _download(estimate: Estimate) -> Content:
+    if not estimate.download:
+        return Content("")
+    return Content.styled(f" · {size(estimate.download)} to download", "$text-warning")
 
 
 def _rest(estimate: Estimate) -> str:

@@ -19,6 +19,8 @@ from tui.widgets.picture_sheet import PictureSheet
 from tui.widgets.question import Answer
 from tui.widgets.view import ViewPanel
 
+_CELL = 24
+"""Characters of a text of a row that are shown beside its prediction."""
 KEPT = 20
 """Number of exchanges that stay on the screen."""
 
@@ -45,7 +47,8 @@ class Reply(Vertical):
         records: Sequence[Mapping[str, Any]] = answer["records"]
         notes = [literal(sentence(note), 500).stylize("$text-warning") for note in notes_in(answer)]
         curves = forecast(records)
-        lines = answer_lines(records, NARROW_BAR if self._title else WIDE_BAR)
+        shown = _with_rows(records, answer.get("beside") or ())
+        lines = answer_lines(shown, NARROW_BAR if self._title else WIDE_BAR)
         self._answer.update(Content("\n").join([*notes, *lines]))
         if pictures := answer.get("pictures"):
             group = PictureGroup("", tuple(Picture(**one) for one in pictures))
@@ -54,6 +57,23 @@ class Reply(Vertical):
             sheet.call_after_refresh(sheet.show, [group])
         if curves is not None:
             self.mount(ViewPanel(curves), before=self._answer)
+
+
+def _with_rows(
+    records: Sequence[Mapping[str, Any]], rows: Sequence[Mapping[str, Any]]
+) -> Sequence[Mapping[str, Any]]:
+    """Return records behind what tells the rows of their file apart, such as an id."""
+    if len(rows) != len(records):
+        return records
+    return [
+        {name: _shortened(value) for name, value in row.items() if name not in record}
+        | dict(record)
+        for row, record in zip(rows, records, strict=True)
+    ]
+
+
+def _shortened(value: object) -> object:
+    return f"{value[: _CELL - 1]}…" if isinstance(value, str) and len(value) > _CELL else value
 
 
 class Exchange(Vertical):

@@ -13,6 +13,7 @@ from engine.reports.note_table import notes_in
 from engine.runs.directory import RunDirectory
 from engine.runs.events import (
     FORGETTING,
+    PAUSED,
     Evaluated,
     Failed,
     Finished,
@@ -30,7 +31,7 @@ from tui.charts.plot import Pair
 from tui.charts.points import PlacedPoints
 from tui.format.imported import imported_facts
 from tui.format.numbers import duration, number, size
-from tui.format.run_states import STATES
+from tui.format.run_states import shown_state
 from tui.format.text import literal
 from tui.widgets.log_panel import LogLine, printed_level
 from tui.widgets.note_contents import note_contents
@@ -42,14 +43,12 @@ _MUTED = "$foreground 60%"
 def paused(history: History) -> bool:
     """Return whether the run is paused."""
     progress = history.progress
-    return progress is not None and progress.phase == "paused" and not history.ended
+    return progress is not None and progress.phase == PAUSED and not history.ended
 
 
 def head(name: str, state: State, history: History) -> Content:
     """Return name, state and device."""
-    word, style = STATES[state]
-    if state is State.RUNNING and paused(history):
-        word, style = "‖ paused", "bold $warning"
+    word, style = shown_state(state, paused(history))
     parts = [literal(name, 64).stylize("bold $primary"), Content.styled(word, style)]
     if (started := history.started) is not None:
         threads = f"{started.threads} thread{'s' * (started.threads != 1)}"
@@ -70,9 +69,9 @@ def shares(history: History) -> tuple[tuple[str, float, str], tuple[str, float, 
     share = done - (current - 1)
     per_step = progress.seconds / progress.step if progress.step else 0.0
     left = per_step * progress.steps / max(1, progress.epochs) * (1 - share)
-    epoch_text = "" if history.ended or progress.phase == "paused" else f"{duration(left)} left"
+    epoch_text = "" if history.ended or progress.phase == PAUSED else f"{duration(left)} left"
     first = (f"Epoch {current}/{progress.epochs}", share, epoch_text)
-    if progress.phase not in ("train", "paused") and not history.ended:
+    if progress.phase not in ("train", PAUSED) and not history.ended:
         first = _evaluating(history, progress)
     remaining = history.remaining
     trained, whole = duration(progress.seconds), duration(max(progress.seconds, history.seconds))
@@ -224,7 +223,7 @@ def resources(
     first = measured[-max(1, marks(width)) :][0]
     if now.time - first.time >= 1:
         since = duration(now.time - first.time)
-        lines += [Content(""), Content.styled(f"The marks show the last {since}.", _MUTED)]
+        lines += [Content(""), Content.styled(f"The small charts show the last {since}.", _MUTED)]
     return lines
 
 
@@ -338,7 +337,7 @@ def places(run: RunDirectory) -> list[Content]:
         if path.exists():
             found.append(pair(name, path, 400))
     for name, count in left_on_host(run).items():
-        text = f"{name}, {size(count)}: too large to be mirrored; H on Runs fetches it"
+        text = f"{name}, {size(count)}: too large to be mirrored; fetch the run to have it here"
         found.append(pair("not here", text, 400))
     return found
 
@@ -368,7 +367,7 @@ def ending(name: str, history: History, state: State) -> str:
 
 def title(name: str, history: History, state: State) -> str:
     """Return the window's title: a sign, the progress, the run."""
-    sign = "‖" if paused(history) else STATES[state][0][:1]
+    sign = shown_state(state, paused(history))[0][:1]
     progress = history.progress
     if state.ended or progress is None or not progress.steps:
         return f"{sign} {name}"

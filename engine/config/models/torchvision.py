@@ -18,7 +18,7 @@ class TorchvisionConfig(ImageModelConfig):
     """A network by its name in torchvision, new or with the weights of ImageNet."""
 
     kind: Literal["torchvision"] = "torchvision"
-    title = "torchvision"
+    title = "ResNet, ConvNeXt, EfficientNet, ViT …"
     implementation = "engine.models.torchvision:build_torchvision"
     preprocessing = "engine.models.torchvision:preprocessing_of"
     base_name = "engine.models.torchvision:name_of_weights"

@@ -30,6 +30,7 @@ class TransformerConfig(PretrainedModelConfig):
         ge=0,
         advanced=True,
         weights="new",
+        automatic="0",
     )
     vocab_size: int = option(
         8000,

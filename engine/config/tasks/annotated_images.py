@@ -30,6 +30,7 @@ class AnnotatedImagesConfig(TaskConfig):
         ge=0,
         le=2048,
         unit="px",
+        automatic="0",
     )
     augmentation: PlacedAugmentationConfig = Field(default_factory=PlacedAugmentationConfig)
 

@@ -43,6 +43,7 @@ class ImageClassificationConfig(ClassificationConfig):
         ge=0,
         le=1024,
         unit="px",
+        automatic="0",
     )
     resize: Literal["crop", "stretch"] = option(
         "crop", "Resizing: crop the central square, or stretch the whole image", advanced=True

@@ -89,11 +89,12 @@ def execute(options: Namespace) -> int:
     if options.output:
         console.remark(f"{counted(answer['rows'], 'row')} in {plain(options.output, 400)}")
         return DONE
-    for record in answer["records"]:
+    beside = answer.get("beside") or [{}] * len(answer["records"])
+    for row, record in zip(beside, answer["records"], strict=True):
         if options.json:
-            console.as_json_line(record)
+            console.as_json_line(({"row": row} if row else {}) | record)
         else:
-            console.line(_shown(record))
+            console.line(_shown(row | {n: v for n, v in record.items() if n not in row}))
     return DONE
 
 

@@ -134,7 +134,7 @@ class ResourceUse:
             self.widget.show_lines(lines, wrap=False)
 
 
-class Facts:
+class Details:
     """The data, the model, and the paths of the files."""
 
     def __init__(self, repaint: Repaint) -> None:
@@ -153,7 +153,7 @@ class Facts:
             history.changes,
             width,
         )
-        if self._repaint.new("facts", *known, watch.state, run_panels.paused(history)):
+        if self._repaint.new("details", *known, watch.state, run_panels.paused(history)):
             self.widget.show_lines(run_panels.facts(history, watch.run, width))
 
 

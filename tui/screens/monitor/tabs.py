@@ -8,7 +8,7 @@ from textual.widgets import TabPane
 
 from tui.screens.monitor.panels import (
     Charts,
-    Facts,
+    Details,
     Messages,
     Panel,
     ResourceUse,
@@ -25,7 +25,7 @@ _TITLES = {
     "table": "Table",
     "samples": "Samples",
     "resources": "Resources",
-    "facts": "Facts",
+    "details": "Details",
     "log": "Log",
 }
 
@@ -43,7 +43,7 @@ class MonitorTabs(PanelTabs):
             "table": Table(repaint, order),
             "samples": self._samples,
             "resources": ResourceUse(repaint),
-            "facts": Facts(repaint),
+            "details": Details(repaint),
             "log": Messages(repaint),
         }
         for id, panel in self._panels.items():

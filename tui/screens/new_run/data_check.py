@@ -74,9 +74,9 @@ class DataCheckScreen(Dialog[Sequence[Mend] | None]):
                 yield PictureSheet(_SIDE)
             yield Hints(
                 ("d", "d drops"),
-                ("I", "I moves into training"),
-                ("Y", "Y marks as right"),
-                ("enter", "enter takes the changes"),
+                ("I", "I into training"),
+                ("Y", "Y is right"),
+                ("enter", "enter takes"),
                 ("escape", "esc goes back"),
             )
 

@@ -45,6 +45,8 @@ class Draft:
         if name == self.failure[0]:
             self.failure = ("", "")
         values = suitable.with_task_for(self.values, name, text).with_text(name, text)
+        if name == "data.kind":
+            values = suitable.keep_path(values, self.values)
         automatic = (self.preset, self.values.without("name").value("name"))
         if name in _NAMING and values.chosen.get("name") in automatic:
             values = values.without("name")

@@ -14,6 +14,7 @@ from engine.launch.start import Handle, launch
 from engine.queue import entries
 from tui.screens.last_run import leave
 from tui.screens.registry import make_screen
+from tui.terminal.key_names import key_of
 from tui.widgets.notify import tell
 
 
@@ -51,7 +52,8 @@ class Launcher:
         except UserError as error:
             await self._fail(error)
         else:
-            rest = "" if worked_off else " Nothing starts before `dltui queue start`."
+            key = key_of(self._screen.app, "queue")
+            rest = "" if worked_off else f" The queue is not started yet: {key} opens it."
             leave(self._screen.app, run.id)
             tell(self._screen, f"{run.id} waits in the queue.{rest}")
             self._screen.dismiss()

@@ -52,7 +52,7 @@ class NewRunScreen(Screen[None]):
         Binding("ctrl+l", "start(True)", "Start later, after those in the queue", show=False),
         Binding("ctrl+s", "do('save')", "Save"),
         Binding("ctrl+o", "do('load')", "Load"),
-        Binding("a", "advanced", "Unfold"),
+        Binding("a", "advanced", "More"),
         Binding("p", "do('data')", "Data"),
         Binding(
             "dollar_sign",

@@ -10,6 +10,7 @@ from engine.config.tasks.registry import TASKS
 from tui.screens.new_run import choices
 from tui.screens.new_run.values import Values
 
+_PATH = "data.path"
 _BEST = "train.metric_for_best_model"
 
 
@@ -34,6 +35,14 @@ def follow_task(values: Values) -> Values:
     metric = look_up(chosen, _BEST)
     names = [metric.name for metric in TASKS[task].metrics]
     return suited.without(_BEST) if metric and metric not in names else suited
+
+
+def keep_path(values: Values, before: Values) -> Values:
+    """Return values of another data source with the path of the one before, if both have one."""
+    if not {_PATH} <= values.fields.keys() & before.fields.keys():
+        return values
+    path = before.text(_PATH)
+    return values.with_text(_PATH, path) if path else values
 
 
 def with_task_for(values: Values, name: str, text: str) -> Values:

@@ -109,7 +109,7 @@ class TargetsScreen(Screen[str | None]):
         Binding("space", "tick", "Choose"),
         Binding("1", f"preset('{ATTENTION}')", "Attention"),
         Binding("2", f"preset('{ALL_LINEAR}')", "All linear"),
-        Binding("3", f"preset('{PEFT_DEFAULT}')", "peft's"),
+        Binding("3", f"preset('{PEFT_DEFAULT}')", "PEFT default"),
         Binding("escape,q", "dismiss(None)", "Back"),
     ]
 

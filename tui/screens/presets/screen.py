@@ -27,7 +27,7 @@ from tui.widgets.steady_footer import SteadyFooter
 _COLUMNS = (
     Column("Name", 16, 30),
     Column("Task", 14, 24),
-    Column("Whose", 7, 7),
+    Column("Source", 7, 7),
     Column("Needs", 8, 13),
     Column("What it does", 20, 200),
 )
@@ -140,12 +140,12 @@ class PresetsScreen(Screen[Preset | None]):
 
 
 def _has(preset: Preset, words: Sequence[str]) -> bool:
-    text = f"{preset.name} {preset.task} {preset.title} {_whose(preset)} {_needs(preset)}".lower()
+    text = f"{preset.name} {preset.task} {preset.title} {_source(preset)} {_needs(preset)}".lower()
     return all(word in text for word in words)
 
 
-def _whose(preset: Preset) -> str:
-    return "shipped" if preset.shipped else "own"
+def _source(preset: Preset) -> str:
+    return "shipped" if preset.shipped else "yours"
 
 
 def _needs(preset: Preset) -> str:
@@ -156,7 +156,7 @@ def _cells(preset: Preset) -> list[Content]:
     last = literal(preset.title)
     if preset.problem:
         last = literal(f"! {preset.problem}").stylize("$text-error")
-    whose = literal(_whose(preset)).stylize("$text-muted" if preset.shipped else "$text-accent")
+    source = literal(_source(preset)).stylize("$text-muted" if preset.shipped else "$text-accent")
     style = "$text-warning" if preset.needs else "$text-success"
     needs = Content("–") if preset.problem else literal(_needs(preset)).stylize(style)
-    return [literal(preset.name), literal(preset.task), whose, needs, last]
+    return [literal(preset.name), literal(preset.task), source, needs, last]

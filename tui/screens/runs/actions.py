@@ -12,6 +12,18 @@ from tui.screens.runs.run_filter import RunFilter
 from tui.screens.runs.run_listing import RunListing
 from tui.screens.runs.welcome import EXPERIMENTS
 
+OPENS: Mapping[str, Sequence[str]] = {
+    "new": ("new run",),
+    "clone": ("new run",),
+    "presets": ("presets", "new run"),
+    "open": ("monitor", "results"),
+    "compare": ("compare",),
+    "trash": ("trash",),
+    "adapters": ("adapters",),
+    "save_preset": ("save preset",),
+    "try_it": ("try it", "chat"),
+}
+"""The screens that an action may open."""
 START = "start "
 """The beginning of the actions that start one of the experiments of an empty list."""
 

@@ -13,11 +13,9 @@ from engine.errors import UserError
 from engine.runs.directory import RunDirectory
 from engine.runs.status import State
 from engine.runs.summary import RunSummary
-from tui.charts.chart import MOST_SERIES
 from tui.screens.clone import clone
-from tui.screens.errands import errands_of
 from tui.screens.placed_changes import hosts_of, is_own
-from tui.screens.registry import make_screen, try_screen
+from tui.screens.registry import load_screens, make_screen, try_screen
 from tui.screens.save_preset import save_preset_of
 from tui.widgets.notify import complain, tell
 
@@ -79,6 +77,7 @@ class Openings:
         except UserError as error:
             complain(self._screen, error)
         else:
+            await load_screens(("monitor",))
             self._screen.app.push_screen(make_screen("monitor", started.run))
 
     def open(self, row: RunSummary) -> None:
@@ -100,6 +99,7 @@ class Openings:
 
     def import_runs(self) -> None:
         """Import runs of other programs from a path that the user types."""
+        from tui.screens.errands import errands_of
         from tui.screens.runs.imports import import_from, imported_lines
         from tui.widgets.form.path_picker import PathPickerScreen
 
@@ -114,6 +114,8 @@ class Openings:
 
     def try_it(self, rows: Sequence[RunSummary]) -> None:
         """Try the runs' models on new inputs, side by side."""
+        from tui.screens.errands import errands_of
+
         if not all(is_own(self._screen, row.run) for row in rows):
             return
         for row in rows:
@@ -135,6 +137,8 @@ class Openings:
 
     def compare(self, rows: Sequence[RunSummary]) -> None:
         """Compare the runs."""
+        from tui.charts.chart import MOST_SERIES  # the first paint need not wait for it
+
         screen = self._screen
         if len(rows) < 2:
             tell(screen, "Select at least two runs with space, then compare them.")

@@ -13,7 +13,7 @@ from textual.content import Content
 from engine.runs.listing import RunSummary
 from engine.runs.status import State
 from tui.format.numbers import duration, number
-from tui.format.run_states import STATES
+from tui.format.run_states import shown_state
 from tui.format.text import literal
 from tui.widgets.columns import Column
 
@@ -110,8 +110,8 @@ def _pinned(row: RunSummary) -> Content:
 
 
 def _state(row: RunSummary) -> Content:
-    word, style = STATES[row.state]
-    if row.done is None:
+    word, style = shown_state(row.state, row.paused)
+    if row.done is None or row.paused:
         return Content.styled(word, style)
     sign = word[:2]
     if not row.done:
@@ -140,17 +140,17 @@ def _tag(tag: str) -> Content:
 COLUMNS: tuple[RunColumn, ...] = (
     RunColumn(Column("", 1, 1), _pinned, lambda row: row.notes.pinned),
     RunColumn(Column("State", 11, 13), _state, lambda row: _STATES[row.state]),
-    RunColumn(Column("Name", 12, 48), _name, lambda row: row.name),
+    RunColumn(Column("Name", 15, 48), _name, lambda row: row.name),
     RunColumn(Column("Model", 11, 22), _model, lambda row: row.model),
     RunColumn(Column("Data", 7, 20), lambda row: literal(row.data), lambda row: row.data),
     RunColumn(Column("Metric", 8, 11, True), lambda r: literal(r.metric), lambda row: row.metric),
     RunColumn(Column("Value", 7, 8, True), lambda r: Content(number(r.value)), lambda r: r.value),
     RunColumn(Column(STARTED, 10, 10), lambda r: Content(when(r.started)), lambda r: r.started),
-    RunColumn(Column("Took", 6, 9, True), lambda r: Content(duration(r.seconds)), _seconds),
+    RunColumn(Column("Duration", 8, 9, True), lambda r: Content(duration(r.seconds)), _seconds),
 )
 HOST = RunColumn(Column("Host", 5, 14), lambda r: literal(r.host or "–"), lambda r: r.host)
 """The column for runs of several machines."""
 _HOST_PLACE = 3
 BY_TITLE = {column.title: column for column in (*COLUMNS, HOST)}
-_DROPPED = ("Took", "Data", "Metric", STARTED)
+_DROPPED = ("Duration", "Data", "Metric", STARTED)
 """Columns that a narrow list does without, the first first."""

@@ -17,8 +17,9 @@ from engine.runs.directory import RunDirectory
 from tui.charts.canvas import Canvas
 from tui.hosts.hosts import Hosts
 from tui.screens.last_run import take
+from tui.screens.registry import load_screens
 from tui.screens.run_keys import RUN_KEYS
-from tui.screens.runs.actions import START, ListActions
+from tui.screens.runs.actions import OPENS, START, ListActions
 from tui.screens.runs.changes import RunChanges
 from tui.screens.runs.cursor_target import CursorTarget
 from tui.screens.runs.endings import Endings
@@ -127,7 +128,7 @@ class RunsScreen(Screen[None]):
     def on_screen_suspend(self) -> None:
         """Pause reading while another screen is on top."""
         self._feed.pause()
-        self._pane.feed.pause()
+        self._pane.pause()
         self._machine.feed.pause()
         self._host_lines.feed.pause()
 
@@ -138,7 +139,7 @@ class RunsScreen(Screen[None]):
             self._target.choose(last)
         self._feed.poll()
         self._endings.start()
-        self._pane.feed.resume()
+        self._pane.resume()
         self._machine.feed.resume()
         self._host_lines.feed.resume()
 
@@ -147,8 +148,12 @@ class RunsScreen(Screen[None]):
         self._pane.fit(*self.size, bool(self._listing.items))
         self._machine.fit(self.size.height)
 
-    def action_do(self, name: str) -> None:
-        """Do something with runs or with the list, or open another screen."""
+    async def action_do(self, name: str) -> None:
+        """Do something with runs or with the list, or open another screen.
+
+        What is typed meanwhile waits for the screen.
+        """
+        await load_screens(OPENS.get(name, ()))
         self._actions.do(name)
 
     def action_of_run(self, action: str) -> None:
@@ -168,9 +173,9 @@ class RunsScreen(Screen[None]):
         return {"show_all": typing, "filter": not typing}.get(name, True)
 
     @on(Listing.Selected)
-    def _open(self) -> None:
+    async def _open(self) -> None:
         """Open the run on enter or a second click."""
-        self.action_do("open")
+        await self.action_do("open")
 
     @on(RunListing.Changed)
     def _show_numbers(self) -> None:

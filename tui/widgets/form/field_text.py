@@ -28,14 +28,17 @@ def _head(view: FieldView, pointer: str) -> Content:
 
 
 def _value(view: FieldView, stepped: bool) -> Content:
-    value = literal(_shown(view)).stylize("bold" if view.text else "$text-muted")
+    chosen = bool(view.text) and not view.left_open
+    value = literal(_shown(view)).stylize("bold" if chosen else "$text-muted")
     if stepped:
         value = Content("‹ ") + value + Content(" ›")
-    rest = "  ".join(filter(None, [view.spec.unit if view.text else "", view.about]))
+    rest = "  ".join(filter(None, [view.spec.unit if chosen else "", view.about]))
     return value + literal(f"  {rest}" if rest else "").stylize("$text-muted")
 
 
 def _shown(view: FieldView) -> str:
+    if view.left_open:
+        return "automatic"
     if view.text:
         return view.text.replace(",", ", ") if view.spec.kind == "list" else view.text
     if view.spec.kind == "mapping":

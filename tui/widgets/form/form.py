@@ -132,6 +132,6 @@ class Form(VerticalScroll, can_focus=False):
 
 def _heading(number: int, view: SectionView, unfold_key: str) -> Content:
     title = literal(f"{number} {view.title}").stylize("bold $primary")
-    folded = f"   + {view.folded} more, {unfold_key} unfolds" if view.folded else ""
+    folded = f"   + {view.folded} more, {unfold_key} shows all" if view.folded else ""
     note = f"   {view.note}" if view.note else ""
     return title + literal(folded + note).stylize("$text-muted")

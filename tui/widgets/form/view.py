@@ -32,6 +32,11 @@ class FieldView:
         return self.spec.name if not rest or section == "adapter" else rest
 
     @property
+    def left_open(self) -> bool:
+        """Whether the value is one that leaves the choice to the program, such as 0 pixels."""
+        return bool(self.text) and self.text == self.spec.automatic
+
+    @property
     def closed(self) -> bool:
         """Whether only the options are allowed."""
         return self.spec.kind == "choice"

@@ -1,0 +1,38 @@
+"""A folder of images that was given as one of tables: its message names the right data source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
+
+from engine.config.data.base import DataConfig
+from engine.data.image_files import files_below
+from engine.data.images import SUFFIXES
+from engine.errors import DataError
+from engine.files.paths import expanded, is_folder
+from engine.files.sanitize import plain
+
+_MOST = 10_000
+"""Files that are looked at."""
+
+
+@contextmanager
+def images_instead(data: DataConfig, kind: str) -> Iterator[None]:
+    """Add to a :class:`DataError` that the folder of tables has images, for the source ``kind``."""
+    try:
+        yield
+    except DataError as error:
+        if data.kind != "file" or not _has_images(path := str(getattr(data, "path", ""))):
+            raise
+        raise DataError(
+            f"{plain(path)} holds images; local files are tables.", f"Set data.kind to {kind}."
+        ) from error
+
+
+def _has_images(path: str) -> bool:
+    folder = expanded(path)
+    if not path.strip() or not is_folder(folder):
+        return False
+    names = islice(files_below(folder), _MOST)
+    return any(name.suffix.lower()[1:] in SUFFIXES for name in names)
