@@ -123,7 +123,7 @@ def small_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import torch
     import transformers
 
-    from engine.text.tokenizer import train_wordpiece, wordpiece_from
+    from engine.text.tokens.tokenizer import train_wordpiece, wordpiece_from
 
     folder = tmp_path_factory.mktemp("small-encoder")
     tokenizer = wordpiece_from(train_wordpiece(["good film bad play fine dull"] * 9, 120, True))

@@ -16,8 +16,8 @@ from torch.nn import functional as F
 from transformers.pytorch_utils import Conv1D
 
 from engine.adapters.reach import unreached
-from engine.models.embeddings import input_embeddings, is_tied, output_layer
-from engine.models.transfer import Transfer
+from engine.models.images.transfer import Transfer
+from engine.models.weights.embeddings import input_embeddings, is_tied, output_layer
 
 _HEADS = ("classifier", "pre_classifier", "score", "qa_outputs", "fc", "head", "heads")
 """Names of outermost modules that are new for a task, in transformers and torchvision."""

@@ -20,8 +20,8 @@ from engine.adapters.targets import resolve
 from engine.config.adapter import AdapterConfig
 from engine.errors import TrainingError
 from engine.files.sanitize import first_line
-from engine.models.embeddings import output_layer, untie, without_token_ties
-from engine.models.transfer import Transfer
+from engine.models.images.transfer import Transfer
+from engine.models.weights.embeddings import output_layer, untie, without_token_ties
 
 _REVERSIBLE = ("reformer",)
 """Types whose layers are one function with a backward pass of its own, run for its input only."""

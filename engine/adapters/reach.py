@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from engine.models.image_transformer import patches_of
-from engine.text.continuation import has_cache
+from engine.models.images.transformer import patches_of
+from engine.text.generation.continuation import has_cache
 
 _TOKENS = 8
 """Length of the text that is passed through a network."""

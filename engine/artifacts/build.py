@@ -16,8 +16,8 @@ from torch import nn
 
 from engine.data.fitted import Fitted
 from engine.hardware.device import Compute
-from engine.models.attention import choose_attention
 from engine.models.build import base_of
+from engine.models.language.attention import choose_attention
 from engine.runs.directory import RunDirectory
 from engine.tasks.task import Task
 

@@ -18,9 +18,9 @@ from engine.config.models.torchvision import TorchvisionConfig
 from engine.config.registry import resolve
 from engine.data.fitted import Fitted
 from engine.errors import DataError
-from engine.models.embeddings import input_embeddings
-from engine.models.pretrained import body_of_another_name
 from engine.models.shapes import TextShape
+from engine.models.weights.embeddings import input_embeddings
+from engine.models.weights.pretrained import body_of_another_name
 from engine.tasks.task import Task
 from engine.tasks.text import TextTask
 

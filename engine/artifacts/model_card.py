@@ -184,7 +184,7 @@ def _renaming(network: str) -> str:
     """The argument without which a class does not find the weights of its base."""
     import transformers  # half a second, which networks of others do without
 
-    from engine.models.pretrained import body_of_another_name
+    from engine.models.weights.pretrained import body_of_another_name
 
     names = body_of_another_name(getattr(transformers, network))
     return f", key_mapping={names}" if names else ""

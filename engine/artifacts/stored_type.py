@@ -15,7 +15,7 @@ from engine.artifacts.model_folder import MANIFEST, write_manifest
 from engine.config.models.base import ModelConfig
 from engine.config.models.pretrained import WeightsConfig
 from engine.errors import TrainingError
-from engine.models.pretrained import bytes_by_type
+from engine.models.weights.pretrained import bytes_by_type
 
 TYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 STORED = "stored"

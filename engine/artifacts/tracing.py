@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from engine.artifacts.outputs import tensors_of
 from engine.errors import RunError, TrainingError
 from engine.files.sanitize import first_line
-from engine.models.attention import attention_by_part
+from engine.models.language.attention import attention_by_part
 from engine.torch_private import tree_flatten_with_path, tree_map, tree_unflatten
 
 PROGRAM, ONNX = "a program of torch.export", "ONNX"

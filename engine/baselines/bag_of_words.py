@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.baselines.logistic import fitted_classes, fitted_flags
-from engine.metrics.classification import evaluate_classes
+from engine.metrics.classes.classification import evaluate_classes
+from engine.metrics.classes.multilabel import evaluate_labels
 from engine.metrics.evaluator import Evaluation
-from engine.metrics.multilabel import evaluate_labels
-from engine.metrics.paired import text_keys
+from engine.metrics.uncertainty.paired import text_keys
 
 WORDS_AND_LOGISTIC = "words and logistic regression"
 WORDS_AND_RIDGE = "words and ridge regression"

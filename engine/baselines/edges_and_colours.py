@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from engine.baselines.bag_of_words import keyed
 from engine.baselines.logistic import fitted_classes, fitted_flags
 from engine.data.images import Pixels
-from engine.metrics.classification import evaluate_classes
+from engine.metrics.classes.classification import evaluate_classes
+from engine.metrics.classes.multilabel import evaluate_labels
 from engine.metrics.evaluator import Evaluation
-from engine.metrics.multilabel import evaluate_labels
-from engine.metrics.paired import text_keys
+from engine.metrics.uncertainty.paired import text_keys
 
 EDGES_AND_COLOURS = "edges, colours and logistic regression"
 SIDE = 32

@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from engine.metrics.squad import normalized
+from engine.metrics.text.squad import normalized
 
 LIKELIEST_SENTENCE = "the sentence most like the question"
 _SENTENCE = re.compile(r"[^.!?。！？\n]+[.!?。！？]*")

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.metrics.detection import Found
-from engine.models.detector import MOST
+from engine.metrics.images.detection import Found
+from engine.models.images.detector import MOST
 
 USUAL_BOXES = "the most frequent boxes"
 BOXES = 20_000

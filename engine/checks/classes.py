@@ -10,7 +10,7 @@ from engine.checks.examined import Doubt, Examined, Limit
 from engine.data.raw import TRAIN
 from engine.files.sanitize import plain
 from engine.reports.counted import counted
-from engine.text.labels import labels_of, names_in
+from engine.text.classes.labels import labels_of, names_in
 
 _FEWEST = 10
 """Classes with fewer training rows are hardly learned, and not measured at all."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from engine.checks.examined import HELD_OUT, Doubt, Examined, Limit
 from engine.data.raw import TRAIN
-from engine.data.row_hashes import Hashes, row_hashes
+from engine.data.tables.row_hashes import Hashes, row_hashes
 from engine.reports.counted import counted
 
 

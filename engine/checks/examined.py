@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from engine.data.column_roles import ColumnRoles
 from engine.data.on_disk import Rows
 from engine.data.raw import TEST, TRAIN, VALIDATION
-from engine.data.row_hashes import Hashes, row_hashes
+from engine.data.tables.row_hashes import Hashes, row_hashes
 from engine.data.tables.schema import Column
 
 Places = NDArray[np.int64]

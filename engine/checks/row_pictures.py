@@ -9,7 +9,7 @@ from dataclasses import replace
 from engine.checks.examined import Doubt, Examined
 from engine.reports.findings import Finding, FoundRow
 from engine.reports.picture import Picture
-from engine.vision.column import images_of
+from engine.vision.files.column import images_of
 from engine.vision.pictures import plain_pictures
 
 _SIDE = 32

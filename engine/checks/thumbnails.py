@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from engine.checks.examined import Places, some_rows
 from engine.data.images import decode_all
 from engine.data.on_disk import Rows
-from engine.vision.column import images_of
+from engine.vision.files.column import images_of
 
 SIDE = 16
 _TIMED = 256

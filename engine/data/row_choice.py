@@ -16,7 +16,7 @@ from engine.config.data.base import DataConfig
 from engine.config.data.row_names import RowName, parse_row
 from engine.data.on_disk import Rows, selected
 from engine.data.raw import TEST, TRAIN, VALIDATION, RawData, files_of
-from engine.data.row_hashes import fingerprint, row_hashes
+from engine.data.tables.row_hashes import fingerprint, row_hashes
 from engine.errors import DataError
 from engine.files.paths import expanded
 from engine.reports.counted import counted

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from engine.data.tables.schema import Features
-from engine.metrics.importance import Places
+from engine.metrics.tables.importance import Places
 
 Inputs = dict[str, Tensor]
 

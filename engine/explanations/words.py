@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from engine.metrics.logits import logits_of
-from engine.text.any_tokenizer import is_fast
+from engine.text.tokens.any_tokenizer import is_fast
 
 Inputs = dict[str, Tensor]
 

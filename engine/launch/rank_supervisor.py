@@ -22,7 +22,7 @@ from engine.processes.signals import Terminated
 from engine.runs import control
 from engine.runs.events import Event, Log, Stalled
 from engine.runs.session import RunSession
-from engine.vision.pixel_cache import delete_unused_caches
+from engine.vision.files.pixel_cache import delete_unused_caches
 
 _ENVIRONMENT = {
     # Of the agent's signals only this one ends it: the others are handled here.

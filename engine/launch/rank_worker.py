@@ -81,9 +81,9 @@ def _train(rank: _Rank, events: EventLog, termination: Termination) -> tuple[int
     with collector_paused():
         from torch.distributed.elastic.multiprocessing.errors import get_error_handler
 
-        from engine.training.peers import lost_a_peer
+        from engine.training.checkpoints.peers import lost_a_peer
+        from engine.training.checkpoints.store import store_of_ranks
         from engine.training.run import train_beside
-        from engine.training.store import store_of_ranks
 
     try:
         session = RunSession(rank.run, rank.run.config.read(), events, termination)

@@ -21,7 +21,7 @@ from torch.distributed.elastic.rendezvous.dynamic_rendezvous import (
 
 from engine.config.train import TrainConfig
 from engine.launch.place import Place
-from engine.training.store import listening_store
+from engine.training.checkpoints.store import listening_store
 
 _RUN = "dltui/run"
 _POLL_SECONDS = 0.5

@@ -27,7 +27,7 @@ from engine.runs import resume
 from engine.runs.directory import RunDirectory
 from engine.runs.events import Event, EventLog, Interrupted
 from engine.runs.session import RunSession
-from engine.training.peers import lost_a_peer
+from engine.training.checkpoints.peers import lost_a_peer
 from engine.training.run import train_beside
 
 _RUN = "dltui/run"

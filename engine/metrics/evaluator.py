@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.metrics.intervals import Interval
-from engine.metrics.paired import PairedRows, ScoredRows
+from engine.metrics.uncertainty.intervals import Interval
+from engine.metrics.uncertainty.paired import PairedRows, ScoredRows
 from engine.reports.views import View
 
 if TYPE_CHECKING:  # a preview of data loads no torch

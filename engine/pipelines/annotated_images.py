@@ -14,7 +14,7 @@ from engine.data.column_roles import ColumnRoles
 from engine.data.raw import RawData, Skip
 from engine.pipelines.pipeline import DataPipeline
 from engine.vision.annotated_fitted import AnnotatedFitted
-from engine.vision.column import RECORD, images_of
+from engine.vision.files.column import RECORD, images_of
 
 F = TypeVar("F", bound=AnnotatedFitted)
 

@@ -23,11 +23,9 @@ from engine.pipelines.text import TextFitted
 from engine.reports.counted import counted
 from engine.reports.data_summary import DataSummary
 from engine.reports.note import Note
-from engine.text.blocks import are_lines, pieces, sizes_of, tail_rows
-from engine.text.columns import TEXT_NAMES, chosen
-from engine.text.conversation import ends_of, names_date
-from engine.text.instructions import TooLong
-from engine.text.prompts import (
+from engine.text.chat.conversation import ends_of, names_date
+from engine.text.chat.instructions import TooLong
+from engine.text.chat.prompts import (
     ChatPrompts,
     PlainPrompts,
     Prompts,
@@ -35,10 +33,12 @@ from engine.text.prompts import (
     prompt_text,
     separator_of,
 )
-from engine.text.roles import Form, Roles, by_role, roles_in
+from engine.text.chat.roles import Form, Roles, by_role, roles_in
+from engine.text.chat.shown_samples import Part, shown_parts
+from engine.text.chat.turns import ASSISTANT, ends_unanswered, fault_in, fault_of_answers
+from engine.text.columns import TEXT_NAMES, chosen
 from engine.text.rows import some_of, texts_in, without_faults
-from engine.text.shown_samples import Part, shown_parts
-from engine.text.turns import ASSISTANT, ends_unanswered, fault_in, fault_of_answers
+from engine.text.tokens.blocks import are_lines, pieces, sizes_of, tail_rows
 
 _SHOWN = 3
 """Rows that are shown as they are learned."""

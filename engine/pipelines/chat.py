@@ -9,12 +9,12 @@ from typing_extensions import override
 
 from engine.config.tasks.generation import GenerationConfig
 from engine.files.sanitize import plain
-from engine.models.tokenizer_check import ensure_end
+from engine.models.language.tokenizer_check import ensure_end
 from engine.pipelines.generation import GenerationPipeline
 from engine.pipelines.text import TextFitted
-from engine.text.beginning import beginning_of
-from engine.text.chat_templates import KNOWN, marks_of, use_template
-from engine.text.conversation import names_tools
+from engine.text.chat.conversation import names_tools
+from engine.text.chat.templates import KNOWN, marks_of, use_template
+from engine.text.tokens.beginning import beginning_of
 
 F = TypeVar("F", bound=TextFitted)
 

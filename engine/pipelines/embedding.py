@@ -16,17 +16,17 @@ from engine.data.raw import TEST, TRAIN, VALIDATION, RawData
 from engine.data.splits import cut_splits
 from engine.errors import DataError
 from engine.files.sanitize import plain
-from engine.models.sentence_folder import SentenceModel, sentence_model
+from engine.models.language.sentence_folder import SentenceModel, sentence_model
 from engine.pipelines.text import TextFitted, TextPipeline
 from engine.reports.counted import counted
 from engine.reports.data_summary import DataSummary
 from engine.reports.note import Note
-from engine.text.listed_passages import without_lists
 from engine.text.numbers_of import numbers_of
-from engine.text.pair_columns import PairColumns, pair_columns
-from engine.text.pair_faults import pair_faults
+from engine.text.pairs.columns import PairColumns, pair_columns
+from engine.text.pairs.faults import pair_faults
+from engine.text.pairs.listed_passages import without_lists
+from engine.text.pairs.score_scale import ScoreScale, scale_of
 from engine.text.rows import blank, some_of, texts_in, without_faults
-from engine.text.score_scale import ScoreScale, scale_of
 
 _NONE = "-"
 _PASSAGES = 300

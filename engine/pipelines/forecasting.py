@@ -42,19 +42,19 @@ from engine.data.series.splits import (
 from engine.data.series.static import find_static
 from engine.data.tables.other_marks import other_marks
 from engine.data.tables.schema import Column
-from engine.pipelines.known_future import (
+from engine.pipelines.pipeline import DataPipeline
+from engine.pipelines.series.fitted import SeriesFitted, frequency_of, roles_of
+from engine.pipelines.series.known_future import (
     ahead_of_panel,
     ahead_of_series,
     join_future,
     past_rows,
 )
-from engine.pipelines.many_series import fit_panel
-from engine.pipelines.one_series import check_lengths, fit_series
-from engine.pipelines.pipeline import DataPipeline
-from engine.pipelines.series_fitted import SeriesFitted, frequency_of, roles_of
-from engine.pipelines.series_notes import repeat_notes, role_notes, time_notes, without_truth
-from engine.pipelines.series_reader import SeriesReader
-from engine.pipelines.series_summary import summarize_series
+from engine.pipelines.series.many_series import fit_panel
+from engine.pipelines.series.notes import repeat_notes, role_notes, time_notes, without_truth
+from engine.pipelines.series.one_series import check_lengths, fit_series
+from engine.pipelines.series.reader import SeriesReader
+from engine.pipelines.series.summary import summarize_series
 from engine.reports.data_summary import DataSummary
 from engine.reports.note import Note
 

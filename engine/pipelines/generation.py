@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
 from engine.pipelines.text import TextFitted, TextPipeline
-from engine.text.bpe import bpe_from, train_bpe
 from engine.text.spread import evenly_spread
+from engine.text.tokens.bpe import bpe_from, train_bpe
 
 _CONVERSATION = 4096
 """Tokens of a conversation at most, which take memory."""

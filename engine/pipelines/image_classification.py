@@ -14,19 +14,19 @@ from engine.data.column_roles import ColumnRoles
 from engine.data.load import load_texts
 from engine.data.raw import RawData, Skip
 from engine.data.readers.files import root_of
-from engine.models.preprocessing import preprocessing_of
+from engine.models.images.preprocessing import preprocessing_of
 from engine.pipelines.pipeline import DataPipeline
 from engine.reports.data_summary import DataSummary
 from engine.reports.picture import Picture
+from engine.text.classes.names import with_named_classes
+from engine.text.classes.spellings import with_label_lists
 from engine.text.columns import chosen, find_label, is_list
-from engine.text.label_spellings import with_label_lists
-from engine.text.named_classes import with_named_classes
-from engine.vision.column import RECORD, find_image, images_of
 from engine.vision.contact_sheet import Sheet
+from engine.vision.files.column import RECORD, find_image, images_of
+from engine.vision.files.list_paths import located
 from engine.vision.fitted import ImageFitted
 from engine.vision.fitting import classes_in, measure
 from engine.vision.images_instead import images_instead
-from engine.vision.list_paths import located
 from engine.vision.rows import usable_rows
 from engine.vision.summary import image_summary
 

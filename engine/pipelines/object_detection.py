@@ -15,22 +15,22 @@ from engine.data.load import load_texts
 from engine.data.raw import RawData
 from engine.data.readers.files import root_of
 from engine.files.sanitize import plain
-from engine.models.preprocessing import preprocessing_of
+from engine.models.images.preprocessing import preprocessing_of
 from engine.pipelines.annotated_images import PREVIEWED, AnnotatedImagesPipeline
 from engine.reports.counted import counted
 from engine.reports.data_summary import ColumnSummary, DataSummary
 from engine.reports.picture import Picture
 from engine.text.columns import chosen
+from engine.vision.annotated.box_columns import find_objects
+from engine.vision.annotated.box_rows import ObjectRows, count_objects, named_boxes, usable_boxes
+from engine.vision.annotated.fitting import measure_annotated
+from engine.vision.annotated.painted import boxes_painted
+from engine.vision.annotated.sheet import AnnotatedSheet
+from engine.vision.annotated.summary import annotated_summary
 from engine.vision.annotated_fitted import DetectionFitted
-from engine.vision.annotated_fitting import measure_annotated
-from engine.vision.annotated_sheet import AnnotatedSheet
-from engine.vision.annotated_summary import annotated_summary
-from engine.vision.box_columns import find_objects
-from engine.vision.box_rows import ObjectRows, count_objects, named_boxes, usable_boxes
-from engine.vision.column import find_image, images_of
+from engine.vision.files.column import find_image, images_of
+from engine.vision.files.list_paths import located
 from engine.vision.images_instead import images_instead
-from engine.vision.list_paths import located
-from engine.vision.painted import boxes_painted
 
 
 class ObjectDetectionPipeline(AnnotatedImagesPipeline[DetectionFitted]):

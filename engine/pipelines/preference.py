@@ -20,11 +20,8 @@ from engine.pipelines.chat import ChatPipeline
 from engine.pipelines.text import TextFitted
 from engine.reports.counted import counted
 from engine.reports.data_summary import DataSummary
-from engine.text.columns import chosen
-from engine.text.conversation import ends_of, names_date
-from engine.text.preference_columns import preference_columns
-from engine.text.preferences import compared, fault_of, label_of
-from engine.text.prompts import (
+from engine.text.chat.conversation import ends_of, names_date
+from engine.text.chat.prompts import (
     ChatPrompts,
     PlainPrompts,
     Prompts,
@@ -32,7 +29,10 @@ from engine.text.prompts import (
     prompt_text,
     separator_of,
 )
-from engine.text.roles import by_role
+from engine.text.chat.roles import by_role
+from engine.text.columns import chosen
+from engine.text.preferences.columns import preference_columns
+from engine.text.preferences.rows import compared, fault_of, label_of
 from engine.text.rows import some_of, without_faults
 
 

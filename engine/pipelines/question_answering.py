@@ -16,14 +16,14 @@ from engine.errors import TrainingError
 from engine.files.sanitize import plain
 from engine.pipelines.text import TextFitted, TextPipeline
 from engine.reports.data_summary import DataSummary
-from engine.text.answer_columns import answer_columns, joined_answers
-from engine.text.answer_notes import placement_notes
-from engine.text.answers import answers_of, references_of
+from engine.text.answers.answers import answers_of, references_of
+from engine.text.answers.columns import answer_columns, joined_answers
+from engine.text.answers.notes import placement_notes
+from engine.text.answers.position_units import in_characters
 from engine.text.columns import by_name, chosen
-from engine.text.lengths import windows_not_cut
-from engine.text.placed_tokens import placed
-from engine.text.position_units import in_characters
 from engine.text.rows import SOME, blank, without_faults
+from engine.text.tokens.lengths import windows_not_cut
+from engine.text.tokens.placed_tokens import placed
 
 _TEXT = """Ann's "café" cost 12.50 — wasn't it in Rome?"""
 """Characters that some tokenizers replace."""

@@ -18,20 +18,20 @@ from engine.data.raw import RawData
 from engine.data.readers.files import root_of
 from engine.errors import DataError
 from engine.files.sanitize import plain
-from engine.models.preprocessing import preprocessing_of
+from engine.models.images.preprocessing import preprocessing_of
 from engine.pipelines.annotated_images import PREVIEWED, AnnotatedImagesPipeline
 from engine.reports.data_summary import ColumnSummary, DataSummary
 from engine.reports.picture import Picture
 from engine.text.columns import by_name, chosen
+from engine.vision.annotated.fitting import measure_annotated
+from engine.vision.annotated.mask_rows import classes_noted, usable_masks, written
+from engine.vision.annotated.painted import SIDE, mask_painted
+from engine.vision.annotated.sheet import AnnotatedSheet
+from engine.vision.annotated.summary import annotated_summary
 from engine.vision.annotated_fitted import SegmentationFitted
-from engine.vision.annotated_fitting import measure_annotated
-from engine.vision.annotated_sheet import AnnotatedSheet
-from engine.vision.annotated_summary import annotated_summary
-from engine.vision.column import find_image, holds_images, images_of
+from engine.vision.files.column import find_image, holds_images, images_of
+from engine.vision.files.list_paths import located
 from engine.vision.images_instead import images_instead
-from engine.vision.list_paths import located
-from engine.vision.mask_rows import classes_noted, usable_masks, written
-from engine.vision.painted import SIDE, mask_painted
 
 _MASK_NAMES = (
     "mask", "masks", "label", "labels", "annotation", "segmentation", "segmentation_mask", "target",

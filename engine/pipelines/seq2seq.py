@@ -15,15 +15,15 @@ from engine.data.raw import RawData
 from engine.data.splits import cut_splits
 from engine.errors import TrainingError
 from engine.files.sanitize import plain
-from engine.models.pretrained import pretrained_config
+from engine.models.weights.pretrained import pretrained_config
 from engine.pipelines.generation import GenerationPipeline
 from engine.pipelines.text import TextFitted
 from engine.reports.data_summary import DataSummary
-from engine.text.any_tokenizer import reads_targets
-from engine.text.bpe import ending_texts
-from engine.text.languages import choose_languages
 from engine.text.rows import blank, some_of, texts_in, without_faults
 from engine.text.sides import laid_open, sides, texts_of
+from engine.text.tokens.any_tokenizer import reads_targets
+from engine.text.tokens.bpe import ending_texts
+from engine.text.tokens.languages import choose_languages
 
 
 class Seq2SeqFitted(TextFitted):

@@ -26,9 +26,9 @@ from engine.data.tables.unfit import unfit_values
 from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.pipelines.pipeline import DataPipeline
-from engine.pipelines.table_inputs import check_settings, find_target, fit_inputs
-from engine.pipelines.table_sizes import automatic_sizes
-from engine.pipelines.tabular_fitted import TabularFitted
+from engine.pipelines.tables.fitted import TabularFitted
+from engine.pipelines.tables.inputs import check_settings, find_target, fit_inputs
+from engine.pipelines.tables.sizes import automatic_sizes
 from engine.reports.note import Note
 
 SCORED_ROWS = 100_000

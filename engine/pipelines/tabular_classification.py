@@ -19,15 +19,15 @@ from engine.data.raw import TRAIN, VALIDATION, RawData, Skip, class_names
 from engine.data.tables.values import words_for_missing
 from engine.errors import DataError
 from engine.files.sanitize import plain
-from engine.pipelines.table_inputs import find_target, fit_inputs
-from engine.pipelines.table_labels import with_known_spelling
-from engine.pipelines.table_summary import table_summary
+from engine.pipelines.tables.fitted import TabularFitted
+from engine.pipelines.tables.inputs import find_target, fit_inputs
+from engine.pipelines.tables.labels import with_known_spelling
+from engine.pipelines.tables.summary import table_summary
 from engine.pipelines.tabular import TabularPipeline
-from engine.pipelines.tabular_fitted import TabularFitted
 from engine.reports.data_summary import ColumnSummary, DataSummary
 from engine.reports.note import Note
-from engine.text.labels import classes_among, merges_fractions, named_column, too_many
-from engine.text.named_classes import with_named_classes
+from engine.text.classes.labels import classes_among, merges_fractions, named_column, too_many
+from engine.text.classes.names import with_named_classes
 
 _MAX_CLASSES = 1000
 _MAX_SCORED = 8

@@ -21,10 +21,10 @@ from engine.data.tables.schema import NumberFormat
 from engine.data.tables.values import number_format_of, numbers, tidy
 from engine.errors import DataError
 from engine.files.sanitize import plain
-from engine.pipelines.table_inputs import LEARNED_ROWS, fit_inputs
-from engine.pipelines.table_summary import table_summary
+from engine.pipelines.tables.fitted import TabularFitted
+from engine.pipelines.tables.inputs import LEARNED_ROWS, fit_inputs
+from engine.pipelines.tables.summary import table_summary
 from engine.pipelines.tabular import TabularPipeline
-from engine.pipelines.tabular_fitted import TabularFitted
 from engine.reports.data_summary import ColumnSummary, DataSummary
 from engine.reports.note import Note
 

@@ -14,21 +14,21 @@ from engine.config.tasks.plain_texts import PlainTextsConfig
 from engine.data.fitted import Fitted
 from engine.data.raw import RawData
 from engine.files.sanitize import plain
-from engine.models.text_tokenizer import load_tokenizer, longest_input
+from engine.models.language.text_tokenizer import load_tokenizer, longest_input
 from engine.pipelines.pipeline import DataPipeline
 from engine.reports.counted import counted
 from engine.reports.data_summary import DataSummary
 from engine.reports.note import Note
-from engine.text.lengths import length_facts
-from engine.text.plain_texts import (
+from engine.text.spread import evenly_spread
+from engine.text.summary import summary_of
+from engine.text.tokens.lengths import length_facts
+from engine.text.tokens.plain_texts import (
     can_read_as_text,
     find_special_tokens,
     holds_special_token,
     read_as_text,
 )
-from engine.text.spread import evenly_spread
-from engine.text.summary import summary_of
-from engine.text.tokenizer import train_wordpiece, wordpiece_from
+from engine.text.tokens.tokenizer import train_wordpiece, wordpiece_from
 
 
 class TextFitted(Fitted):

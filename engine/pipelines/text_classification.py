@@ -19,10 +19,10 @@ from engine.pipelines.text import TextFitted, TextPipeline
 from engine.reports.data_summary import DataSummary
 from engine.reports.note import Note
 from engine.text import columns
+from engine.text.classes.labels import classes_of, joined_class, labels_of, too_many
+from engine.text.classes.names import with_named_classes
+from engine.text.classes.spellings import with_known_labels, with_label_lists
 from engine.text.columns import is_list
-from engine.text.label_spellings import with_known_labels, with_label_lists
-from engine.text.labels import classes_of, joined_class, labels_of, too_many
-from engine.text.named_classes import with_named_classes
 from engine.text.rows import (
     blank,
     joined_texts,

@@ -21,14 +21,14 @@ from engine.reports.counted import counted
 from engine.reports.data_summary import DataSummary
 from engine.reports.note import Note
 from engine.text.columns import chosen
-from engine.text.lengths import windows_not_cut
 from engine.text.rows import SOME, without_faults
-from engine.text.tag_scheme import TagScheme, scheme_of
-from engine.text.tag_spelling import with_one_spelling
-from engine.text.tagged_columns import TaggedColumns, tagged_columns
-from engine.text.tagged_rows import as_sentences
-from engine.text.word_rows import sentence_column, untagged_sentences
-from engine.text.words import sentences_of, tags_in, words_of
+from engine.text.tagging.columns import TaggedColumns, tagged_columns
+from engine.text.tagging.rows import as_sentences
+from engine.text.tagging.scheme import TagScheme, scheme_of
+from engine.text.tagging.spelling import with_one_spelling
+from engine.text.tagging.word_rows import sentence_column, untagged_sentences
+from engine.text.tokens.lengths import windows_not_cut
+from engine.text.tokens.words import sentences_of, tags_in, words_of
 from engine.text.written_lists import with_lists
 
 

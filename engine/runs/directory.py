@@ -8,7 +8,7 @@ worker.json      the process that trains (engine.runs.status)
 heartbeat        touched every two seconds while it is running (engine.runs.status)
 lock             held while it is running, so that no second one starts (engine.runs.lock)
 log.txt          output of the libraries (engine.runs.log_file)
-checkpoints/     states to resume from (engine.training.checkpoint)
+checkpoints/     states to resume from (engine.training.checkpoints.checkpoint)
 model/           the exported model (engine.artifacts.model_folder)
 report.json      final metrics and views (engine.runs.report_file)
 base.json        metrics and views of the network before the first update, likewise

@@ -17,8 +17,8 @@ from engine.service.data_cache import loaded_rows
 from engine.tasks.annotated_images import AnnotatedTask
 from engine.tasks.augmented_samples import augmented_paint
 from engine.tasks.create import create_task
-from engine.vision.annotated_sheet import AnnotatedSheet
-from engine.vision.augmentation import Augmentation
+from engine.vision.annotated.sheet import AnnotatedSheet
+from engine.vision.augmentation.batch import Augmentation
 from engine.vision.contact_sheet import Sheet
 from engine.vision.pictures import as_bytes
 

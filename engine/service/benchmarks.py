@@ -25,7 +25,7 @@ from engine.hub_reach import offline_where_unreachable
 from engine.runs.directory import RunDirectory
 from engine.runs.events import finite
 from engine.tasks.create import create_task
-from engine.text.beginning import ends_texts, without_end
+from engine.text.tokens.beginning import ends_texts, without_end
 
 _BACKENDS = {"causal_lm": "causal", "seq2seq_lm": "seq2seq"}
 """lm-eval's names of the kinds of network, by the heads of our tasks."""

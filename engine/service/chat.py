@@ -19,11 +19,11 @@ from engine.service.loaded_models import pretrained_experiment
 from engine.service.pieces import Pieces
 from engine.service.predict import exported_model, loaded
 from engine.tasks.writer import Writer, Writes
-from engine.text.beginning import last_tokens
-from engine.text.continuation import Sampling
-from engine.text.prompt_tokens import prompt_tokens
-from engine.text.prompts import ChatPrompts
-from engine.text.streaming import streamed
+from engine.text.chat.prompts import ChatPrompts
+from engine.text.generation.continuation import Sampling
+from engine.text.generation.prompt_tokens import prompt_tokens
+from engine.text.generation.streaming import streamed
+from engine.text.tokens.beginning import last_tokens
 
 Turns = Sequence[Mapping[str, str]]
 

@@ -19,7 +19,7 @@ from torch import nn
 from engine.data.fitted import Fitted
 from engine.data.on_disk import in_windows
 from engine.data.tables.features import ENCODED
-from engine.models.tabm_inference import in_fewer_operations
+from engine.models.tables.tabm_inference import in_fewer_operations
 from engine.tasks.tabular import TabularTask
 
 Predict = Callable[[pa.Table], pa.Table]

@@ -10,11 +10,11 @@ from typing import Any
 from engine.config.run_config import RunConfig
 from engine.files.paths import runs_folder
 from engine.hardware import device
-from engine.models.to_download import bytes_to_download
+from engine.models.weights.to_download import bytes_to_download
 from engine.reports.estimate import Estimate
 from engine.service.data_cache import held_bytes, loaded
 from engine.tasks.create import create_task
-from engine.training import memory_estimate
+from engine.training.memory import estimate as memory_estimate
 
 
 def answer(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from engine.metrics.flipped import FLIP
+from engine.metrics.images.flipped import FLIP
 from engine.runs.directory import RunDirectory
 
 _PROGRAMS = ("program", "onnx")

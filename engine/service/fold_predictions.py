@@ -15,7 +15,7 @@ from engine.data.row_choice import traced
 from engine.data.tables.features import ENCODED
 from engine.errors import UserError
 from engine.files.paths import expanded
-from engine.pipelines.tabular_fitted import TabularFitted
+from engine.pipelines.tables.fitted import TabularFitted
 from engine.runs.events import finite_all
 from engine.service import predict
 from engine.service.column_predictions import free_name, predictor

@@ -37,8 +37,8 @@ from engine.errors import TrainingError, UserError
 from engine.files.sanitize import first_line, plain
 from engine.files.slugs import to_name
 from engine.service.speaker import Speaker
-from engine.text.beginning import beginning_of
-from engine.text.prompts import PlainPrompts
+from engine.text.chat.prompts import PlainPrompts
+from engine.text.tokens.beginning import beginning_of
 
 _TOLERANCE = 1e-4
 """Largest difference of logits, in parts of the largest of them."""

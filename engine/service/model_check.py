@@ -21,16 +21,16 @@ from engine.config.models.pretrained import WeightsConfig
 from engine.config.run_config import RunConfig
 from engine.errors import TrainingError, UserError
 from engine.models.build import build_model
-from engine.models.preprocessing import preprocessing_of
-from engine.models.pretrained import bytes_by_type
+from engine.models.images.preprocessing import preprocessing_of
+from engine.models.language.text_tokenizer import NO_BOUND, longest_input
 from engine.models.shapes import ImageShape, TextShape
-from engine.models.text_tokenizer import NO_BOUND, longest_input
+from engine.models.weights.pretrained import bytes_by_type
 from engine.reports.layer_groups import TargetGroup
 from engine.reports.model_check import ModelCheck, TextInput
 from engine.service.layers import described
 from engine.tasks.create import create_task
 from engine.tasks.text import TextTask
-from engine.text.any_tokenizer import vocabulary_of
+from engine.text.tokens.any_tokenizer import vocabulary_of
 
 _NO_DATA = {"kind": "builtin", "name": "digits"}
 """A configuration has data, but this is never read."""

@@ -14,7 +14,7 @@ from engine.data.dates.written_moment import as_timestamps
 from engine.data.tables.converted import with_plain_numbers
 from engine.errors import UserError
 from engine.files.paths import expanded, runs_folder
-from engine.pipelines.tabular_fitted import TabularFitted
+from engine.pipelines.tables.fitted import TabularFitted
 from engine.reports.note import Note
 from engine.runs.directory import RunDirectory
 from engine.service import predict

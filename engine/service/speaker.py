@@ -21,12 +21,12 @@ from engine.errors import DataError, RunError, UserError
 from engine.runs.directory import RunDirectory
 from engine.tasks.task import Task
 from engine.tasks.writer import Writer, Writes
-from engine.text.beginning import begun, last_tokens
-from engine.text.chat_templates import ROLES
-from engine.text.prompt_tokens import prompt_tokens
-from engine.text.prompts import ChatPrompts
-from engine.text.roles import by_role
-from engine.text.turns import SYSTEM, turns_of
+from engine.text.chat.prompts import ChatPrompts
+from engine.text.chat.roles import by_role
+from engine.text.chat.templates import ROLES
+from engine.text.chat.turns import SYSTEM, turns_of
+from engine.text.generation.prompt_tokens import prompt_tokens
+from engine.text.tokens.beginning import begun, last_tokens
 
 _OF_PLAIN_TEXT = 32
 """Tokens of a prompt from a text that is continued."""

@@ -22,12 +22,12 @@ from engine.models.shapes import ImageShape
 from engine.runs.events import Report
 from engine.tasks.network_files import NetworkFiles
 from engine.tasks.task import Task
-from engine.vision.annotated_encoding import encode_annotated
+from engine.vision.annotated.encoding import encode_annotated
+from engine.vision.annotated.source import PlacedPreparation, Target
 from engine.vision.annotated_fitted import AnnotatedFitted
-from engine.vision.annotated_source import PlacedPreparation, Target
-from engine.vision.placement import PlacedAugmentation, Placement
+from engine.vision.augmentation.placement import PlacedAugmentation, Placement
+from engine.vision.files.processor_file import write_processor
 from engine.vision.preparation import Normalisation
-from engine.vision.processor_file import write_processor
 
 A = TypeVar("A", bound=AnnotatedFitted)
 

@@ -16,14 +16,14 @@ from engine.data.images import Pixels, decode, upright_size
 from engine.files.sanitize import plain
 from engine.reports.picture import Picture
 from engine.tasks.annotated_images import AnnotatedTask
+from engine.vision.annotated.painted import SIDE
+from engine.vision.annotated.painting import with_boxes, with_mask
+from engine.vision.annotated.sheet import Paint
+from engine.vision.annotated.source import PlacedPreparation, Target
 from engine.vision.annotated_fitted import AnnotatedFitted, DetectionFitted
-from engine.vision.annotated_sheet import Paint
-from engine.vision.annotated_source import PlacedPreparation, Target
-from engine.vision.column import images_of
-from engine.vision.painted import SIDE
-from engine.vision.painting import with_boxes, with_mask
+from engine.vision.augmentation.placement import NO_OBJECT, PlacedAugmentation
+from engine.vision.files.column import images_of
 from engine.vision.pictures import as_bytes, picture
-from engine.vision.placement import NO_OBJECT, PlacedAugmentation
 from engine.vision.preparation import Normalisation
 
 

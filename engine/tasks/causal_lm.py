@@ -23,9 +23,9 @@ from engine.data.raw import RawData
 from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.metrics.evaluator import Evaluation, Evaluator
-from engine.metrics.language import LanguageEvaluator, frequency_metrics
-from engine.models.segments import segments
-from engine.models.token_losses import measured_sums, summed_loss, summed_row_loss
+from engine.metrics.text.language import LanguageEvaluator, frequency_metrics
+from engine.models.language.segments import segments
+from engine.models.language.token_losses import measured_sums, summed_loss, summed_row_loss
 from engine.pipelines.causal_lm import CausalLmFitted, CausalLmPipeline
 from engine.reports.views import Texts, View
 from engine.runs.events import Log, Report
@@ -35,20 +35,20 @@ from engine.tasks.network_files import NetworkFiles
 from engine.tasks.shown_samples import ShownSamples
 from engine.tasks.text import TextTask
 from engine.tasks.writer import Writer
-from engine.text.beginning import begun
-from engine.text.blocks import BlockSource, pieces, token_row
-from engine.text.cache import encoded
+from engine.text.chat.instructions import ROW, Instructions
+from engine.text.chat.prompts import Prompt
+from engine.text.chat.roles import by_role
+from engine.text.chat.usable_samples import usable
 from engine.text.columns import chosen
-from engine.text.finite_outputs import or_why_not
 from engine.text.forgetting import MOST, other_texts, token_samples
-from engine.text.instructions import ROW, Instructions
-from engine.text.padding import padded
-from engine.text.prompt_tokens import encoded_prompts, written_prompts
-from engine.text.prompts import Prompt
-from engine.text.roles import by_role
+from engine.text.generation.finite_outputs import or_why_not
+from engine.text.generation.prompt_tokens import encoded_prompts, written_prompts
 from engine.text.rows import texts_in
-from engine.text.source import TokenSource, token_inputs
-from engine.text.usable_samples import usable
+from engine.text.tokens.beginning import begun
+from engine.text.tokens.blocks import BlockSource, pieces, token_row
+from engine.text.tokens.cache import encoded
+from engine.text.tokens.padding import padded
+from engine.text.tokens.source import TokenSource, token_inputs
 
 _SHOWN = 3
 _AT_ONCE = 256

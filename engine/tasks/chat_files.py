@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from engine.tasks.network_files import NetworkFiles
-from engine.text.chat_templates import as_trained
+from engine.text.chat.templates import as_trained
 
 
 def chat_files(tokenizer: Any, conversations: bool) -> NetworkFiles:

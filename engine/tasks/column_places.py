@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.data.tables.schema import Features
-from engine.metrics.importance import Places
+from engine.metrics.tables.importance import Places
 
 
 def column_places(features: Features) -> dict[str, Places]:

@@ -10,9 +10,9 @@ from torch import nn
 
 from engine.batches.source import Batch
 from engine.config.tasks.generation import GenerationConfig
-from engine.text.continuation import Sampling, continued
-from engine.text.decoding import marks_of, record_decoding
-from engine.text.prompts import Prompt
+from engine.text.chat.prompts import Prompt
+from engine.text.generation.continuation import Sampling, continued
+from engine.text.generation.decoding import marks_of, record_decoding
 
 _SAMPLE_TOKENS = 64
 """Samples while it trains are no longer than this: writing is slow."""

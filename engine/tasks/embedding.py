@@ -20,7 +20,11 @@ from engine.config.run_config import RunConfig
 from engine.config.tasks.embedding import EmbeddingConfig
 from engine.data.raw import RawData
 from engine.errors import TrainingError
-from engine.metrics.contrastive import (
+from engine.metrics.evaluator import Evaluation, Evaluator
+from engine.metrics.retrieval.ranking import ranks_of, relevance_of
+from engine.metrics.retrieval.similarity import SimilarityEvaluator
+from engine.metrics.retrieval.vectors import RetrievalEvaluator, TextsOfRows
+from engine.metrics.text.contrastive import (
     InBatchNegatives,
     Loss,
     TextKeys,
@@ -28,13 +32,9 @@ from engine.metrics.contrastive import (
     cosine_loss,
     matryoshka,
 )
-from engine.metrics.evaluator import Evaluation, Evaluator
-from engine.metrics.ranking import ranks_of, relevance_of
-from engine.metrics.retrieval import RetrievalEvaluator, TextsOfRows
-from engine.metrics.similarity import SimilarityEvaluator
-from engine.models.cached_gradients import cached_loss
-from engine.models.pooling import embedded
-from engine.models.sentence_folder import write_sentence_model
+from engine.models.language.cached_gradients import cached_loss
+from engine.models.language.pooling import embedded
+from engine.models.language.sentence_folder import write_sentence_model
 from engine.pipelines.embedding import EmbeddingFitted, EmbeddingPipeline
 from engine.runs.events import Report
 from engine.tasks.nearest import NearestPassages, sample_records
@@ -42,10 +42,9 @@ from engine.tasks.network_files import NetworkFiles
 from engine.tasks.presentation import Presentation, Records
 from engine.tasks.shown_samples import ShownSamples
 from engine.tasks.text import TextTask
-from engine.text.cache import encoded
 from engine.text.columns import chosen
 from engine.text.numbers_of import numbers_of
-from engine.text.pair_source import (
+from engine.text.pairs.source import (
     ANCHOR,
     PASSAGE,
     SCORE,
@@ -55,7 +54,8 @@ from engine.text.pair_source import (
     padded_texts,
 )
 from engine.text.rows import texts_in
-from engine.text.source import TokenSource
+from engine.text.tokens.cache import encoded
+from engine.text.tokens.source import TokenSource
 
 _COMPARED = 64
 """Rows whose passages are searched for the samples of the monitor."""

@@ -19,7 +19,7 @@ from engine.data.series.panel import Rows, find_keys, key_texts
 from engine.data.series.panel_splits import split_panel
 from engine.data.series.splits import series_note, split_series
 from engine.metrics.evaluator import Evaluator
-from engine.pipelines.series_fitted import SeriesFitted
+from engine.pipelines.series.fitted import SeriesFitted
 
 Numbers = NDArray[np.float64]
 Forecaster = Callable[[Numbers], Numbers | None]

@@ -24,17 +24,17 @@ from engine.data.series.panel_windows import PanelWindowSource
 from engine.data.series.time_features import count_time_features
 from engine.data.series.windows import WindowSource
 from engine.errors import DataError
-from engine.metrics.bands import Bands
-from engine.metrics.calibrator import Calibrator
 from engine.metrics.evaluator import Evaluator
-from engine.metrics.forecasting import ForecastEvaluator, Scales, forecast_loss
+from engine.metrics.forecasts.bands import Bands
+from engine.metrics.forecasts.calibrator import Calibrator
+from engine.metrics.forecasts.errors import ForecastEvaluator, Scales, forecast_loss
 from engine.models.build import build_model
-from engine.models.quantiles import Quantiles
+from engine.models.series.quantiles import Quantiles
+from engine.models.series.static import with_static
 from engine.models.shapes import SeriesShape
-from engine.models.static import with_static
 from engine.pipelines.forecasting import ForecastingPipeline
-from engine.pipelines.known_future import past_rows
-from engine.pipelines.series_fitted import SeriesFitted, frequency_of, roles_of, written_time
+from engine.pipelines.series.fitted import SeriesFitted, frequency_of, roles_of, written_time
+from engine.pipelines.series.known_future import past_rows
 from engine.reports.gallery import Gallery
 from engine.reports.note import Note
 from engine.reports.note_table import sentence
@@ -42,7 +42,7 @@ from engine.runs.events import Log, Report
 from engine.tasks.calibration import Calibration
 from engine.tasks.deployment import Deployment
 from engine.tasks.forecast_baselines import Contest, compete, history_of
-from engine.tasks.forecast_gallery import ForecastCases
+from engine.tasks.galleries.forecasts import ForecastCases
 from engine.tasks.latest_windows import LatestWindows, by_latest
 from engine.tasks.many_series import (
     doubts_of_new,

@@ -15,9 +15,9 @@ from engine.baselines.edges_and_colours import (
 )
 from engine.data.images import Pixels, decode_all
 from engine.data.raw import RawData
-from engine.text.label_spellings import codes_of
-from engine.text.labels import flags_of, labels_of
-from engine.vision.column import images_of
+from engine.text.classes.labels import flags_of, labels_of
+from engine.text.classes.spellings import codes_of
+from engine.vision.files.column import images_of
 from engine.vision.fitted import ImageFitted
 
 

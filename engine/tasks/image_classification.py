@@ -21,12 +21,12 @@ from engine.config.run_config import RunConfig
 from engine.config.tasks.augmentation import ClassAugmentationConfig
 from engine.config.tasks.image_classification import ImageClassificationConfig
 from engine.data.raw import RawData
-from engine.metrics.classification import balanced_weights, class_loss
+from engine.metrics.classes.classification import balanced_weights, class_loss
 from engine.metrics.evaluator import Evaluator
-from engine.metrics.flipped import FlippedImages
-from engine.metrics.images import ImageEvaluator
+from engine.metrics.images.flipped import FlippedImages
+from engine.metrics.images.mistakes import ImageEvaluator
 from engine.models.build import build_model
-from engine.models.mirrored import Mirrored, both_sides
+from engine.models.images.mirrored import Mirrored, both_sides
 from engine.models.shapes import ImageShape
 from engine.pipelines.image_classification import ImageClassificationPipeline
 from engine.reports.explanation import Explanation
@@ -34,22 +34,22 @@ from engine.reports.gallery import Gallery
 from engine.reports.picture import Picture
 from engine.runs.events import Report
 from engine.tasks.deployment import Deployment
+from engine.tasks.explanations.image import explain_image
+from engine.tasks.galleries.images import mistakes_gallery, pixels_of
 from engine.tasks.image_baseline import image_baselines
-from engine.tasks.image_explanation import explain_image
-from engine.tasks.image_gallery import mistakes_gallery, pixels_of
 from engine.tasks.network_files import NetworkFiles
 from engine.tasks.presentation import Presentation, Records
 from engine.tasks.shown_samples import ShownSamples
 from engine.tasks.task import Task
-from engine.vision.augmentation import Augmentation
-from engine.vision.column import images_of
+from engine.vision.augmentation.batch import Augmentation
+from engine.vision.augmentation.mixing import Mixing
 from engine.vision.encoding import encode_images
+from engine.vision.files.column import images_of
+from engine.vision.files.processor_file import write_processor
 from engine.vision.fitted import ImageFitted
-from engine.vision.mixing import Mixing
 from engine.vision.pictures import picture, pictures_of
 from engine.vision.prediction import class_record, labels_record, said, shown
 from engine.vision.preparation import Normalisation, Preparation, ProgressiveSize
-from engine.vision.processor_file import write_processor
 from engine.vision.start_size import check_start_size
 
 _SHOWN = 5

@@ -11,8 +11,14 @@ from torch import Tensor
 from engine.batches.source import Batch
 from engine.data.series.panel_windows import PanelWindowSource
 from engine.data.series.windows import WindowSource
-from engine.metrics.bands import Bands
-from engine.metrics.recent_bands import FEWEST, RECENT, kept_every, known_before, recent_bands
+from engine.metrics.forecasts.bands import Bands
+from engine.metrics.forecasts.recent_bands import (
+    FEWEST,
+    RECENT,
+    kept_every,
+    known_before,
+    recent_bands,
+)
 from engine.reports.counted import counted
 
 _BATCH = 256

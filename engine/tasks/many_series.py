@@ -18,8 +18,8 @@ from engine.data.series.static import static_values, unknown_static
 from engine.data.series.time_features import with_time_features
 from engine.data.series.window_plan import plan_windows
 from engine.files.sanitize import plain
-from engine.metrics.many_series import OwnScales
-from engine.pipelines.series_fitted import SeriesFitted, roles_of
+from engine.metrics.forecasts.many_series import OwnScales
+from engine.pipelines.series.fitted import SeriesFitted, roles_of
 from engine.reports.counted import counted
 
 

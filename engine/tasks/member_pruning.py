@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from engine.batches.source import Batch
 from engine.config.models.tabm import TabmConfig
-from engine.metrics.member_selection import Loss, MembersFit, Selection, select_members
-from engine.models.tabm import TabM
-from engine.pipelines.tabular_fitted import TabularFitted
+from engine.metrics.tables.member_selection import Loss, MembersFit, Selection, select_members
+from engine.models.tables.tabm import TabM
+from engine.pipelines.tables.fitted import TabularFitted
 from engine.tasks.pruning import Pruning
 from engine.tasks.task import Task
 

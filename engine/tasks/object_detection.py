@@ -17,7 +17,8 @@ from engine.batches.source import Batch, Source
 from engine.config.tasks.object_detection import ObjectDetectionConfig
 from engine.data.images import upright_size
 from engine.data.raw import RawData
-from engine.metrics.detection import (
+from engine.metrics.evaluator import Evaluator
+from engine.metrics.images.detection import (
     DetectionEvaluator,
     Found,
     JudgedImage,
@@ -26,8 +27,7 @@ from engine.metrics.detection import (
     outcome,
     sure_of,
 )
-from engine.metrics.evaluator import Evaluator
-from engine.models.detector import Detections, objects_of
+from engine.models.images.detector import Detections, objects_of
 from engine.pipelines.object_detection import ObjectDetectionPipeline
 from engine.reports.picture import Picture
 from engine.tasks.annotated_images import AnnotatedTask
@@ -36,11 +36,11 @@ from engine.tasks.painted_samples import box_sample
 from engine.tasks.presentation import Presentation, Records
 from engine.tasks.shown_samples import ShownSamples
 from engine.tasks.usual_objects import evaluate_usual_boxes
+from engine.vision.annotated.painted import boxes_painted
+from engine.vision.annotated.source import Target
 from engine.vision.annotated_fitted import DetectionFitted
-from engine.vision.annotated_source import Target
-from engine.vision.column import images_of
-from engine.vision.painted import boxes_painted
-from engine.vision.placement import NO_OBJECT, Placement
+from engine.vision.augmentation.placement import NO_OBJECT, Placement
+from engine.vision.files.column import images_of
 
 _DENSE, _QUERIES = 4, 3
 """Dimensions of outputs that have a cell for each place of an image, or queries."""

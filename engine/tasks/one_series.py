@@ -10,7 +10,7 @@ from engine.config.tasks.forecasting import ForecastingConfig
 from engine.data.series.read import Series
 from engine.data.series.time_features import with_time_features
 from engine.data.series.windows import WindowSource
-from engine.pipelines.series_fitted import SeriesFitted, roles_of
+from engine.pipelines.series.fitted import SeriesFitted, roles_of
 
 
 def series_source(

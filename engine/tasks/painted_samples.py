@@ -7,11 +7,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from engine.metrics.detection import Found
+from engine.metrics.images.detection import Found
 from engine.reports.picture import Picture
-from engine.tasks.image_gallery import pixels_of
+from engine.tasks.galleries.images import pixels_of
+from engine.vision.annotated.painting import with_boxes, with_mask
 from engine.vision.annotated_fitted import AnnotatedFitted
-from engine.vision.painting import with_boxes, with_mask
 from engine.vision.pictures import picture
 
 SIDE = 24

@@ -17,10 +17,10 @@ from engine.config.run_config import RunConfig
 from engine.config.tasks.preference import PreferenceConfig
 from engine.data.raw import TEST, TRAIN, VALIDATION, RawData
 from engine.errors import DataError
-from engine.metrics.answer_likelihoods import likelihoods, measured, untuned
 from engine.metrics.evaluator import Evaluator
-from engine.metrics.preference import PreferenceEvaluator, evaluate_untuned
-from engine.metrics.preference_losses import Likelihoods, losses, rewards
+from engine.metrics.text.answer_likelihoods import likelihoods, measured, untuned
+from engine.metrics.text.preference import PreferenceEvaluator, evaluate_untuned
+from engine.metrics.text.preference_losses import Likelihoods, losses, rewards
 from engine.pipelines.preference import PreferenceFitted, PreferencePipeline
 from engine.reports.counted import counted
 from engine.reports.views import Texts, View
@@ -31,16 +31,16 @@ from engine.tasks.network_files import NetworkFiles
 from engine.tasks.shown_samples import ShownSamples
 from engine.tasks.text import TextTask
 from engine.tasks.writer import Writer
-from engine.text.cache import encoded
+from engine.text.chat.prompts import Prompt
+from engine.text.chat.roles import by_role
+from engine.text.chat.usable_samples import without_faulty
 from engine.text.columns import chosen
-from engine.text.finite_outputs import or_why_not
-from engine.text.preference_tokens import PreferenceSource, PreferenceTokens
-from engine.text.preferences import compared, label_of
-from engine.text.prompt_tokens import encoded_prompts, prompt_tokens, written_prompts
-from engine.text.prompts import Prompt
-from engine.text.roles import by_role
-from engine.text.source import TokenSource, token_inputs
-from engine.text.usable_samples import without_faulty
+from engine.text.generation.finite_outputs import or_why_not
+from engine.text.generation.prompt_tokens import encoded_prompts, prompt_tokens, written_prompts
+from engine.text.preferences.rows import compared, label_of
+from engine.text.preferences.tokens import PreferenceSource, PreferenceTokens
+from engine.text.tokens.cache import encoded
+from engine.text.tokens.source import TokenSource, token_inputs
 
 _SHOWN = 3
 _LONGEST_SHOWN = 400

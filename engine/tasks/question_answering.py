@@ -14,22 +14,22 @@ from engine.baselines.likeliest_sentence import LIKELIEST_SENTENCE, likeliest_se
 from engine.batches.source import Batch, Source
 from engine.config.tasks.question_answering import QuestionAnsweringConfig
 from engine.data.raw import RawData
-from engine.metrics.answers import (
+from engine.metrics.evaluator import Evaluator
+from engine.metrics.text.answers import (
     AnswerEvaluator,
     Answers,
     Asked,
     evaluate_answers,
     position_loss,
 )
-from engine.metrics.evaluator import Evaluator
 from engine.pipelines.question_answering import QuestionAnsweringFitted, QuestionAnsweringPipeline
 from engine.runs.events import Report
 from engine.tasks.text import TextTask
-from engine.text.answers import references_of
-from engine.text.cache import encoded
-from engine.text.padding import padded
-from engine.text.source import token_inputs
-from engine.text.windows import ContextWindows, WindowSource
+from engine.text.answers.answers import references_of
+from engine.text.tokens.cache import encoded
+from engine.text.tokens.padding import padded
+from engine.text.tokens.source import token_inputs
+from engine.text.tokens.windows import ContextWindows, WindowSource
 
 
 class QuestionAnswering(TextTask[QuestionAnsweringFitted]):

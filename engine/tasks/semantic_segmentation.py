@@ -20,9 +20,9 @@ from engine.config.tasks.semantic_segmentation import SemanticSegmentationConfig
 from engine.data.images import in_threads
 from engine.data.masks import IGNORED
 from engine.data.raw import RawData
-from engine.metrics.classification import balanced_weights
+from engine.metrics.classes.classification import balanced_weights
 from engine.metrics.evaluator import Evaluator
-from engine.metrics.segmentation import (
+from engine.metrics.images.segmentation import (
     ClassOverlap,
     SegmentationEvaluator,
     evaluate_pixels,
@@ -36,12 +36,12 @@ from engine.tasks.annotated_images import AnnotatedTask
 from engine.tasks.painted_samples import mask_sample
 from engine.tasks.presentation import Presentation, Records
 from engine.tasks.shown_samples import ShownSamples
+from engine.vision.annotated.mask_prediction import enlarged, mask_of, segments_of, shares_text
+from engine.vision.annotated.painted import mask_painted
+from engine.vision.annotated.source import Target
 from engine.vision.annotated_fitted import SegmentationFitted
-from engine.vision.annotated_source import Target
-from engine.vision.column import images_of
-from engine.vision.mask_prediction import enlarged, mask_of, segments_of, shares_text
-from engine.vision.painted import mask_painted
-from engine.vision.placement import Placement
+from engine.vision.augmentation.placement import Placement
+from engine.vision.files.column import images_of
 
 _SHOWN = 5
 """Images for the monitor."""

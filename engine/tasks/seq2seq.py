@@ -24,20 +24,20 @@ from engine.data.labels import IGNORED
 from engine.data.on_disk import evenly
 from engine.data.raw import RawData
 from engine.metrics.evaluator import Evaluation, Evaluator
-from engine.metrics.translation import TranslationEvaluator, Written, evaluate_texts
-from engine.models.token_losses import summed_sequence_loss
+from engine.metrics.text.translation import TranslationEvaluator, Written, evaluate_texts
+from engine.models.language.token_losses import summed_sequence_loss
 from engine.pipelines.seq2seq import Seq2SeqFitted, Seq2SeqPipeline
 from engine.runs.events import Report
 from engine.tasks.deployment import Deployment
 from engine.tasks.text import TextTask
-from engine.text.cache import encoded
 from engine.text.columns import chosen
-from engine.text.decoding import record_decoding
-from engine.text.languages import first_of_targets
-from engine.text.padding import padded
+from engine.text.generation.decoding import record_decoding
+from engine.text.generation.writing import Writing, sources_of, written
 from engine.text.sides import texts_of
-from engine.text.source import TokenSource, token_inputs
-from engine.text.writing import Writing, sources_of, written
+from engine.text.tokens.cache import encoded
+from engine.text.tokens.languages import first_of_targets
+from engine.text.tokens.padding import padded
+from engine.text.tokens.source import TokenSource, token_inputs
 
 
 class Seq2Seq(TextTask[Seq2SeqFitted]):

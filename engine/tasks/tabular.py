@@ -25,18 +25,18 @@ from engine.data.tables.features import (
     encoded_bytes,
 )
 from engine.metrics.evaluator import Evaluation, Evaluator
-from engine.metrics.importance import Score, WithImportance
+from engine.metrics.tables.importance import Score, WithImportance
 from engine.models.build import build_model
 from engine.models.shapes import TabularShape
-from engine.models.tabm import TabM
+from engine.models.tables.tabm import TabM
+from engine.pipelines.tables.fitted import TabularFitted
 from engine.pipelines.tabular import TabularPipeline
-from engine.pipelines.tabular_fitted import TabularFitted
 from engine.reports.explanation import Explanation
 from engine.reports.gallery import Gallery
 from engine.runs.events import Report
 from engine.tasks.column_places import column_places
-from engine.tasks.row_explanation import ExplainedOutputs, explain_row
-from engine.tasks.row_gallery import rows_gallery
+from engine.tasks.explanations.row import ExplainedOutputs, explain_row
+from engine.tasks.galleries.rows import rows_gallery
 from engine.tasks.row_text import row_text
 from engine.tasks.shown_samples import ShownSamples
 from engine.tasks.task import Task

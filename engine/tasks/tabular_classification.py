@@ -22,22 +22,22 @@ from engine.batches.source import Batch
 from engine.config.tasks.tabular_classification import TabularClassificationConfig
 from engine.data.raw import RawData
 from engine.data.tables.categories import respelled
-from engine.metrics.calibration import fit_temperature
-from engine.metrics.classification import (
+from engine.metrics.classes.calibration import fit_temperature
+from engine.metrics.classes.classification import (
     balanced_weights,
     class_loss,
     evaluate_classes,
     intervals_of_classes,
 )
+from engine.metrics.classes.threshold import Threshold, choose_threshold, decisions
 from engine.metrics.evaluator import Evaluation, Evaluator
-from engine.metrics.importance import Score, class_scores
 from engine.metrics.outputs_fit import OutputsFit
-from engine.metrics.row_classes import RowClasses, row_logits
-from engine.metrics.threshold import Threshold, choose_threshold, decisions
+from engine.metrics.tables.classes import RowClasses, row_logits
+from engine.metrics.tables.importance import Score, class_scores
 from engine.pipelines.tabular_classification import ClassesFitted, TabularClassificationPipeline
 from engine.tasks.calibration import Calibration
+from engine.tasks.explanations.row import ExplainedOutputs
 from engine.tasks.member_pruning import MemberLosses
-from engine.tasks.row_explanation import ExplainedOutputs
 from engine.tasks.row_text import row_text
 from engine.tasks.tabular import TabularTask, each_output
 

@@ -19,21 +19,21 @@ from engine.batches.source import Batch
 from engine.config.tasks.tabular_regression import TabularRegressionConfig
 from engine.data.raw import RawData
 from engine.metrics.evaluator import Evaluation, Evaluator
-from engine.metrics.importance import Score, number_scores
-from engine.metrics.intervals import share_interval
-from engine.metrics.number_bands import LocalScale, NumberBands, fit_number_bands
+from engine.metrics.forecasts.number_bands import LocalScale, NumberBands, fit_number_bands
 from engine.metrics.outputs_fit import OutputsFit
-from engine.metrics.regression import (
+from engine.metrics.tables.importance import Score, number_scores
+from engine.metrics.tables.regression import (
     RegressionEvaluator,
     evaluate_numbers,
     number_intervals,
     number_loss,
     number_losses,
 )
+from engine.metrics.uncertainty.intervals import share_interval
 from engine.pipelines.tabular_regression import NumbersFitted, TabularRegressionPipeline
 from engine.tasks.calibration import Calibration
+from engine.tasks.explanations.row import ExplainedOutputs
 from engine.tasks.member_pruning import MemberLosses
-from engine.tasks.row_explanation import ExplainedOutputs
 from engine.tasks.row_text import row_text
 from engine.tasks.tabular import TabularTask, each_output
 

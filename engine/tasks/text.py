@@ -15,11 +15,11 @@ from engine.models.shapes import TextHead, TextShape
 from engine.pipelines.text import TextFitted, TextPipeline
 from engine.reports.explanation import Explanation
 from engine.tasks.deployment import Deployment
+from engine.tasks.explanations.text import explain_text
 from engine.tasks.network_files import NetworkFiles
 from engine.tasks.shown_samples import ShownSamples
 from engine.tasks.task import Task
-from engine.tasks.text_explanation import explain_text
-from engine.text.any_tokenizer import content_of, vocabulary_of
+from engine.text.tokens.any_tokenizer import content_of, vocabulary_of
 
 _SHOWN = 5
 """Samples for the monitor."""

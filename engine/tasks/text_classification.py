@@ -20,10 +20,10 @@ from engine.batches.source import Batch, Source
 from engine.config.tasks.text_classification import TextClassificationConfig
 from engine.data.on_disk import evenly, in_windows
 from engine.data.raw import RawData
-from engine.metrics.classification import balanced_weights, class_loss
+from engine.metrics.classes.classification import balanced_weights, class_loss
 from engine.metrics.evaluator import Evaluator
 from engine.metrics.logits import logits_of
-from engine.metrics.texts import LabelledTexts
+from engine.metrics.text.mistakes import LabelledTexts
 from engine.models.shapes import TextShape
 from engine.pipelines.text_classification import (
     TextClassificationFitted,
@@ -31,14 +31,14 @@ from engine.pipelines.text_classification import (
 )
 from engine.reports.gallery import Gallery
 from engine.runs.events import Report
-from engine.tasks.row_gallery import texts_gallery
+from engine.tasks.galleries.rows import texts_gallery
 from engine.tasks.text import TextTask
-from engine.text.cache import encoded
+from engine.text.classes.labels import Label, flags_of, labels_of, names_in
+from engine.text.classes.spellings import codes_of
 from engine.text.columns import chosen
-from engine.text.label_spellings import codes_of
-from engine.text.labels import Label, flags_of, labels_of, names_in
 from engine.text.rows import joined_texts
-from engine.text.source import TokenSource, token_inputs
+from engine.text.tokens.cache import encoded
+from engine.text.tokens.source import TokenSource, token_inputs
 
 
 class TextClassification(TextTask[TextClassificationFitted]):

@@ -21,22 +21,22 @@ from engine.data.on_disk import evenly
 from engine.data.raw import RawData
 from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.metrics.logits import logits_of
-from engine.metrics.regression import LOSSES, evaluate_numbers
-from engine.metrics.similarity import correlations
-from engine.metrics.text_numbers import Pairs, TextNumbers, keyed_pairs
-from engine.models.number_head import begin_at, log_odds
+from engine.metrics.retrieval.similarity import correlations
+from engine.metrics.tables.regression import LOSSES, evaluate_numbers
+from engine.metrics.text.numbers import Pairs, TextNumbers, keyed_pairs
 from engine.models.shapes import TextShape
+from engine.models.tables.number_head import begin_at, log_odds
 from engine.pipelines.text_regression import TextRegressionFitted, TextRegressionPipeline
 from engine.reports.gallery import Gallery
 from engine.runs.events import Report
+from engine.tasks.galleries.rows import numbers_gallery
 from engine.tasks.network_files import NetworkFiles
-from engine.tasks.row_gallery import numbers_gallery
 from engine.tasks.text import TextTask
-from engine.text.cache import encoded
 from engine.text.columns import chosen
 from engine.text.numbers_of import numbers_of
 from engine.text.rows import joined_texts, texts_in
-from engine.text.source import TokenSource, token_inputs
+from engine.text.tokens.cache import encoded
+from engine.text.tokens.source import TokenSource, token_inputs
 
 _ACTIVATIONS = {
     True: "torch.nn.modules.activation.Sigmoid",

@@ -18,18 +18,18 @@ from engine.config.tasks.token_classification import TokenClassificationConfig
 from engine.data.raw import RawData
 from engine.metrics.evaluator import Evaluator
 from engine.metrics.logits import logits_of
-from engine.metrics.tagging import TaggingEvaluator, evaluate_tags, tags_of
+from engine.metrics.text.tagging import TaggingEvaluator, evaluate_tags, tags_of
 from engine.pipelines.token_classification import (
     TokenClassificationFitted,
     TokenClassificationPipeline,
 )
 from engine.runs.events import Report
 from engine.tasks.text import TextTask
-from engine.text.cache import encoded
-from engine.text.padding import padded
-from engine.text.source import token_inputs
-from engine.text.windows import SentenceWindows, WindowSource
-from engine.text.words import NOT_COUNTED, marked
+from engine.text.tokens.cache import encoded
+from engine.text.tokens.padding import padded
+from engine.text.tokens.source import token_inputs
+from engine.text.tokens.windows import SentenceWindows, WindowSource
+from engine.text.tokens.words import NOT_COUNTED, marked
 
 
 class TokenClassification(TextTask[TokenClassificationFitted]):

@@ -9,10 +9,10 @@ import pyarrow as pa
 
 from engine.baselines.usual_boxes import in_image, usual_boxes
 from engine.data.images import in_threads, upright_size
-from engine.metrics.detection import Found, JudgedImage, evaluate_objects
 from engine.metrics.evaluator import Evaluation
+from engine.metrics.images.detection import Found, JudgedImage, evaluate_objects
 from engine.vision.annotated_fitted import DetectionFitted
-from engine.vision.column import images_of
+from engine.vision.files.column import images_of
 
 
 def evaluate_usual_boxes(

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
-from engine.text.continuation import Sampling
-from engine.text.prompts import Prompt, Prompts
-from engine.text.turns import USER
+from engine.text.chat.prompts import Prompt, Prompts
+from engine.text.chat.turns import USER
+from engine.text.generation.continuation import Sampling
 
 
 @dataclass(frozen=True)

@@ -17,23 +17,23 @@ from engine.processes.collector import collector_paused
 from engine.runs.earlier_base import earlier_base
 from engine.runs.events import FORGETTING, Log, Model
 from engine.runs.progress_marks import ProgressMarks
-from engine.training import shardable
 from engine.training.checkpoint_writer import Saver
-from engine.training.compiling import compile_network
+from engine.training.checkpoints.state import TrainingState, parameter_count, seed_everything
+from engine.training.distributed import shardable
 from engine.training.material import Material
 from engine.training.model_errors import model_errors
 from engine.training.newest_checkpoint import load_state, newest_checkpoint
-from engine.training.non_finite import batch_statistics
-from engine.training.optimizer import build_optimizer, trainable_groups
+from engine.training.optimization.compiling import compile_network
+from engine.training.optimization.non_finite import batch_statistics
+from engine.training.optimization.optimizer import build_optimizer, trainable_groups
 from engine.training.start_values import settle_start
 from engine.training.started import started
-from engine.training.state import TrainingState, parameter_count, seed_everything
 from engine.training.trainer import Trainer
 from engine.training.trainer_setup import Outlets, Setup
 from engine.training.training_session import TrainingSession
 
 if TYPE_CHECKING:
-    from engine.models.outline import Outline
+    from engine.models.weights.outline import Outline
 
 _OWN_STATISTICS = (
     "This network has batch norms, and in each process they see its share of a batch only: the "
@@ -120,8 +120,8 @@ def _network(training: TrainingSession, material: Material) -> nn.Module:
 
 def _outline(training: TrainingSession, build: Callable[[], nn.Module]) -> Outline | None:
     """Return the outline of a network to be sharded; ``None`` where it must be built whole."""
-    from engine.models.outline import outline  # torch's compiler, a second
-    from engine.models.recorded_build import NotRecorded
+    from engine.models.weights.outline import outline  # torch's compiler, a second
+    from engine.models.weights.recorded_build import NotRecorded
 
     reason = ""
     if training.task.config.adapter.init_lora_weights == "pissa":
@@ -141,7 +141,7 @@ def _outline(training: TrainingSession, build: Callable[[], nn.Module]) -> Outli
 
 def _use_kernels(training: TrainingSession, network: nn.Module) -> None:
     """Use fused kernels, and report why there are none."""
-    from engine.models.kernels import use_kernels  # transformers, without which others run
+    from engine.models.language.kernels import use_kernels  # transformers, without which others run
 
     if training.group.sharded:
         obstacle = "the network is sharded"

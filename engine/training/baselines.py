@@ -8,8 +8,8 @@ import numpy as np
 
 from engine.baselines.baseline import Baseline
 from engine.metrics.evaluator import Evaluation
-from engine.metrics.paired import PairedVerdict, judge_rows
-from engine.metrics.verdict import ExactVerdict, Verdict, judge
+from engine.metrics.uncertainty.paired import PairedVerdict, judge_rows
+from engine.metrics.uncertainty.verdict import ExactVerdict, Verdict, judge
 from engine.runs.events import finite_all
 from engine.tasks.task import Task
 from engine.training.material import Material

@@ -10,10 +10,10 @@ import torch
 
 from engine.runs.directory import RunDirectory
 from engine.runs.events import CheckpointSaved, EventLog
-from engine.training import checkpoint
-from engine.training.non_finite import not_finite
-from engine.training.process_group import SingleProcess
-from engine.training.state import TrainingState, trained_weights
+from engine.training.checkpoints import checkpoint
+from engine.training.checkpoints.state import TrainingState, trained_weights
+from engine.training.distributed.process_group import SingleProcess
+from engine.training.optimization.non_finite import not_finite
 
 SCHEDULE = "schedule"
 """The reason of checkpoints that training does not wait for."""

@@ -17,9 +17,9 @@ from engine.runs.events import FORGETTING, Evaluated, Event, Finished, Log, Stop
 from engine.runs.session import RunSession
 from engine.tasks.member_pruning import pruning_of
 from engine.training.baselines import beside_baselines
+from engine.training.checkpoints.state import Ending, TrainingState
 from engine.training.export_check import check_export
 from engine.training.material import Material
-from engine.training.state import Ending, TrainingState
 from engine.training.trainer import Trainer
 from engine.training.untrained import comparison
 from engine.training.validation import deciding_metric

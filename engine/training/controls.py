@@ -18,9 +18,9 @@ from engine.runs.control import (
     Request,
 )
 from engine.runs.events import PAUSED, Controlled
+from engine.training.checkpoints.state import Ending, TrainingState
 from engine.training.lr_schedule import Schedule
 from engine.training.progress import ProgressReports
-from engine.training.state import Ending, TrainingState
 from engine.training.trainer_setup import Outlets
 
 _HIGHEST_RATE = 100.0

@@ -14,8 +14,8 @@ from engine.batches.source import Batch, Source
 from engine.files.sanitize import first_line
 from engine.hardware.device import Compute
 from engine.torch_private import tree_map
-from engine.training.memory_estimate import available_bytes
-from engine.training.state import parameter_count
+from engine.training.checkpoints.state import parameter_count
+from engine.training.memory.estimate import available_bytes
 from engine.training.trainer_setup import Setup
 
 _ROWS = 4

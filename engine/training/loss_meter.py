@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from engine.training.state import Position
+from engine.training.checkpoints.state import Position
 
 
 @dataclass(frozen=True, slots=True)

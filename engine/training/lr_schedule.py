@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from engine.config.train import TrainConfig
-from engine.training.optimizer import schedule
-from engine.training.state import Position
+from engine.training.checkpoints.state import Position
+from engine.training.optimization.optimizer import schedule
 
 
 @dataclass

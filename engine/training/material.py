@@ -16,7 +16,7 @@ from engine.hardware.device import Compute
 from engine.runs.events import FORGETTING, Data, Event, Log, Report
 from engine.tasks.abilities import MeasuresForgetting
 from engine.tasks.task import Task
-from engine.training.memory_estimate import batch_that_fits
+from engine.training.memory.estimate import batch_that_fits
 from engine.training.training_session import TrainingSession
 
 

@@ -7,8 +7,8 @@ import torch
 from engine.batches.source import Source, mixed
 from engine.errors import TrainingError
 from engine.hardware.memory import out_of_memory, release
-from engine.training.memory_estimate import update_bytes
-from engine.training.out_of_memory import least_rows, nothing_fits, rows_compared, too_large
+from engine.training.memory.estimate import update_bytes
+from engine.training.memory.out_of_memory import least_rows, nothing_fits, rows_compared, too_large
 from engine.training.trainer_setup import Setup
 
 

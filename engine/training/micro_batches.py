@@ -8,7 +8,7 @@ from torch import Tensor
 
 from engine.batches.prefetch import batches_of
 from engine.batches.source import Batch, Noise, Source
-from engine.training.out_of_memory import in_pieces
+from engine.training.memory.out_of_memory import in_pieces
 from engine.training.trainer_setup import Setup
 
 

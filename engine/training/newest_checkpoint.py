@@ -7,9 +7,9 @@ from typing import Any
 
 from engine.errors import TrainingError
 from engine.runs.directory import RunDirectory
-from engine.training import checkpoint
-from engine.training.process_group import SingleProcess
-from engine.training.state import TrainingState
+from engine.training.checkpoints import checkpoint
+from engine.training.checkpoints.state import TrainingState
+from engine.training.distributed.process_group import SingleProcess
 
 _SIGHT_SECONDS = 90.0
 """Time-out for a file on a shared file system to become visible on another node."""

@@ -17,10 +17,10 @@ from engine.errors import TrainingError
 from engine.files.sanitize import plain
 from engine.hardware.device import Compute
 from engine.hardware.memory import out_of_memory
-from engine.models.attention import attention_of, transformer_in
-from engine.models.segments import SEGMENTS, segments
+from engine.models.language.attention import attention_of, transformer_in
+from engine.models.language.segments import SEGMENTS, segments
 from engine.runs.events import Log
-from engine.text.source import TokenSource
+from engine.text.tokens.source import TokenSource
 from engine.training.material import Material
 from engine.training.training_session import TrainingSession
 

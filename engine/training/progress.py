@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from engine.runs.events import PAUSED, Progress, finite
 from engine.training.loss_meter import Meter
 from engine.training.lr_schedule import Schedule
-from engine.training.non_finite import Diverged, not_finite
+from engine.training.optimization.non_finite import Diverged, not_finite
 from engine.training.trainer_setup import Setup
 
 REPORT_SECONDS = 0.25
@@ -66,7 +66,7 @@ class ProgressReports:
     def check(self) -> None:
         """Fetch the losses since the last check; report non-finite ones.
 
-        Raises :class:`~engine.training.non_finite.Diverged` when there are too many.
+        Raises :class:`~engine.training.optimization.non_finite.Diverged` when there are too many.
         """
         position, most = self._position, self._setup.config.max_bad_steps
         bad, in_a_row = self.meter.fetch()

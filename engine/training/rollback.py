@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.training.non_finite import not_finite
+from engine.training.optimization.non_finite import not_finite
 from engine.training.trainer_setup import Setup
 
 

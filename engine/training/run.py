@@ -22,18 +22,19 @@ from engine.processes.signals import Terminated
 from engine.runs.events import Event, Finished, Interrupted, Log
 from engine.runs.session import RunSession
 from engine.tasks.create import create_task
-from engine.training import checkpoint, shardable
 from engine.training.assembly import assemble
 from engine.training.checkpoint_writer import Saver
-from engine.training.compiling import compiler_errors
+from engine.training.checkpoints import checkpoint
+from engine.training.checkpoints.state import Ending, Position
 from engine.training.conclusion import conclude
-from engine.training.cpu_precision import settle_precision
+from engine.training.distributed import shardable
+from engine.training.distributed.process_group import SingleProcess, join
 from engine.training.material import fit_once, prepare, settle_batch_size, settle_fields
 from engine.training.newest_checkpoint import newest_checkpoint
-from engine.training.process_group import SingleProcess, join
+from engine.training.optimization.compiling import compiler_errors
+from engine.training.optimization.cpu_precision import settle_precision
 from engine.training.sharing import settle_strategy, sharing
 from engine.training.started import started
-from engine.training.state import Ending, Position
 from engine.training.training_session import TrainingSession
 
 
@@ -50,7 +51,7 @@ def train_beside(session: RunSession, rank: int, size: int, local: int, store: S
     """Train like :func:`train_in`, as process ``rank`` of ``size``, number ``local`` on its node.
 
     Only the main process writes into the run's directory; the session's events are this process's
-    own. Raises :class:`~engine.training.peers.PeerLost`.
+    own. Raises :class:`~engine.training.checkpoints.peers.PeerLost`.
     """
     settle_precision(session, leads=rank == 0)
     config = session.config

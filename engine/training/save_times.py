@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from engine.config.train import TrainConfig
-from engine.training.state import Position
+from engine.training.checkpoints.state import Position
 
 SAVING_SHARE = 0.02
 """Share of the time that timed checkpoints take at most."""

@@ -20,16 +20,16 @@ from engine.artifacts.model_card import Metrics
 from engine.artifacts.model_folder import load_exported, write_exported
 from engine.data.raw import TRAIN
 from engine.models.build import base_of
-from engine.models.placed_weights import named_weights, put
-from engine.models.weightless import StoredWeight, weights_in_file
+from engine.models.weights.placed_weights import named_weights, put
+from engine.models.weights.weightless import StoredWeight, weights_in_file
 from engine.runs.events import Log
 from engine.runs.session import RunSession
+from engine.training.checkpoints.state import load_trained_weights, parameter_count, seed_everything
+from engine.training.checkpoints.weight_files import files_of, write_files
+from engine.training.distributed.sharded import entire
 from engine.training.export_check import check_export
 from engine.training.material import Material
-from engine.training.sharded import entire
-from engine.training.state import load_trained_weights, parameter_count, seed_everything
 from engine.training.trainer import Trainer
-from engine.training.weight_files import files_of, write_files
 
 _CHECKED_SHARE = 0.1
 """Share of this process's memory that the check of the export may add: two whole networks."""

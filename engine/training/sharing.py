@@ -10,21 +10,23 @@ import torch
 from engine.config.train import TrainConfig
 from engine.hardware.device import Compute
 from engine.runs.events import Log
-from engine.training.data_parallel import DataParallel
+from engine.training.distributed.data_parallel import DataParallel
+from engine.training.distributed.process_group import ProcessGroup
 from engine.training.material import Material
-from engine.training.memory_estimate import available_bytes, case_of
-from engine.training.process_group import ProcessGroup
+from engine.training.memory.estimate import available_bytes, case_of
 from engine.training.training_session import TrainingSession
 
 
 def sharing(train: TrainConfig, rank: int, size: int) -> ProcessGroup:
     """Return this process among those of its strategy, of which ``auto`` is not decided yet."""
     if train.strategy == "fsdp":
-        from engine.training.fsdp import FullySharded  # 0.7 s, which other runs do without
+        from engine.training.distributed.fsdp import (
+            FullySharded,  # 0.7 s, which other runs do without
+        )
 
         return FullySharded(rank, size, train.cpu_offload)
     if train.strategy == "tensor":
-        from engine.training.tensor_parallel import TensorParallel
+        from engine.training.distributed.tensor_parallel import TensorParallel
 
         return TensorParallel(rank, size)
     return DataParallel(rank, size)

@@ -16,18 +16,18 @@ from engine.config.train import TrainConfig
 from engine.data.raw import TEST, VALIDATION
 from engine.training.adapter_check import check_adapters
 from engine.training.checkpoint_writer import SCHEDULE
+from engine.training.checkpoints.state import Ending, Position
 from engine.training.controls import Controls
+from engine.training.distributed.main_process import MainProcess
 from engine.training.evaluation import SplitEvaluator
 from engine.training.lr_schedule import Schedule
-from engine.training.main_process import MainProcess
 from engine.training.memory_recovery import MemoryRecovery
 from engine.training.micro_batches import EpochBatches
 from engine.training.model_errors import model_errors
-from engine.training.non_finite import Diverged, Guard
+from engine.training.optimization.non_finite import Diverged, Guard
 from engine.training.progress import ProgressReports, Throttle
 from engine.training.rollback import roll_back
 from engine.training.save_times import SaveTimes
-from engine.training.state import Ending, Position
 from engine.training.time_limit import TimeLimit
 from engine.training.trainer_setup import Setup
 from engine.training.untrained import Untrained

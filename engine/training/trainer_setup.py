@@ -15,8 +15,8 @@ from engine.runs.earlier_base import EarlierBase
 from engine.runs.events import Log, Report
 from engine.runs.progress_marks import ProgressMarks
 from engine.tasks.task import Task
-from engine.training.process_group import SingleProcess
-from engine.training.state import TrainingState
+from engine.training.checkpoints.state import TrainingState
+from engine.training.distributed.process_group import SingleProcess
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 from engine.hardware.device import Compute
 from engine.runs.session import RunSession
 from engine.tasks.task import Task
-from engine.training.process_group import SingleProcess
+from engine.training.distributed.process_group import SingleProcess
 
 
 @dataclass(frozen=True)

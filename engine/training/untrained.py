@@ -16,9 +16,9 @@ from engine.reports.side_by_side import beside_earlier
 from engine.reports.views import read_view
 from engine.runs.earlier_base import EarlierBase
 from engine.runs.events import Log, finite_all
+from engine.training.checkpoints.state import Ending
 from engine.training.evaluation import Abandoned, SplitEvaluator
 from engine.training.model_errors import model_errors
-from engine.training.state import Ending
 from engine.training.trainer_setup import Setup
 from engine.training.validation import Validation
 

@@ -11,10 +11,10 @@ from engine.config.metric import Metric
 from engine.data.raw import VALIDATION
 from engine.runs.events import FORGETTING, Evaluated, SamplePictures, Samples, finite, finite_all
 from engine.tasks.task import Task
+from engine.training.checkpoints.state import Best, Ending
 from engine.training.evaluation import Abandoned, SplitEvaluator
 from engine.training.lr_schedule import Schedule
 from engine.training.progress import ProgressReports
-from engine.training.state import Best, Ending
 from engine.training.trainer_setup import Setup
 
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from torch import Tensor, nn
 
 from engine.torch_private import foreach_copy_, foreach_lerp_
-from engine.training.state import TrainingState, trained_weights
+from engine.training.checkpoints.state import TrainingState, trained_weights
 
 
 def begin_average(state: TrainingState, decay: float) -> None:

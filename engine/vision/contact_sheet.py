@@ -15,8 +15,8 @@ from engine.data.on_disk import Rows
 from engine.files.sanitize import plain
 from engine.reports.counted import counted
 from engine.reports.picture import Picture, PictureGroup
-from engine.text.labels import labels_of, names_in
-from engine.vision.column import images_of
+from engine.text.classes.labels import labels_of, names_in
+from engine.vision.files.column import images_of
 from engine.vision.fitted import ImageFitted
 from engine.vision.pictures import SIDE, decoded, picture, pictures_of
 

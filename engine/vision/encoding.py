@@ -17,12 +17,12 @@ from engine.files.digest import digest_of
 from engine.files.sanitize import plain
 from engine.processes.environment import beside_others
 from engine.runs.events import Event, Log, Report
+from engine.text.classes.labels import flags_of, labels_of
+from engine.text.classes.spellings import codes_of
 from engine.text.columns import chosen
-from engine.text.label_spellings import codes_of
-from engine.text.labels import flags_of, labels_of
-from engine.vision.column import Images, images_of
+from engine.vision.files.column import Images, images_of
+from engine.vision.files.pixel_cache import PixelCache
 from engine.vision.fitted import ImageFitted
-from engine.vision.pixel_cache import PixelCache
 from engine.vision.preparation import Preparation
 from engine.vision.source import RESIDENT_BYTES, ResidentImages, StoredImages
 

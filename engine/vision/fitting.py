@@ -15,9 +15,9 @@ from engine.data.images import decode_all, find_levels, look
 from engine.data.raw import class_names
 from engine.errors import DataError
 from engine.files.sanitize import plain
+from engine.text.classes.labels import classes_of, labels_of, too_many
 from engine.text.columns import is_list
-from engine.text.labels import classes_of, labels_of, too_many
-from engine.vision.column import images_of
+from engine.vision.files.column import images_of
 
 T = TypeVar("T")
 

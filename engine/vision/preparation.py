@@ -11,8 +11,8 @@ from torch.nn import functional as F
 
 from engine.batches.device_constant import DeviceConstant
 from engine.batches.source import Noise
-from engine.vision.augmentation import Augmentation, as_shares
-from engine.vision.mixing import Mixing
+from engine.vision.augmentation.batch import Augmentation, as_shares
+from engine.vision.augmentation.mixing import Mixing
 
 _GROWING = 0.7
 """Share of the epochs after which images have their full size."""

@@ -14,11 +14,11 @@ from engine.data.images import in_threads, read_header
 from engine.data.raw import RawData
 from engine.data.splits import cut_splits
 from engine.files.sanitize import plain
+from engine.text.classes.labels import labels_of
+from engine.text.classes.spellings import with_known_labels
 from engine.text.columns import is_list
-from engine.text.label_spellings import with_known_labels
-from engine.text.labels import labels_of
 from engine.text.rows import without_faults
-from engine.vision.column import Aside, Images
+from engine.vision.files.column import Aside, Images
 
 _CHECKED = 20_000
 """Of more images than this, those that cannot be read are found when they are decoded."""

@@ -17,8 +17,8 @@ from engine.data.image_limits import ImageFault
 from engine.data.images import Pixels, threads
 from engine.errors import DataError
 from engine.files.sanitize import plain
-from engine.vision.crops import Crop
-from engine.vision.pixel_cache import PixelCache
+from engine.vision.augmentation.crops import Crop
+from engine.vision.files.pixel_cache import PixelCache
 from engine.vision.preparation import Preparation
 
 RESIDENT_BYTES = 1 << 30

@@ -11,7 +11,7 @@ from engine.files.sanitize import plain
 from engine.reports.data_summary import ColumnSummary, DataSummary
 from engine.text.summary import summary_of
 from engine.vision.annotated_fitted import AnnotatedFitted
-from engine.vision.column import images_of
+from engine.vision.files.column import images_of
 from engine.vision.fitted import ImageFitted
 
 

@@ -14,7 +14,7 @@ from textual.widgets import Input
 from engine.config.run_config import RunConfig
 from engine.launch.in_process import train
 from engine.runs.directory import RunDirectory
-from engine.text.tokenizer import train_wordpiece, wordpiece_from
+from engine.text.tokens.tokenizer import train_wordpiece, wordpiece_from
 from tui.app import DltuiApp
 from tui.screens.adapters.combine import CombineScreen
 from tui.screens.adapters.screen import AdaptersScreen

@@ -24,7 +24,7 @@ from tui.screens.new_run.screen import NewRunScreen
 from tui.screens.try_it import TryItScreen
 from tui.settings import Settings
 from tui.widgets.input_rows import InputRows
-from tui.widgets.picture_explorer import PictureExplorer
+from tui.widgets.pictures.explorer import PictureExplorer
 from tui.widgets.preview import DataPreview
 
 PRESET = {

@@ -36,7 +36,7 @@ from engine.config.train import TrainConfig
 from engine.hardware.device import Compute, choose
 from engine.models.build import build_model
 from engine.models.shapes import ImageShape
-from engine.training.optimizer import build_optimizer, trainable_groups
+from engine.training.optimization.optimizer import build_optimizer, trainable_groups
 
 RESULTS = Path(__file__).parent / "results"
 TOKENS = 128

@@ -119,9 +119,9 @@ def evaluation(row: str, folder: Path, rounds: int) -> dict[str, float]:
     from loops import Exercise
 
     from engine.batches.source import Batch
+    from engine.training.checkpoints.state import TrainingState
     from engine.training.material import prepare
-    from engine.training.optimizer import build_optimizer, trainable_groups
-    from engine.training.state import TrainingState
+    from engine.training.optimization.optimizer import build_optimizer, trainable_groups
     from engine.training.trainer import Trainer
     from engine.training.trainer_setup import Outlets, Setup
 

@@ -87,7 +87,7 @@ def gpt2(folder: Path) -> None:
     import transformers
 
     from engine.config.data.registry import DATA as SOURCES
-    from engine.text.bpe import bpe_from, train_bpe
+    from engine.text.tokens.bpe import bpe_from, train_bpe
 
     raw = SOURCES.parse({"kind": "builtin", "name": "docstrings"}).load()
     tokenizer = bpe_from(train_bpe(raw.train["text"].to_pylist(), 4000))

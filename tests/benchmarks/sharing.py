@@ -27,8 +27,8 @@ from torch.profiler import ProfilerActivity, profile
 
 from engine.config.train import TrainConfig
 from engine.hardware.device import Compute
-from engine.training.optimizer import build_optimizer
-from engine.training.process_group import SingleProcess, join
+from engine.training.distributed.process_group import SingleProcess, join
+from engine.training.optimization.optimizer import build_optimizer
 from engine.training.sharing import sharing
 
 CPU = Compute(torch.device("cpu"), torch.float32, threads=1)

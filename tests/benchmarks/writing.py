@@ -39,7 +39,7 @@ with torch.no_grad():
 texts = [json.loads(line)["prompt"] for line in open(f"{data}/train.jsonl")][:count]
 prompts = [tokenizer(text).input_ids for text in texts]
 if program != "transformers":
-    from engine.text.continuation import Sampling, continued
+    from engine.text.generation.continuation import Sampling, continued
     sampling = Sampling(tokens, 0.0, 1.0)
 else:
     tokenizer.padding_side = "left"

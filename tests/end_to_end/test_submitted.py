@@ -21,7 +21,7 @@ from engine.runs.control import Request
 from engine.runs.directory import all_runs
 from engine.runs.events import Started
 from engine.runs.status import State
-from engine.training import checkpoint
+from engine.training.checkpoints import checkpoint
 
 
 def wait_for(what: Callable[[], object]) -> None:

@@ -23,7 +23,7 @@ from engine.runs.directory import RunDirectory
 from engine.runs.events import Log, Started
 from engine.runs.follower import read_history
 from engine.runs.status import State
-from engine.training import checkpoint
+from engine.training.checkpoints import checkpoint
 
 EVERY = 2
 """Updates between checkpoints."""
@@ -49,7 +49,7 @@ from pathlib import Path
 import sklearn.datasets, torch
 import engine.training.run
 from engine.launch import worker
-from engine.training import checkpoint
+from engine.training.checkpoints import checkpoint
 
 def forked(work):
     child = os.fork()

@@ -20,7 +20,7 @@ from engine.runs.directory import RunDirectory, all_runs
 from engine.runs.events import EventLog, Failed, Log, Progress, Started
 from engine.runs.follower import Follower
 from engine.runs.status import State
-from engine.training import checkpoint
+from engine.training.checkpoints import checkpoint
 
 PATIENCE_SECONDS = 240
 ROOM = 4096

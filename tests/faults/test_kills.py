@@ -40,7 +40,8 @@ from engine.runs.events import (
 )
 from engine.runs.follower import Follower, read_history
 from engine.runs.status import State
-from engine.training import checkpoint, progress
+from engine.training import progress
+from engine.training.checkpoints import checkpoint
 from engine.training.run import train_in
 
 PATIENCE_SECONDS = 240
@@ -246,7 +247,7 @@ def words(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a text and a small Llama of random weights for it; read-only."""
     import transformers
 
-    from engine.text.bpe import bpe_from, train_bpe
+    from engine.text.tokens.bpe import bpe_from, train_bpe
 
     folder = tmp_path_factory.mktemp("words")
     (folder / "verses.txt").write_text("\n".join(VERSE * 20))

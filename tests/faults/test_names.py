@@ -232,7 +232,7 @@ def load_images(path: str) -> None:
 
 
 def begin_with_a_model(path: str) -> None:
-    from engine.models.text_tokenizer import load_tokenizer
+    from engine.models.language.text_tokenizer import load_tokenizer
 
     values = with_values("file", path="x").values() | {
         "model": {"kind": "transformer", "path": path or "."}

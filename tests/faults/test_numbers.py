@@ -21,8 +21,8 @@ from engine.runs.events import Failed
 from engine.runs.follower import read_history
 from engine.runs.status import State
 from engine.tasks.create import create_task
-from engine.training import checkpoint
-from engine.training.non_finite import Guard
+from engine.training.checkpoints import checkpoint
+from engine.training.optimization.non_finite import Guard
 
 STEPS = 24
 KINDS: dict[str, dict[str, Any]] = {

@@ -24,7 +24,7 @@ from engine.data.load import load_data
 from engine.errors import UserError
 from engine.launch.in_process import train
 from engine.runs.directory import RunDirectory
-from engine.training import checkpoint
+from engine.training.checkpoints import checkpoint
 
 HARM = "pickles that would run a program, at every door"
 CPU = torch.device("cpu")

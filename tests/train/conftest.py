@@ -22,10 +22,10 @@ from engine.hardware.device import Compute
 from engine.runs.control import Request
 from engine.runs.events import Event
 from engine.tasks.create import create_task
+from engine.training.checkpoints.state import TrainingState, seed_everything
+from engine.training.checkpoints.store import listening_store
 from engine.training.material import prepare
-from engine.training.optimizer import build_optimizer, trainable_groups
-from engine.training.state import TrainingState, seed_everything
-from engine.training.store import listening_store
+from engine.training.optimization.optimizer import build_optimizer, trainable_groups
 from engine.training.trainer import Trainer
 from engine.training.trainer_setup import Outlets, Setup
 

@@ -23,8 +23,8 @@ from engine.adapters.targets import resolve, target_groups
 from engine.config.adapter import AdapterConfig
 from engine.config.models.torchvision import TorchvisionConfig
 from engine.errors import TrainingError
+from engine.models.images.torchvision import build_torchvision
 from engine.models.shapes import ImageShape
-from engine.models.torchvision import build_torchvision
 from engine.runs.directory import RunDirectory
 from engine.training.adapter_check import check_adapters
 

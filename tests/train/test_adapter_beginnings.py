@@ -21,7 +21,7 @@ from engine.launch.in_process import train
 from engine.runs.directory import RunDirectory
 from engine.service import export
 from engine.service.estimate import estimate
-from engine.text.bpe import bpe_from, train_bpe
+from engine.text.tokens.bpe import bpe_from, train_bpe
 
 CPU = torch.device("cpu")
 LINES = ["the owl and the cat", "went to sea in a boat", "they took some honey and money"] * 30
@@ -184,8 +184,8 @@ def test_frozen_layers_below_the_first_adapter_get_no_gradients(
     checkpointing: bool, tmp_path: Path
 ) -> None:
     from engine.config.models.transformer import TransformerConfig
+    from engine.models.language.transformer import build_transformer
     from engine.models.shapes import TextShape
-    from engine.models.transformer import build_transformer
 
     base = tmp_path / "base"
     architecture = gpt2(300)

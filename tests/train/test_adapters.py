@@ -209,7 +209,7 @@ def test_several_modules_to_save_are_found_by_the_last_parts_of_their_names() ->
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small encoder with its tokenizer, as on the hub."""
-    from engine.text.tokenizer import train_wordpiece, wordpiece_from
+    from engine.text.tokens.tokenizer import train_wordpiece, wordpiece_from
 
     folder = tmp_path_factory.mktemp("base")
     tokenizer = wordpiece_from(train_wordpiece(["good film bad play fine dull"] * 9, 120, True))

@@ -21,7 +21,7 @@ from engine.runs.events import FORGETTING, Evaluated, Log, Progress, Samples, St
 from engine.runs.follower import read_history
 from engine.tasks.create import create_task
 from engine.text.forgetting import other_texts
-from engine.text.tokenizer import train_wordpiece, wordpiece_from
+from engine.text.tokens.tokenizer import train_wordpiece, wordpiece_from
 from engine.training.run import train_in
 
 CPU = torch.device("cpu")

@@ -15,7 +15,7 @@ from engine.errors import DataError, RunError, TrainingError
 from engine.launch.in_process import train
 from engine.runs.directory import RunDirectory
 from engine.service import benchmarks
-from engine.text.tokenizer import train_wordpiece, wordpiece_from
+from engine.text.tokens.tokenizer import train_wordpiece, wordpiece_from
 from tui.format.evals import evals_table
 
 QUESTIONS = [("grass", 0), ("snow", 1), ("leaves", 0), ("milk", 1)]

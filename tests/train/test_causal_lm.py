@@ -26,9 +26,9 @@ from engine.pipelines import causal_lm as causal_lm_pipeline
 from engine.pipelines.create import create_pipeline
 from engine.runs.events import Samples, decode
 from engine.tasks.create import create_task
-from engine.text import blocks as blocks_module
-from engine.text.tokenizer import train_wordpiece, wordpiece_from
-from engine.training import checkpoint
+from engine.text.tokens import blocks as blocks_module
+from engine.text.tokens.tokenizer import train_wordpiece, wordpiece_from
+from engine.training.checkpoints import checkpoint
 
 CPU = torch.device("cpu")
 VERSE = ["The owl and the cat", "went to sea in a boat,", "", "and the boat was green.", ""]

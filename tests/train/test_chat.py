@@ -18,7 +18,7 @@ from engine.service.chat import answer
 from engine.service.client import Advisor
 from engine.service.pieces import Pieces
 from engine.service.predict import answer as predicted
-from engine.text.prompt_tokens import prompt_tokens
+from engine.text.generation.prompt_tokens import prompt_tokens
 
 CPU = torch.device("cpu")
 SMALL = {
@@ -69,7 +69,7 @@ def user(text: str) -> list[dict[str, str]]:
 def test_the_answer_is_that_of_predict_and_the_pieces_lead_to_it(
     run: RunDirectory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.text.streaming.PAUSE", 0.0)
+    monkeypatch.setattr("engine.text.generation.streaming.PAUSE", 0.0)
     heard = Heard()
     said = answer(heard.pieces, run.id, user("hello"))
     assert said["text"] == predicted(run.id, rows=["hello"])["records"][0]["continuation"]
@@ -81,7 +81,7 @@ def test_the_answer_is_that_of_predict_and_the_pieces_lead_to_it(
 def test_an_answer_is_stopped_between_two_tokens_and_kept_so_far(
     run: RunDirectory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.text.streaming.PAUSE", 0.0)
+    monkeypatch.setattr("engine.text.generation.streaming.PAUSE", 0.0)
     whole = answer(Heard().pieces, run.id, user("hello"))
     said = answer(Heard(3).pieces, run.id, user("hello"))
     assert said["ending"] == "stopped"

@@ -24,7 +24,7 @@ from engine.runs.directory import RunDirectory, all_runs
 from engine.runs.listing import summarize
 from engine.runs.status import State
 from engine.service import export, merge, predict
-from engine.text.bpe import bpe_from, train_bpe
+from engine.text.tokens.bpe import bpe_from, train_bpe
 
 CPU = torch.device("cpu")
 LINES = ["the owl and the cat", "went to sea in a boat", "they took some honey and money"] * 10

@@ -12,9 +12,9 @@ from torch import nn
 
 from engine.adapters.lora import with_adapter
 from engine.config.adapter import AdapterConfig
-from engine.models import token_losses
-from engine.models.token_losses import summed_loss
-from engine.training.compiling import compile_network
+from engine.models.language import token_losses
+from engine.models.language.token_losses import summed_loss
+from engine.training.optimization.compiling import compile_network
 
 
 @pytest.fixture(autouse=True)

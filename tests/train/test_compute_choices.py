@@ -24,15 +24,16 @@ from engine.files.paths import runs_folder
 from engine.hardware import driver
 from engine.hardware.determinism import determinism_errors
 from engine.hardware.device import Compute, choose
-from engine.models.attention import choose_attention
+from engine.models.language.attention import choose_attention
 from engine.runs.directory import RunDirectory
 from engine.runs.events import Evaluated, Log
 from engine.service.estimate import estimate
 from engine.tasks.create import create_task
-from engine.training import assembly, memory_estimate
-from engine.training.compiling import compiler_errors
+from engine.training import assembly
 from engine.training.material import prepare
-from engine.training.optimizer import build_optimizer, trainable_groups
+from engine.training.memory import estimate as memory_estimate
+from engine.training.optimization.compiling import compiler_errors
+from engine.training.optimization.optimizer import build_optimizer, trainable_groups
 
 Words = Callable[..., RunConfig]
 CPU = torch.device("cpu")

@@ -17,14 +17,14 @@ from engine.batches.source import Batch
 from engine.config.models.torchvision import TorchvisionConfig
 from engine.hardware.device import Compute
 from engine.launch.start import launch
-from engine.models.to_download import bytes_to_download
-from engine.models.token_losses import summed_loss
+from engine.models.language.token_losses import summed_loss
+from engine.models.weights.to_download import bytes_to_download
 from engine.reports.estimate import Estimate
 from engine.runs.directory import RunDirectory
 from engine.runs.events import Model, Progress
 from engine.service.estimate import estimate
-from engine.training import memory_estimate
-from engine.training.footprint import Footprint, Template, UnknownFootprint
+from engine.training.memory import estimate as memory_estimate
+from engine.training.memory.footprint import Footprint, Template, UnknownFootprint
 
 COMPUTE = Compute(torch.device("cpu"), torch.float32, threads=1)
 

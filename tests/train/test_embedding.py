@@ -16,13 +16,13 @@ from engine import RunConfig, train
 from engine.artifacts.model_folder import load_exported
 from engine.errors import DataError, TrainingError, TrainingFailed
 from engine.hardware.device import Compute
-from engine.models.sentence_folder import SentenceModel, sentence_model
+from engine.models.language.sentence_folder import SentenceModel, sentence_model
 from engine.runs.directory import RunDirectory
 from engine.service import export, predict
 from engine.service.estimate import estimate
 from engine.tasks.create import create_task
-from engine.text.tokenizer import train_wordpiece, wordpiece_from
-from engine.training import shardable
+from engine.text.tokens.tokenizer import train_wordpiece, wordpiece_from
+from engine.training.distributed import shardable
 
 TEXTS = ["the red apple", "a yellow lemon tastes sour", "some green leaf of a tree", "one onion"]
 PAIRS = [{"query": f"{TEXTS[n % 4]} {n}", "passage": f"{n} and {TEXTS[n % 4]}"} for n in range(24)]

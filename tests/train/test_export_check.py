@@ -18,12 +18,12 @@ from engine.artifacts.model_folder import load_exported
 from engine.config.models.transformer import TransformerConfig
 from engine.errors import TrainingError
 from engine.hardware.device import Compute
+from engine.models.language.transformer import build_transformer
 from engine.models.shapes import TextShape
-from engine.models.transformer import build_transformer
 from engine.runs.directory import RunDirectory
 from engine.service import export
 from engine.tasks.text import TextTask
-from engine.text.tokenizer import train_wordpiece, wordpiece_from
+from engine.text.tokens.tokenizer import train_wordpiece, wordpiece_from
 from engine.training.export_check import check_export
 
 CPU = torch.device("cpu")

@@ -26,15 +26,15 @@ from engine.data.raw import TEST, TRAIN, VALIDATION
 from engine.errors import DataError
 from engine.launch.in_process import train
 from engine.models.build import build_model
-from engine.models.recurrent import EncoderDecoder
+from engine.models.series.recurrent import EncoderDecoder
 from engine.models.shapes import SeriesShape
 from engine.pipelines.create import create_pipeline
 from engine.runs.directory import RunDirectory
 from engine.runs.events import Data, Evaluated, Samples
 from engine.tasks.create import create_task
 from engine.tasks.task import Task
-from engine.training import checkpoint
-from engine.training.state import random_states, seed_everything, set_random_states
+from engine.training.checkpoints import checkpoint
+from engine.training.checkpoints.state import random_states, seed_everything, set_random_states
 
 CPU = torch.device("cpu")
 
@@ -246,7 +246,7 @@ def test_resuming_a_step_by_step_decoder_changes_nothing(kind: str) -> None:
 
 _WITHOUT_AVX512 = """
 import sys, torch
-from engine.models.lstm import Lstm
+from engine.models.series.lstm import Lstm
 torch.manual_seed(0)
 lstm, past = Lstm(3, 32, batch_first=True), torch.randn(8, 20, 3)
 exact = lstm(past)[0]

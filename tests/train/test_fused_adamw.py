@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from engine.config.train import TrainConfig
 from engine.torch_private import AdamW
-from engine.training.fused_adamw import FusedAdamW
-from engine.training.optimizer import build_optimizer, trainable_groups
+from engine.training.optimization.fused_adamw import FusedAdamW
+from engine.training.optimization.optimizer import build_optimizer, trainable_groups
 
 CPU = torch.device("cpu")
 Optimizer = torch.optim.Optimizer

@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from engine.training import gradient_buckets
-from engine.training.gradient_buckets import GradientBuckets
-from engine.training.peers import PeerLost
-from engine.training.sums import SharedSums, fastest_sums
+from engine.training.checkpoints.peers import PeerLost
+from engine.training.distributed import gradient_buckets
+from engine.training.distributed.gradient_buckets import GradientBuckets
+from engine.training.distributed.sums import SharedSums, fastest_sums
 
 
 class Branches(nn.Module):

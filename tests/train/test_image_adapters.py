@@ -26,7 +26,7 @@ from engine.runs.events import Started
 from engine.service import export, merge
 from engine.service.estimate import estimate
 from engine.service.loaded_models import LoadedModels
-from engine.training import checkpoint
+from engine.training.checkpoints import checkpoint
 
 CPU = torch.device("cpu")
 AUTO: Any = transformers.AutoModelForImageClassification

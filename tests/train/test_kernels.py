@@ -13,7 +13,7 @@ from transformers.models.llama import modeling_llama
 
 from engine import RunConfig, train
 from engine.hardware.device import Compute
-from engine.models import kernels
+from engine.models.language import kernels
 from engine.runs.events import Log
 
 CUDA = Compute(torch.device("cuda"), torch.float32, 1)

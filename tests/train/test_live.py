@@ -27,13 +27,13 @@ from engine.runs.events import (
     Progress,
 )
 from engine.runs.follower import read_history
-from engine.training import checkpoint
 from engine.training.checkpoint_writer import Saver
-from engine.training.clipping import clip_gradients
+from engine.training.checkpoints import checkpoint
+from engine.training.checkpoints.state import Ending, Position, TrainingState
 from engine.training.loss_meter import Meter
-from engine.training.non_finite import Guard
-from engine.training.out_of_memory import in_pieces
-from engine.training.state import Ending, Position, TrainingState
+from engine.training.memory.out_of_memory import in_pieces
+from engine.training.optimization.clipping import clip_gradients
+from engine.training.optimization.non_finite import Guard
 
 Make = Callable[..., Any]
 Plan = dict[int, list[Request]]

@@ -22,11 +22,11 @@ from safetensors.torch import load_file, save_file
 
 from engine.config.models.transformer import TransformerConfig
 from engine.errors import TrainingError
+from engine.models.language.transformer import build_transformer
 from engine.models.shapes import TextHead, TextShape
-from engine.models.transformer import build_transformer
-from engine.models.weightless import WEIGHTS, stored_weights, write_weightless
+from engine.models.weights.weightless import WEIGHTS, stored_weights, write_weightless
 from engine.service import model_check
-from engine.text.tokenizer import train_wordpiece, wordpiece_from
+from engine.text.tokens.tokenizer import train_wordpiece, wordpiece_from
 
 
 @pytest.fixture(scope="module")

@@ -34,7 +34,7 @@ from engine import RunConfig, train
 from engine.errors import UserError
 from engine.files.paths import runs_folder
 from engine.runs.directory import RunDirectory
-from engine.text.tokenizer import CLS, SEP, train_wordpiece, wordpiece_from
+from engine.text.tokens.tokenizer import CLS, SEP, train_wordpiece, wordpiece_from
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 

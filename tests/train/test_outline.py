@@ -16,12 +16,12 @@ from torch import nn
 from engine import RunConfig
 from engine.artifacts.build import build_network
 from engine.hardware.device import Compute
-from engine.models import weightless
-from engine.models.outline import outline, outline_of_stored
-from engine.models.placed_weights import named_weights
-from engine.models.recorded_build import NotRecorded
+from engine.models.weights import weightless
+from engine.models.weights.outline import outline, outline_of_stored
+from engine.models.weights.placed_weights import named_weights
+from engine.models.weights.recorded_build import NotRecorded
 from engine.tasks.create import create_task
-from engine.text.bpe import bpe_from, train_bpe
+from engine.text.tokens.bpe import bpe_from, train_bpe
 from engine.torch_private import without_modes
 
 SIZES = {"vocab_size": 50, "hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2,

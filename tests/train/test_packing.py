@@ -23,19 +23,19 @@ from engine.errors import ConfigError, TrainingError
 from engine.hardware.device import choose
 from engine.launch.in_process import train
 from engine.launch.start import launch
-from engine.models.segments import SEGMENTS, segments
-from engine.models.token_losses import summed_loss, summed_row_loss
-from engine.models.transformer import compute_twice
+from engine.models.language.segments import SEGMENTS, segments
+from engine.models.language.token_losses import summed_loss, summed_row_loss
+from engine.models.language.transformer import compute_twice
 from engine.runs.directory import RunDirectory
 from engine.runs.events import Log
 from engine.service.estimate import estimate
 from engine.tasks.create import create_task
-from engine.text.blocks import BlockSource
-from engine.text.packed_rows import packed
-from engine.text.padding import mask_of, padded
-from engine.text.source import TokenSource
-from engine.text.tokenizer import train_wordpiece, wordpiece_from
-from engine.training import checkpoint
+from engine.text.tokens.blocks import BlockSource
+from engine.text.tokens.packed_rows import packed
+from engine.text.tokens.padding import mask_of, padded
+from engine.text.tokens.source import TokenSource
+from engine.text.tokens.tokenizer import train_wordpiece, wordpiece_from
+from engine.training.checkpoints import checkpoint
 from engine.training.material import prepare
 
 CPU = torch.device("cpu")

@@ -13,11 +13,11 @@ from safetensors.torch import load_file
 from engine import RunConfig, train
 from engine.artifacts.build import build_network
 from engine.hardware import device
-from engine.metrics.answer_likelihoods import measured
+from engine.metrics.text.answer_likelihoods import measured
 from engine.runs.directory import RunDirectory
 from engine.runs.follower import read_history
 from engine.tasks.create import create_task
-from engine.training import checkpoint
+from engine.training.checkpoints import checkpoint
 
 CPU = torch.device("cpu")
 

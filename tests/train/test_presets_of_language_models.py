@@ -19,7 +19,7 @@ from engine.config.presets import find_preset, load_preset
 from engine.launch.in_process import train
 from engine.runs.directory import RunDirectory
 from engine.service import predict
-from engine.text.tokenizer import train_wordpiece, wordpiece_from
+from engine.text.tokens.tokenizer import train_wordpiece, wordpiece_from
 
 CHATML = (
     "{%- for m in messages %}{{ '<|im_start|>' + m.role + '\n' }}"

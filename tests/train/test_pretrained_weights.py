@@ -21,12 +21,12 @@ from engine import RunConfig, train
 from engine.config.models.image_transformer import ImageTransformerConfig
 from engine.config.models.transformer import TransformerConfig
 from engine.errors import TrainingError
-from engine.models.image_transformer import build_image_transformer
-from engine.models.pretrained import base_of
+from engine.models.images.transformer import build_image_transformer
+from engine.models.language.text_tokenizer import load_tokenizer
+from engine.models.language.transformer import build_transformer
 from engine.models.shapes import ImageShape, TextHead, TextShape
-from engine.models.text_tokenizer import load_tokenizer
-from engine.models.transformer import build_transformer
-from engine.text.tokenizer import train_wordpiece, wordpiece_from
+from engine.models.weights.pretrained import base_of
+from engine.text.tokens.tokenizer import train_wordpiece, wordpiece_from
 
 WORDS = "Ann saw the film in Rome and it was superb but long , said Ben of Acme Works ."
 SMALL = {"num_hidden_layers": 2, "num_attention_heads": 2, "hidden_size": 32,

@@ -27,7 +27,7 @@ from engine.runs.directory import RunDirectory
 from engine.runs.events import Model, Progress
 from engine.service import export
 from engine.service.estimate import estimate
-from engine.training.state import parameter_count, trained_weights
+from engine.training.checkpoints.state import parameter_count, trained_weights
 
 pytest.importorskip("bitsandbytes")
 
@@ -157,7 +157,7 @@ def test_autocast_reaches_the_layers() -> None:
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small encoder with its tokenizer, as on the hub."""
-    from engine.text.tokenizer import train_wordpiece, wordpiece_from
+    from engine.text.tokens.tokenizer import train_wordpiece, wordpiece_from
 
     folder = tmp_path_factory.mktemp("base")
     tokenizer = wordpiece_from(train_wordpiece(["good film bad play fine dull"] * 9, 120, True))

@@ -14,7 +14,7 @@ import transformers
 from engine import RunConfig, train
 from engine.runs.directory import RunDirectory
 from engine.service import export, predict
-from engine.text.tokenizer import train_wordpiece, wordpiece_from
+from engine.text.tokens.tokenizer import train_wordpiece, wordpiece_from
 
 QUERIES = ["red apple", "sour lemon", "green leaf", "one onion"]
 ROWS = [

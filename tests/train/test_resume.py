@@ -26,7 +26,7 @@ from engine.runs.directory import RunDirectory
 from engine.runs.events import Evaluated, Interrupted, Log, Progress, Started
 from engine.runs.follower import read_history
 from engine.runs.status import State
-from engine.training import checkpoint
+from engine.training.checkpoints import checkpoint
 
 Make = Callable[..., Any]
 

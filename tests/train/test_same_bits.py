@@ -18,7 +18,7 @@ from PIL import Image
 
 from engine.config.presets import Preset, find_preset, list_presets, load_preset
 from engine.config.run_config import RunConfig, fields_of
-from engine.text.bpe import bpe_from, ending_texts, train_bpe
+from engine.text.tokens.bpe import bpe_from, ending_texts, train_bpe
 
 ROOT = Path(__file__).resolve().parents[2]
 REAL = Path(os.environ.get("DLTUI_TEST_DATA", ROOT.parent / "shared" / "data"))

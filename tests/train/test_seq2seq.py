@@ -28,8 +28,8 @@ from engine.runs.directory import RunDirectory
 from engine.runs.events import Data, Evaluated, Event, Samples, decode
 from engine.service import export, predict
 from engine.service.estimate import estimate as estimate_of
-from engine.text.bpe import bpe_from, ending_texts, train_bpe
-from engine.training import checkpoint
+from engine.text.tokens.bpe import bpe_from, ending_texts, train_bpe
+from engine.training.checkpoints import checkpoint
 
 CPU = torch.device("cpu")
 WORDS = {"one": "un", "two": "deux", "three": "trois", "four": "quatre", "five": "cinq"}

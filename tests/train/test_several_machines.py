@@ -27,7 +27,7 @@ from engine.runs.control import Request
 from engine.runs.directory import RunDirectory, all_runs
 from engine.runs.events import Evaluated, Failed, Interrupted, Log, Started
 from engine.runs.status import State
-from engine.training import checkpoint
+from engine.training.checkpoints import checkpoint
 
 TABLE = {
     "name": "table",

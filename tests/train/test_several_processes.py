@@ -39,12 +39,12 @@ from engine.runs.events import (
 )
 from engine.runs.status import State
 from engine.tasks.network_files import WEIGHTS
-from engine.training import checkpoint
-from engine.training.data_parallel import DataParallel
-from engine.training.main_process import MainProcess
-from engine.training.peers import lost_a_peer
-from engine.training.process_group import ProcessGroup
-from engine.training.row_shares import RowShares
+from engine.training.checkpoints import checkpoint
+from engine.training.checkpoints.peers import lost_a_peer
+from engine.training.distributed.data_parallel import DataParallel
+from engine.training.distributed.main_process import MainProcess
+from engine.training.distributed.process_group import ProcessGroup
+from engine.training.distributed.row_shares import RowShares
 
 TABLE = {
     "name": "table",

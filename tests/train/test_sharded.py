@@ -22,17 +22,17 @@ from engine.errors import TrainingError
 from engine.files.paths import runs_folder
 from engine.hardware.device import Compute
 from engine.launch.start import start
-from engine.models.blocks import blocks
+from engine.models.weights.blocks import blocks
 from engine.runs.directory import RunDirectory
 from engine.runs.events import Evaluated, Log, Started
 from engine.runs.status import State
 from engine.service.predict import answer
-from engine.text.bpe import bpe_from, train_bpe
-from engine.training import checkpoint
-from engine.training.fsdp import FullySharded
-from engine.training.row_shares import RowShares
-from engine.training.shardable import check
-from engine.training.sharded import entire
+from engine.text.tokens.bpe import bpe_from, train_bpe
+from engine.training.checkpoints import checkpoint
+from engine.training.distributed.fsdp import FullySharded
+from engine.training.distributed.row_shares import RowShares
+from engine.training.distributed.shardable import check
+from engine.training.distributed.sharded import entire
 
 CPU = {"device": "cpu", "threads": 1}
 FULL = Compute(torch.device("cpu"), torch.float32, threads=1)

@@ -15,8 +15,8 @@ from torch import Tensor
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.tensor import DTensor, Shard, distribute_tensor
 
-from engine.training import checkpoint, shards
-from engine.training.store import listening_store
+from engine.training.checkpoints import checkpoint, shards
+from engine.training.checkpoints.store import listening_store
 
 
 @pytest.fixture

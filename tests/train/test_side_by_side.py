@@ -24,8 +24,8 @@ from engine.hardware.device import Compute
 from engine.metrics.logits import logits_of
 from engine.tasks.create import create_task
 from engine.training import trainer
-from engine.training.optimizer import build_optimizer, trainable_groups
-from engine.training.state import TrainingState
+from engine.training.checkpoints.state import TrainingState
+from engine.training.optimization.optimizer import build_optimizer, trainable_groups
 from engine.training.trainer_setup import Outlets, Setup
 
 CPU = torch.device("cpu")

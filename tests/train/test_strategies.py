@@ -21,10 +21,10 @@ from engine.runs.directory import RunDirectory
 from engine.runs.events import Log
 from engine.runs.status import State
 from engine.service.estimate import estimate
-from engine.training.fsdp import FullySharded
-from engine.training.process_group import join
-from engine.training.store import listening_store
-from engine.training.strategy import Split, automatic, held
+from engine.training.checkpoints.store import listening_store
+from engine.training.distributed.fsdp import FullySharded
+from engine.training.distributed.process_group import join
+from engine.training.distributed.strategy import Split, automatic, held
 
 SIZES = {"vocab_size": 50, "hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 3,
          "num_attention_heads": 4}  # fmt: skip

@@ -12,9 +12,9 @@ from torch.nn import functional as F
 
 from engine.config.models.tabm import TabmConfig
 from engine.config.run_config import RunConfig
-from engine.models.piecewise import PiecewiseLinear
 from engine.models.shapes import TabularShape
-from engine.models.tabm import TabM, build
+from engine.models.tables.piecewise import PiecewiseLinear
+from engine.models.tables.tabm import TabM, build
 from engine.service.estimate import estimate
 
 EDGES = ((-1.0, 0.0, 2.0), (-2.0, -1.0, 1.0))

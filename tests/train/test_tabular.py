@@ -19,9 +19,9 @@ from engine.artifacts.model_folder import load_exported
 from engine.config.presets import find_preset, load_preset
 from engine.data.raw import TEST, VALIDATION
 from engine.errors import DataError
-from engine.metrics.importance import permutation_importance
-from engine.models.mlp import Mlp
-from engine.models.tabm import TabM
+from engine.metrics.tables.importance import permutation_importance
+from engine.models.tables.mlp import Mlp
+from engine.models.tables.tabm import TabM
 from engine.reports.views import Lines, Table
 from engine.runs.directory import RunDirectory
 from engine.runs.events import Evaluated

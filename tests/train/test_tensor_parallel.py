@@ -20,19 +20,19 @@ from engine.errors import TrainingError
 from engine.files.paths import runs_folder
 from engine.hardware.device import Compute
 from engine.launch.start import start
-from engine.models.placed_weights import named_weights
+from engine.models.weights.placed_weights import named_weights
 from engine.runs.directory import RunDirectory
 from engine.runs.events import Evaluated, Failed, Started
 from engine.runs.status import State
 from engine.service.predict import answer
-from engine.text.bpe import bpe_from, train_bpe
-from engine.training import checkpoint
-from engine.training.optimizer import build_optimizer
-from engine.training.process_group import join
-from engine.training.shardable import check
-from engine.training.store import listening_store
-from engine.training.tensor_parallel import TensorParallel
-from engine.training.tensor_plan import plan_of, split
+from engine.text.tokens.bpe import bpe_from, train_bpe
+from engine.training.checkpoints import checkpoint
+from engine.training.checkpoints.store import listening_store
+from engine.training.distributed.process_group import join
+from engine.training.distributed.shardable import check
+from engine.training.distributed.tensor_parallel import TensorParallel
+from engine.training.distributed.tensor_plan import plan_of, split
+from engine.training.optimization.optimizer import build_optimizer
 
 VERSE = ["The owl and the cat", "went to sea in a boat,", "", "and the boat was green.", ""]
 SIZES = {"vocab_size": 50, "hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2,

@@ -12,7 +12,7 @@ import pytest
 
 from engine.errors import DataError
 from engine.runs.events import Event
-from engine.text.cache import digest_of, encoded
+from engine.text.tokens.cache import digest_of, encoded
 
 TEXTS = pa.table({"text": [f"text {number}" for number in range(300)]})
 

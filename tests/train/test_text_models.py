@@ -19,10 +19,10 @@ from engine.config.models.transformer import TransformerConfig
 from engine.config.models.weights_path import source_of
 from engine.config.presets import find_preset, load_preset
 from engine.errors import TrainingError
-from engine.models.text_tokenizer import load_tokenizer, longest_input
-from engine.models.transformer import build_transformer
-from engine.models.weightless import WEIGHTS, stored_weights, write_weightless
-from engine.text.tokenizer import train_wordpiece, wordpiece_from
+from engine.models.language.text_tokenizer import load_tokenizer, longest_input
+from engine.models.language.transformer import build_transformer
+from engine.models.weights.weightless import WEIGHTS, stored_weights, write_weightless
+from engine.text.tokens.tokenizer import train_wordpiece, wordpiece_from
 
 WORDS = "Ann saw the film in Rome and it was superb but long , said Ben of Acme Works ."
 SMALL = {"num_hidden_layers": 2, "num_attention_heads": 2, "hidden_size": 32,

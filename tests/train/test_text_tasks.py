@@ -23,7 +23,7 @@ from engine import RunConfig, train
 from engine.artifacts.model_folder import load_exported
 from engine.data.raw import TEST
 from engine.errors import DataError
-from engine.metrics.squad import exact_match
+from engine.metrics.text.squad import exact_match
 from engine.pipelines.create import create_pipeline
 from engine.runs.directory import RunDirectory
 from engine.runs.events import Data, Event, Samples, decode

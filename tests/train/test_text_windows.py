@@ -15,10 +15,10 @@ from torch import Tensor, nn
 
 from engine import RunConfig
 from engine.batches.source import Batch
-from engine.metrics.answers import best_spans
+from engine.metrics.text.answers import best_spans
 from engine.tasks.create import create_task
-from engine.text.windows import answer_tokens
-from engine.text.words import shares
+from engine.text.tokens.windows import answer_tokens
+from engine.text.tokens.words import shares
 
 CPU = torch.device("cpu")
 

@@ -13,8 +13,8 @@ from engine.config.train import TrainConfig
 from engine.runs.directory import RunDirectory
 from engine.runs.events import Finished, Progress, decode
 from engine.runs.follower import read_history
+from engine.training.checkpoints.state import Position
 from engine.training.lr_schedule import Schedule
-from engine.training.state import Position
 from engine.training.time_limit import TimeLimit
 
 WINE: dict[str, Any] = {

@@ -14,7 +14,7 @@ from timm.models import save_for_hf
 from engine import RunConfig, train
 from engine.artifacts.model_folder import load_exported
 from engine.errors import TrainingError
-from engine.models.preprocessing import preprocessing_of
+from engine.models.images.preprocessing import preprocessing_of
 
 CPU = torch.device("cpu")
 IMAGES = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))

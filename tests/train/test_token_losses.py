@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from engine.adapters.lora import with_adapter
 from engine.config.adapter import AdapterConfig
-from engine.models import token_losses
-from engine.models.token_losses import (
+from engine.models.language import token_losses
+from engine.models.language.token_losses import (
     measured_sums,
     summed_loss,
     summed_sequence_loss,

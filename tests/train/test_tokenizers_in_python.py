@@ -20,7 +20,7 @@ from engine import RunConfig, train
 from engine.artifacts.model_folder import load_exported
 from engine.config.models.transformer import TransformerConfig
 from engine.errors import TrainingError
-from engine.models.text_tokenizer import load_tokenizer, longest_input
+from engine.models.language.text_tokenizer import load_tokenizer, longest_input
 from engine.pipelines.create import create_pipeline
 from engine.runs.directory import RunDirectory
 from engine.tasks.create import create_task
@@ -370,7 +370,7 @@ import sys
 sys.modules[{package!r}] = None
 from engine.config.models.transformer import TransformerConfig
 from engine.errors import TrainingError
-from engine.models.text_tokenizer import load_tokenizer, longest_input
+from engine.models.language.text_tokenizer import load_tokenizer, longest_input
 try:
     load_tokenizer(TransformerConfig(path={str(tmp_path)!r}))
 except TrainingError as error:

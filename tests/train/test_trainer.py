@@ -25,11 +25,11 @@ from engine.runs.directory import RunDirectory, all_runs
 from engine.runs.events import Controlled, Evaluated, EventLog, Failed, Finished, Progress
 from engine.runs.follower import read_history
 from engine.runs.status import State
-from engine.training import checkpoint
 from engine.training.checkpoint_writer import Saver
+from engine.training.checkpoints import checkpoint
+from engine.training.checkpoints.state import Ending, TrainingState
 from engine.training.evaluation import SplitEvaluator
-from engine.training.optimizer import build_optimizer, schedule, trainable_groups
-from engine.training.state import Ending, TrainingState
+from engine.training.optimization.optimizer import build_optimizer, schedule, trainable_groups
 
 Make = Callable[..., Any]
 

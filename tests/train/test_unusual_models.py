@@ -19,15 +19,15 @@ from engine.config.models.torchvision import TorchvisionConfig
 from engine.config.models.transformer import TransformerConfig
 from engine.errors import TrainingError
 from engine.files.paths import runs_folder
-from engine.models.image_transformer import build_image_transformer, patches_of
+from engine.models.images.torchvision import build_torchvision
+from engine.models.images.transformer import build_image_transformer, patches_of
+from engine.models.language.text_tokenizer import load_tokenizer, longest_input
+from engine.models.language.transformer import build_transformer
 from engine.models.shapes import ImageShape, TextShape
-from engine.models.text_tokenizer import load_tokenizer, longest_input
-from engine.models.torchvision import build_torchvision
-from engine.models.transformer import build_transformer
 from engine.runs.directory import RunDirectory
 from engine.text import transformers_private
-from engine.text.continuation import Sampling, continued
-from engine.text.tokenizer import train_wordpiece, wordpiece_from
+from engine.text.generation.continuation import Sampling, continued
+from engine.text.tokens.tokenizer import train_wordpiece, wordpiece_from
 from engine.training.model_errors import model_errors
 
 WORDS = "Ann saw the film in Rome and it was superb but long , said Ben of Acme Works ."

@@ -25,12 +25,12 @@ from engine.data.images import decode
 from engine.data.raw import TRAIN
 from engine.errors import DataError, TrainingError
 from engine.hardware.device import choose
-from engine.metrics.flipped import FLIP
+from engine.metrics.images.flipped import FLIP
 from engine.service import export
 from engine.tasks.create import create_task
 from engine.training.material import prepare
 from engine.vision import encoding
-from engine.vision.crops import Crop
+from engine.vision.augmentation.crops import Crop
 
 CPU = torch.device("cpu")
 SHADES = {"dark": 40, "light": 215}

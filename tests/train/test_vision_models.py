@@ -17,10 +17,10 @@ from engine.artifacts.model_folder import load_exported
 from engine.config.models.registry import MODELS
 from engine.errors import ConfigError, TrainingError
 from engine.models.build import build_model
-from engine.models.preprocessing import preprocessing_of
+from engine.models.images.preprocessing import preprocessing_of
+from engine.models.images.transfer import find_head, last_stage
 from engine.models.shapes import ImageShape
-from engine.models.transfer import find_head, last_stage
-from engine.training.optimizer import trainable_groups
+from engine.training.optimization.optimizer import trainable_groups
 
 DIGITS = ImageShape(channels=1, size=8, outputs=10)
 COLOUR = ImageShape(channels=3, size=64, outputs=3, labels=("ant", "bee", "cat"))

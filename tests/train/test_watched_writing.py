@@ -13,7 +13,7 @@ import engine.training.evaluation as evaluation
 from engine import RunConfig, train
 from engine.files.paths import runs_folder
 from engine.runs.directory import RunDirectory
-from engine.training import checkpoint
+from engine.training.checkpoints import checkpoint
 
 
 @pytest.mark.parametrize(("module", "name"), [(conclusion, "export"), (checkpoint, "save")])

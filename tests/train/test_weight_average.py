@@ -15,7 +15,7 @@ from engine.artifacts.model_folder import load_exported
 from engine.errors import ConfigError
 from engine.runs.events import Evaluated
 from engine.training import trainer as loop
-from engine.training.state import TrainingState
+from engine.training.checkpoints.state import TrainingState
 
 DIGITS: dict[str, Any] = {
     "task": {"kind": "image_classification"},

@@ -9,8 +9,8 @@ import pytest
 import torch
 import transformers
 
-from engine.models.weightless import INDEX, WEIGHTS, weights_in_file
-from engine.training.weight_files import files_of, write_files
+from engine.models.weights.weightless import INDEX, WEIGHTS, weights_in_file
+from engine.training.checkpoints.weight_files import files_of, write_files
 
 
 def llama(tied: bool) -> transformers.LlamaForCausalLM:

@@ -12,7 +12,7 @@ from engine.config.run_config import RunConfig
 from engine.reports.picture import Picture, PictureGroup, read_groups
 from engine.runs.events import Samples
 from engine.service import augmented_sheet, contact_sheet
-from engine.vision.painting import class_colour
+from engine.vision.annotated.painting import class_colour
 from tui.widgets.sample_contents import samples
 
 MODELS = {"semantic_segmentation": "unet", "object_detection": "centernet"}

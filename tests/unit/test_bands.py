@@ -10,12 +10,12 @@ from torch import nn
 
 from engine.batches.source import Batch
 from engine.config.models.registry import MODELS, models_of
-from engine.metrics.bands import Bands, calibrate
-from engine.metrics.calibrator import Calibrator
 from engine.metrics.evaluator import Evaluation
-from engine.metrics.forecasting import ForecastEvaluator, Scales, forecast_loss
+from engine.metrics.forecasts.bands import Bands, calibrate
+from engine.metrics.forecasts.calibrator import Calibrator
+from engine.metrics.forecasts.errors import ForecastEvaluator, Scales, forecast_loss
 from engine.models.build import build_model
-from engine.models.quantiles import Quantiles
+from engine.models.series.quantiles import Quantiles
 from engine.models.shapes import SeriesShape
 from engine.reports.views import Lines, Table, Texts
 from tui.charts.plot import Line, Plot, draw, label_ticks

@@ -13,14 +13,14 @@ from engine.batches.source import Noise
 from engine.data.labels import IGNORED
 from engine.pipelines.causal_lm import CausalLmFitted
 from engine.pipelines.preference import PreferenceFitted
-from engine.text.beginning import beginning_of, begun, ends_texts, last_tokens, without_end
-from engine.text.blocks import BlockSource
-from engine.text.bpe import bpe_from, train_bpe
-from engine.text.instructions import Instructions
-from engine.text.preference_tokens import PreferenceTokens
-from engine.text.prompt_tokens import encoded_prompts, prompt_tokens
-from engine.text.prompts import ChatPrompts, PlainPrompts, Prompt
-from engine.text.shown_samples import shown_parts
+from engine.text.chat.instructions import Instructions
+from engine.text.chat.prompts import ChatPrompts, PlainPrompts, Prompt
+from engine.text.chat.shown_samples import shown_parts
+from engine.text.generation.prompt_tokens import encoded_prompts, prompt_tokens
+from engine.text.preferences.tokens import PreferenceTokens
+from engine.text.tokens.beginning import beginning_of, begun, ends_texts, last_tokens, without_end
+from engine.text.tokens.blocks import BlockSource
+from engine.text.tokens.bpe import bpe_from, train_bpe
 
 WORDS = ["<pad>", "<s>", "</s>", "what", "is", "red", "?", "blood", ".", "sky"]
 ROW = {"prompt": "what is red ? ", "completion": "blood ."}

@@ -19,7 +19,7 @@ from engine.data.boxes.load import load_boxes
 from engine.data.boxes.records import Tally, box_classes, checked_box
 from engine.data.raw import RawData
 from engine.errors import DataError
-from engine.vision.box_columns import ObjectColumn
+from engine.vision.annotated.box_columns import ObjectColumn
 
 WIDTH, HEIGHT = 40, 20
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from engine.metrics.calibration import fit_temperature, reliability
+from engine.metrics.classes.calibration import fit_temperature, reliability
 
 
 @pytest.mark.parametrize("heat", [0.4, 1.0, 3.0])

@@ -10,13 +10,13 @@ import pytest
 
 from engine.data.labels import IGNORED
 from engine.errors import DataError, TrainingError
-from engine.text.bpe import bpe_from, train_bpe
-from engine.text.chat_templates import KNOWN, use_template
-from engine.text.conversation import end_of_turn, rendered
-from engine.text.instructions import Instructions
-from engine.text.prompt_tokens import prompt_tokens, written_prompts
-from engine.text.prompts import ChatPrompts, PlainPrompts
-from engine.text.usable_samples import usable
+from engine.text.chat.conversation import end_of_turn, rendered
+from engine.text.chat.instructions import Instructions
+from engine.text.chat.prompts import ChatPrompts, PlainPrompts
+from engine.text.chat.templates import KNOWN, use_template
+from engine.text.chat.usable_samples import usable
+from engine.text.generation.prompt_tokens import prompt_tokens, written_prompts
+from engine.text.tokens.bpe import bpe_from, train_bpe
 
 MARKS = [mark for template in KNOWN.values() for mark in template.marks]
 SYSTEM = {"role": "system", "content": "Be brief."}

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from engine.config.tasks.embedding import EmbeddingConfig
 from engine.data.raw import TEST, TRAIN, VALIDATION, RawData
 from engine.errors import DataError
-from engine.text.answer_columns import AnswerColumns, answer_columns, joined_answers
-from engine.text.pair_columns import PairColumns, pair_columns
-from engine.text.pair_faults import pair_faults
+from engine.text.answers.columns import AnswerColumns, answer_columns, joined_answers
+from engine.text.pairs.columns import PairColumns, pair_columns
+from engine.text.pairs.faults import pair_faults
+from engine.text.pairs.score_scale import ScoreScale, scale_of
 from engine.text.rows import blank, joined_texts, some_of, texts_in, without_faults
-from engine.text.score_scale import ScoreScale, scale_of
 
 
 def texts(*names: str, **others: list[Any]) -> pa.Table:

@@ -14,7 +14,7 @@ import pytest
 from engine.config.run_config import RunConfig
 from engine.data.raw import Skip
 from engine.pipelines.causal_lm import CausalLmPipeline
-from engine.text.roles import by_role
+from engine.text.chat.roles import by_role
 
 MODEL = {"kind": "transformer", "hidden_size": 32, "vocab_size": 300, "num_hidden_layers": 1}
 END = "<|endoftext|>"

@@ -19,11 +19,11 @@ from engine.runs.control import Request
 from engine.runs.events import Controlled, Evaluated, Event
 from engine.tasks.create import create_task
 from engine.tasks.shown_samples import ShownSamples
+from engine.training.checkpoints.state import Ending, Position, TrainingState
 from engine.training.controls import Controls
 from engine.training.evaluation import Abandoned
 from engine.training.lr_schedule import Schedule
 from engine.training.save_times import SaveTimes
-from engine.training.state import Ending, Position, TrainingState
 from engine.training.trainer_setup import Outlets, Setup
 from engine.training.validation import Validation
 

@@ -16,24 +16,24 @@ from engine.baselines.nearest_source import targets_of_nearest
 from engine.baselines.usual_boxes import in_image, usual_boxes
 from engine.baselines.usual_tags import usual_tags
 from engine.config.tasks.preference import PreferenceConfig
-from engine.metrics.answers import Asked, evaluate_answers
-from engine.metrics.detection import Found, JudgedImage, evaluate_objects
-from engine.metrics.drawn_precision import precision_draws
-from engine.metrics.entities import entity_scores
 from engine.metrics.evaluator import Evaluation
-from engine.metrics.intervals import Interval, resamples
-from engine.metrics.paired import PairedVerdict, ScoredRows, judge_rows
-from engine.metrics.preference import (
+from engine.metrics.images.detection import Found, JudgedImage, evaluate_objects
+from engine.metrics.images.drawn_precision import precision_draws
+from engine.metrics.images.segmentation import evaluate_pixels
+from engine.metrics.text.answers import Asked, evaluate_answers
+from engine.metrics.text.entities import entity_scores
+from engine.metrics.text.preference import (
     evaluate_untuned,
     judged_answers,
     preference_intervals,
     preference_metrics,
 )
-from engine.metrics.preference_losses import Likelihoods, rewards
-from engine.metrics.segmentation import evaluate_pixels
-from engine.metrics.tagging import evaluate_tags
-from engine.metrics.translation import Written, evaluate_texts
-from engine.text.tag_scheme import TagScheme
+from engine.metrics.text.preference_losses import Likelihoods, rewards
+from engine.metrics.text.tagging import evaluate_tags
+from engine.metrics.text.translation import Written, evaluate_texts
+from engine.metrics.uncertainty.intervals import Interval, resamples
+from engine.metrics.uncertainty.paired import PairedVerdict, ScoredRows, judge_rows
+from engine.text.tagging.scheme import TagScheme
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]

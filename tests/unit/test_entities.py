@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from seqeval.metrics import f1_score, precision_score, recall_score
 from seqeval.metrics.sequence_labeling import get_entities
 
-from engine.metrics.entities import entity_scores
-from engine.text.tag_scheme import TagScheme, scheme_of
+from engine.metrics.text.entities import entity_scores
+from engine.text.tagging.scheme import TagScheme, scheme_of
 
 entities_of = TagScheme().entities
 TAGS = ["O", *(f"{prefix}-{kind}" for prefix in "BIES" for kind in ("person", "work-of-art"))]

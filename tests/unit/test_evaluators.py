@@ -13,12 +13,12 @@ from sklearn import metrics as sk
 from torch import Tensor, nn
 
 from engine.batches.source import Batch
-from engine.metrics.classification import evaluate_classes
+from engine.metrics.classes.classification import evaluate_classes
 from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.metrics.gathered import Gathered
-from engine.metrics.importance import WithImportance, number_scores
-from engine.metrics.texts import LabelledTexts
-from engine.metrics.worst_rows import WorstRows
+from engine.metrics.tables.importance import WithImportance, number_scores
+from engine.metrics.tables.worst_rows import WorstRows
+from engine.metrics.text.mistakes import LabelledTexts
 from engine.reports.views import Table, Texts
 
 
@@ -113,7 +113,7 @@ def test_importance_says_how_many_of_the_columns_it_shuffled(
     assert [row[1] for row in few.rows[1:]] == [0.0, 0.0]
     assert many.title.endswith(", the first 200 of 300")
     assert len(many.rows) == 200
-    monkeypatch.setattr("engine.metrics.importance._MOST_SECONDS", 0.0)
+    monkeypatch.setattr("engine.metrics.tables.importance._MOST_SECONDS", 0.0)
     assert importance(300).title.endswith(", the first 1 of 300")
 
 
@@ -141,7 +141,7 @@ def test_the_worst_texts_are_the_same_however_few_are_kept(
     multi_label: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     together = worst_texts(multi_label)
-    monkeypatch.setattr("engine.metrics.texts._PARTS", 2)
+    monkeypatch.setattr("engine.metrics.text.mistakes._PARTS", 2)
     assert worst_texts(multi_label) == together
     assert len(together) == 20
     errors = []
@@ -159,7 +159,7 @@ def test_the_worst_texts_are_the_same_however_few_are_kept(
 def test_the_area_under_the_curve_is_that_of_scikit_learn(
     classes: int, digits: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.metrics.classification._AT_ONCE", 50)
+    monkeypatch.setattr("engine.metrics.classes.classification._AT_ONCE", 50)
     random = np.random.default_rng(0)
     said = random.dirichlet(np.ones(classes), 400).round(digits)
     said = (said / said.sum(1, keepdims=True)).astype(np.float32)

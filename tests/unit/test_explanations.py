@@ -21,7 +21,7 @@ from engine.explanations.words import token_weights, word_weights
 from engine.reports.explanation import Explanation
 from engine.reports.picture import Picture
 from engine.reports.views import Pictures, Shaded, Table
-from engine.tasks.row_explanation import ExplainedOutputs, explain_row
+from engine.tasks.explanations.row import ExplainedOutputs, explain_row
 from tui.format.explained import explained
 
 
@@ -152,7 +152,7 @@ def test_the_weight_of_a_token_is_what_a_linear_network_loses_without_it() -> No
 
 
 def test_the_weights_of_sub_words_are_added_up() -> None:
-    from engine.text.tokenizer import train_wordpiece, wordpiece_from
+    from engine.text.tokens.tokenizer import train_wordpiece, wordpiece_from
 
     tokenizer = wordpiece_from(train_wordpiece(["good film bad abad !"] * 5, 60, True))
     text, pair = "Good filmbad", "bad!"

@@ -13,12 +13,12 @@ from engine.config.models.dlinear import DLinearConfig
 from engine.config.models.nhits import NHitsConfig
 from engine.config.models.registry import MODELS
 from engine.models.build import build_model
-from engine.models.dlinear import by_step
-from engine.models.nhits import NHits
-from engine.models.nhits import build as build_nhits
-from engine.models.quantiles import Quantiles
+from engine.models.series.dlinear import by_step
+from engine.models.series.nhits import NHits
+from engine.models.series.nhits import build as build_nhits
+from engine.models.series.quantiles import Quantiles
+from engine.models.series.window_norm import Normalized, with_window_norm
 from engine.models.shapes import SeriesShape
-from engine.models.window_norm import Normalized, with_window_norm
 
 SMALL: dict[str, dict[str, Any]] = {
     "dlinear": {"kernel_size": 3},

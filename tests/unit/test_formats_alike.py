@@ -19,8 +19,8 @@ from engine.data.readers.later import read_later
 from engine.data.readers.reading import ReadOptions
 from engine.data.tables.features import encode_rows
 from engine.pipelines.create import create_pipeline
+from engine.pipelines.tables.fitted import TabularFitted
 from engine.pipelines.tabular import TabularPipeline
-from engine.pipelines.tabular_fitted import TabularFitted
 
 ROWS = 120
 FORMATS = ("csv", "tsv", "jsonl", "parquet")

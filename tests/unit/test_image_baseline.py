@@ -16,8 +16,8 @@ from engine.baselines.edges_and_colours import LabelledImages, edges_and_colours
 from engine.batches.source import Batch
 from engine.config.run_config import RunConfig
 from engine.data.raw import RawData
-from engine.metrics.images import ImageEvaluator
-from engine.metrics.paired import judge_rows, text_keys
+from engine.metrics.images.mistakes import ImageEvaluator
+from engine.metrics.uncertainty.paired import judge_rows, text_keys
 from engine.tasks.create import create_task
 from engine.vision.fitted import ImageFitted
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from engine.config.tasks.augmentation import AugmentationConfig
-from engine.vision.augmentation import Augmentation
+from engine.vision.augmentation.batch import Augmentation
 
 ALL: dict[str, Any] = {
     "flip": "both",

@@ -15,7 +15,7 @@ from engine.data.images import decode
 from engine.data.raw import TEST, TRAIN, RawData
 from engine.errors import DataError
 from engine.pipelines.image_classification import ImageClassificationPipeline
-from engine.vision.column import RECORD, Aside, find_image, images_of
+from engine.vision.files.column import RECORD, Aside, find_image, images_of
 
 
 def records(names: list[str | None]) -> pa.Array:

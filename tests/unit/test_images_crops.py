@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from engine.data.images import decode
-from engine.vision.crops import Crop
+from engine.vision.augmentation.crops import Crop
 
 WIDTH, HEIGHT = 500, 375
 

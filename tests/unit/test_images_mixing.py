@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from engine.metrics.classification import class_loss
-from engine.vision.mixing import Mixing
+from engine.metrics.classes.classification import class_loss
+from engine.vision.augmentation.mixing import Mixing
 
 COUNT, CLASSES = 8, 4
 

@@ -13,8 +13,8 @@ from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as tv
 
 from engine.config.tasks.augmentation import ClassAugmentationConfig
-from engine.vision import colors
-from engine.vision.policies import _NAMES, _RANGES, _operated, with_policy
+from engine.vision.augmentation.batch import colors
+from engine.vision.augmentation.policies import _NAMES, _RANGES, _operated, with_policy
 
 
 def images(channels: int = 3, count: int = 8, height: int = 17, width: int = 21) -> Tensor:

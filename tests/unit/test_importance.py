@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from engine.metrics.importance import Places, number_scores, permutation_importance
+from engine.metrics.tables.importance import Places, number_scores, permutation_importance
 
 
 class OfTwo(nn.Module):

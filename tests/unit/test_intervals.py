@@ -8,8 +8,11 @@ from numpy.typing import NDArray
 from scipy import stats
 from sklearn import metrics as sk
 
-from engine.metrics.classification import evaluate_classes
-from engine.metrics.intervals import (
+from engine.metrics.classes.classification import evaluate_classes
+from engine.metrics.classes.multilabel import evaluate_labels, label_intervals
+from engine.metrics.retrieval.ranking import Ranks, ranks_of, relevance_of
+from engine.metrics.tables.regression import evaluate_numbers, number_intervals
+from engine.metrics.uncertainty.intervals import (
     area_interval,
     bootstrap,
     class_intervals,
@@ -17,10 +20,7 @@ from engine.metrics.intervals import (
     resamples,
     share_interval,
 )
-from engine.metrics.multilabel import evaluate_labels, label_intervals
-from engine.metrics.paired import PairedRows, PairedVerdict, judge_rows, text_keys
-from engine.metrics.ranking import Ranks, ranks_of, relevance_of
-from engine.metrics.regression import evaluate_numbers, number_intervals
+from engine.metrics.uncertainty.paired import PairedRows, PairedVerdict, judge_rows, text_keys
 from tui.format.run_facts import metrics_table
 from tui.screens.results.metrics import metric_lines
 

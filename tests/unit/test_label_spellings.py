@@ -16,8 +16,8 @@ from PIL import Image
 from engine.config.run_config import RunConfig
 from engine.data.raw import TEST, RawData, Skip
 from engine.pipelines.create import create_pipeline
-from engine.text.label_spellings import codes_of
-from engine.text.labels import labels_of
+from engine.text.classes.labels import labels_of
+from engine.text.classes.spellings import codes_of
 
 TEXT = {
     "task": {"kind": "text_classification"},

@@ -22,20 +22,20 @@ from engine.config.tasks.causal_lm import CausalLmConfig
 from engine.data.labels import IGNORED
 from engine.errors import DataError, TrainingError
 from engine.hardware.device import choose
-from engine.metrics.language import LanguageEvaluator, frequency_metrics
-from engine.models.attention import attention_of, choose_attention
-from engine.models.token_losses import token_losses, token_sums
-from engine.text.blocks import BlockSource, are_lines, pieces, sizes_of, tail_rows, token_row
-from engine.text.bpe import END, PAD, bpe_from, train_bpe
-from engine.text.continuation import Sampling, continued
-from engine.text.conversation import names_date
-from engine.text.finite_outputs import NotFinite, or_why_not
-from engine.text.instructions import Instructions
-from engine.text.languages import choose_languages
-from engine.text.prompts import ChatPrompts, PlainPrompts, separator_of
-from engine.text.roles import roles_in
-from engine.text.streaming import streamed
-from engine.text.turns import fault_of_answers, is_learned, texts_within, turns_of
+from engine.metrics.text.language import LanguageEvaluator, frequency_metrics
+from engine.models.language.attention import attention_of, choose_attention
+from engine.models.language.token_losses import token_losses, token_sums
+from engine.text.chat.conversation import names_date
+from engine.text.chat.instructions import Instructions
+from engine.text.chat.prompts import ChatPrompts, PlainPrompts, separator_of
+from engine.text.chat.roles import roles_in
+from engine.text.chat.turns import fault_of_answers, is_learned, texts_within, turns_of
+from engine.text.generation.continuation import Sampling, continued
+from engine.text.generation.finite_outputs import NotFinite, or_why_not
+from engine.text.generation.streaming import streamed
+from engine.text.tokens.blocks import BlockSource, are_lines, pieces, sizes_of, tail_rows, token_row
+from engine.text.tokens.bpe import END, PAD, bpe_from, train_bpe
+from engine.text.tokens.languages import choose_languages
 
 CPU = torch.device("cpu")
 

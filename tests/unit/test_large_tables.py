@@ -23,7 +23,7 @@ from engine.data.readers import files
 from engine.data.splits import cut_splits
 from engine.data.tables.columns import detect_columns
 from engine.data.tables.features import encode_rows, fit_features
-from engine.text.labels import labels_of, named_column
+from engine.text.classes.labels import labels_of, named_column
 
 CPU = torch.device("cpu")
 

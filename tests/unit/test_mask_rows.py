@@ -14,7 +14,7 @@ from engine.config.data.file import FileConfig
 from engine.config.tasks.semantic_segmentation import SemanticSegmentationConfig
 from engine.data.raw import TRAIN, RawData
 from engine.errors import DataError
-from engine.vision.mask_rows import classes_noted, usable_masks, written
+from engine.vision.annotated.mask_rows import classes_noted, usable_masks, written
 
 RECORD = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 Pixels = np.ndarray[Any, Any]

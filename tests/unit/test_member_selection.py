@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from engine.batches.source import Batch
 from engine.data.fitted import Fitted
-from engine.metrics.member_selection import FEWEST_ROWS, MembersFit, select_members
+from engine.metrics.tables.member_selection import FEWEST_ROWS, MembersFit, select_members
 
 
 def squared(values: Tensor, targets: Tensor) -> Tensor:

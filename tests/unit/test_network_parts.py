@@ -13,16 +13,16 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from engine.config.models.mlp import MlpConfig
-from engine.models.category_embedding import category_embedding
-from engine.models.cnn import Cnn
-from engine.models.mirrored import Mirrored
-from engine.models.mlp import Mlp, Waves, build, embedding_width
-from engine.models.number_head import begin_at, log_odds
-from engine.models.piecewise import PiecewiseLinear
-from engine.models.pooling import embedded
-from engine.models.residual_cnn import Residual, ResidualCnn
+from engine.models.images.cnn import Cnn
+from engine.models.images.mirrored import Mirrored
+from engine.models.images.residual_cnn import Residual, ResidualCnn
+from engine.models.images.unet import FeaturePyramid, UNet
+from engine.models.language.pooling import embedded
 from engine.models.shapes import TabularShape
-from engine.models.unet import FeaturePyramid, UNet
+from engine.models.tables.category_embedding import category_embedding
+from engine.models.tables.mlp import Mlp, Waves, build, embedding_width
+from engine.models.tables.number_head import begin_at, log_odds
+from engine.models.tables.piecewise import PiecewiseLinear
 
 
 class Tokens(nn.Module):

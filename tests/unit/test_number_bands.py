@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine.metrics.number_bands import LocalScale, NumberBands, fit_number_bands
+from engine.metrics.forecasts.number_bands import LocalScale, NumberBands, fit_number_bands
 
 LEVELS = (0.05, 0.5, 0.95)
 

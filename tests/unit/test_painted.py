@@ -12,10 +12,10 @@ from PIL import Image
 
 from engine.data.masks import IGNORED
 from engine.reports.picture import Picture
+from engine.vision.annotated.mask_prediction import mask_of, segments_of
+from engine.vision.annotated.painted import boxes_painted, mask_painted
+from engine.vision.annotated.painting import class_colour
 from engine.vision.annotated_fitted import AnnotatedFitted
-from engine.vision.mask_prediction import mask_of, segments_of
-from engine.vision.painted import boxes_painted, mask_painted
-from engine.vision.painting import class_colour
 
 CLASSES = ["ground", "cat"]
 

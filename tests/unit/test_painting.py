@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.vision.painting import class_colour, with_boxes, with_mask
+from engine.vision.annotated.painting import class_colour, with_boxes, with_mask
 
 GREY = np.full((6, 8, 3), 100, np.uint8)
 

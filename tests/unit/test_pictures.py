@@ -21,13 +21,13 @@ from engine.runs.events import SamplePictures, Samples, decode, encode
 from engine.runs.history import History
 from engine.service import data_check
 from engine.service.augmented_sheet import augmented
-from engine.vision.augmentation import Augmentation
+from engine.vision.augmentation.batch import Augmentation
 from engine.vision.contact_sheet import MOST_CLASSES, Sheet
 from engine.vision.fitted import ImageFitted
 from engine.vision.pictures import picture, pictures_of
 from tui.charts.half_blocks import half_blocks, picture_lines, rows_of
 from tui.terminal.capabilities import shows_pictures
-from tui.widgets.picture_layout import rows_in
+from tui.widgets.pictures.layout import rows_in
 from tui.widgets.sample_contents import samples
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.vision.pixel_cache import PixelCache
+from engine.vision.files.pixel_cache import PixelCache
 
 LIKE = np.zeros((4, 4, 3), np.uint8)
 
@@ -84,7 +84,7 @@ def test_processes_that_give_the_same_name_share_their_images(
     ours = PixelCache(10, LIKE, 1 << 20, told.append, "run")
     program = (
         "import sys, numpy as np\n"
-        "from engine.vision.pixel_cache import PixelCache\n"
+        "from engine.vision.files.pixel_cache import PixelCache\n"
         "like = np.zeros((4, 4, 3), np.uint8)\n"
         "cache = PixelCache(10, like, 1 << 20, print, sys.argv[1])\n"
         "known = cache.get(3)\n"

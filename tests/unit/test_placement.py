@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from engine.config.tasks.placed_augmentation import PlacedAugmentationConfig
-from engine.vision.placement import NO_OBJECT, PlacedAugmentation, Placement
+from engine.vision.augmentation.placement import NO_OBJECT, PlacedAugmentation, Placement
 
 SIDE = 16
 

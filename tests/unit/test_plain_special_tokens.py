@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.text.literals import finder, hidden, literals_in, parts, revealed, stand_ins, within
+from engine.text.tokens.literals import (
+    finder,
+    hidden,
+    literals_in,
+    parts,
+    revealed,
+    stand_ins,
+    within,
+)
 
 TOKENS = ["<s>", "</s>", "<|end|>", "<|end", "[INST]"]
 FIND = finder(TOKENS)

@@ -10,7 +10,7 @@ import pytest
 
 from engine.config.run_config import RunConfig
 from engine.pipelines.question_answering import QuestionAnsweringPipeline
-from engine.text.answers import Answer, references_of
+from engine.text.answers.answers import Answer, references_of
 
 MODEL = {"kind": "transformer", "hidden_size": 32, "vocab_size": 300, "num_hidden_layers": 1}
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.text.preferences import compared, fault_of, label_of
+from engine.text.preferences.rows import compared, fault_of, label_of
 
 
 def turns(*texts: str) -> list[dict[str, str]]:

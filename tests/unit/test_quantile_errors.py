@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import mean_pinball_loss
 
-from engine.metrics.quantiles import QuantileErrors, QuantileSums, pinball_loss
+from engine.metrics.forecasts.quantiles import QuantileErrors, QuantileSums, pinball_loss
 from engine.reports.views import Lines, Table, Texts
 
 LEVELS = (0.1, 0.25, 0.5, 0.75, 0.9)

@@ -10,7 +10,7 @@ import pytest
 from sklearn.metrics import ndcg_score
 
 from engine.baselines.bm25 import Bm25
-from engine.metrics.ranking import ranks_of, relevance_of
+from engine.metrics.retrieval.ranking import ranks_of, relevance_of
 
 NAMES = [f"p{number}" for number in range(30)]
 

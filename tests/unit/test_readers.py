@@ -19,7 +19,7 @@ from engine.data.raw import RawData, class_names
 from engine.data.readers.files import split_of
 from engine.data.readers.reading import unique_names
 from engine.errors import DataError
-from engine.text.labels import labels_of
+from engine.text.classes.labels import labels_of
 
 ROWS = [{"a": 1, "b": "x"}, {"a": 2, "b": "y"}]
 

@@ -11,9 +11,9 @@ import torch
 from engine.data.series.panel_windows import PanelWindowSource, SeriesFacts
 from engine.data.series.window_plan import plan_windows
 from engine.data.series.windows import WindowSource
-from engine.metrics.bands import Bands, calibrate
-from engine.metrics.following_bands import SeriesBands
-from engine.metrics.recent_bands import RECENT, FollowingBands, recent_bands
+from engine.metrics.forecasts.bands import Bands, calibrate
+from engine.metrics.forecasts.following_bands import SeriesBands
+from engine.metrics.forecasts.recent_bands import RECENT, FollowingBands, recent_bands
 from engine.tasks.latest_windows import LatestWindows, by_latest
 
 LEVELS = (0.1, 0.5, 0.9)

@@ -15,7 +15,7 @@ from engine.config.run_config import RunConfig
 from engine.data.load import load_texts
 from engine.data.raw import RawData
 from engine.data.row_choice import traced
-from engine.data.row_hashes import fingerprint, row_hashes
+from engine.data.tables.row_hashes import fingerprint, row_hashes
 from engine.errors import ConfigError, DataError
 from engine.pipelines.create import create_pipeline
 

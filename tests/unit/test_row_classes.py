@@ -10,9 +10,9 @@ from torch import nn
 
 from engine.batches.source import Batch
 from engine.config.tasks.threshold import parse_rule
-from engine.metrics.multilabel import evaluate_labels
-from engine.metrics.row_classes import RowClasses
-from engine.metrics.threshold import Threshold
+from engine.metrics.classes.multilabel import evaluate_labels
+from engine.metrics.classes.threshold import Threshold
+from engine.metrics.tables.classes import RowClasses
 
 NAMES = ("no", "yes")
 

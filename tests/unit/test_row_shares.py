@@ -16,11 +16,11 @@ from typing_extensions import override
 from engine.batches.source import Batch, TensorSource
 from engine.config.presets import find_preset, load_preset
 from engine.hardware.device import Compute
+from engine.training.checkpoints.state import Position, TrainingState
+from engine.training.distributed.process_group import SingleProcess
+from engine.training.distributed.row_shares import RowShares
+from engine.training.memory.out_of_memory import in_pieces
 from engine.training.micro_batches import EpochBatches
-from engine.training.out_of_memory import in_pieces
-from engine.training.process_group import SingleProcess
-from engine.training.row_shares import RowShares
-from engine.training.state import Position, TrainingState
 from engine.training.trainer_setup import Setup
 
 CONFIG = load_preset(find_preset("wine-mlp"))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine.metrics.many_series import OwnScales, SeriesErrors, to_common
+from engine.metrics.forecasts.many_series import OwnScales, SeriesErrors, to_common
 
 NAMES = ("shop = A", "shop = B", "shop = C")
 STD = np.array([[2.0, 1.0], [10.0, 3.0], [0.5, 4.0]])

@@ -17,9 +17,9 @@ from engine.baselines.usual_boxes import in_image, usual_boxes
 from engine.baselines.usual_tags import usual_tags
 from engine.batches.source import TensorSource
 from engine.data.tables.schema import CategoricalFeature, Features, NumericFeature
-from engine.metrics.language import frequency_metrics, language_metrics
-from engine.metrics.squad import answer_f1, exact_match, normalized
-from engine.metrics.verdict import judge
+from engine.metrics.text.language import frequency_metrics, language_metrics
+from engine.metrics.text.squad import answer_f1, exact_match, normalized
+from engine.metrics.uncertainty.verdict import judge
 
 GOOD = ["a good film", "good play", "so good", "a very good story", "good good"] * 6
 NUMBER = NumericFeature(column="n", part="value", mean=0, std=1)

@@ -12,7 +12,7 @@ import pytest
 
 from engine.data.series.roles import find_roles
 from engine.data.series.several import suspect_series
-from engine.pipelines.series_notes import repeat_notes
+from engine.pipelines.series.notes import repeat_notes
 
 
 def sales(beside: str, values: tuple[Any, Any], both: int = 12) -> pa.Table:

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.data.written_value import written_value
-from engine.text.spans import SpanColumns, span_columns, spans_of
-from engine.text.tag_scheme import scheme_of
-from engine.text.words import WORD
+from engine.text.tagging.scheme import scheme_of
+from engine.text.tagging.spans import SpanColumns, span_columns, spans_of
+from engine.text.tagging.written_spans import with_spans
+from engine.text.tokens.words import WORD
 from engine.text.written_lists import with_lists
-from engine.text.written_spans import with_spans
 
 COLUMNS = SpanColumns("text", "label")
 

@@ -15,7 +15,7 @@ from engine.data.images import decode
 from engine.data.load import load_texts
 from engine.data.raw import RawData
 from engine.pipelines.create import create_pipeline
-from engine.vision.column import images_of
+from engine.vision.files.column import images_of
 
 WHOLE = {"kind": "file", "validation_fraction": 0.0, "test_fraction": 0.0}
 

@@ -14,9 +14,9 @@ from engine.data.readers.base import read_file
 from engine.data.readers.reading import ReadOptions
 from engine.data.readers.squad import is_squad
 from engine.errors import DataError
-from engine.metrics.squad import answer_f1, exact_match, normalized
+from engine.metrics.text.squad import answer_f1, exact_match, normalized
 from engine.pipelines.question_answering import QuestionAnsweringPipeline
-from engine.text.answers import Answer, references_of
+from engine.text.answers.answers import Answer, references_of
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from engine.config.run_config import RunConfig
 from engine.data.tables.bins import bin_edges
 from engine.data.tables.schema import Features, NumericFeature
-from engine.pipelines.table_sizes import automatic_sizes
+from engine.pipelines.tables.sizes import automatic_sizes
 
 TABLE = RunConfig.parse({
     "task": {"kind": "tabular_regression"},

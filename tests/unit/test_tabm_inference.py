@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from engine.models.bin_search import BinSearch
 from engine.models.shapes import TabularShape
-from engine.models.tabm import TabM
-from engine.models.tabm_inference import TabmInference, in_fewer_operations
+from engine.models.tables.bin_search import BinSearch
+from engine.models.tables.tabm import TabM
+from engine.models.tables.tabm_inference import TabmInference, in_fewer_operations
 
 NARROW = tuple(i / 2000 for i in range(49))
 EDGES = ((-1.0, 0.0, 2.0), (), (5.0,), (-3.0, 3.0), NARROW)

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.text.tag_scheme import Entity
-from engine.text.tag_spelling import TagSpelling
+from engine.text.tagging.scheme import Entity
+from engine.text.tagging.spelling import TagSpelling
 
 SPELLINGS = {
     "BIO": [["B-x", "I-x", "O", "B-y", "B-y", "I-y"]],

@@ -19,8 +19,8 @@ from engine.data.raw import TEST, TRAIN
 from engine.errors import DataError
 from engine.pipelines.token_classification import TokenClassificationPipeline
 from engine.reports.data_summary import DataSummary
-from engine.text.tag_scheme import scheme_of
-from engine.text.tagged_columns import tagged_columns
+from engine.text.tagging.columns import tagged_columns
+from engine.text.tagging.scheme import scheme_of
 
 NAMES = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
 SENTENCES = [

@@ -11,8 +11,8 @@ from sklearn import metrics as sk
 from torch import nn
 
 from engine.batches.source import Batch
-from engine.metrics.paired import PairedRows, text_keys
-from engine.metrics.text_numbers import Pairs, TextNumbers, WrongNumber
+from engine.metrics.text.numbers import Pairs, TextNumbers, WrongNumber
+from engine.metrics.uncertainty.paired import PairedRows, text_keys
 from engine.reports.views import Texts
 
 NETWORK = nn.Identity()

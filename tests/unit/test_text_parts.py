@@ -16,15 +16,15 @@ from hypothesis import strategies as st
 
 from engine.data.class_labels import with_class_names
 from engine.errors import DataError
-from engine.text.answers import answers_of
-from engine.text.buckets import shuffled_by_length, shuffled_evenly, sorted_by_length
+from engine.text.answers.answers import answers_of
+from engine.text.classes.labels import classes_of, flags_of, labels_of
 from engine.text.columns import chosen, find_label, find_pair, find_text
-from engine.text.labels import classes_of, flags_of, labels_of
-from engine.text.lengths import length_facts
-from engine.text.padding import counts_without, mask_of, padded
 from engine.text.spread import evenly_spread
-from engine.text.tokenizer import train_wordpiece
-from engine.text.words import first_tokens, marked, targets_of, words_of
+from engine.text.tokens.buckets import shuffled_by_length, shuffled_evenly, sorted_by_length
+from engine.text.tokens.lengths import length_facts
+from engine.text.tokens.padding import counts_without, mask_of, padded
+from engine.text.tokens.tokenizer import train_wordpiece
+from engine.text.tokens.words import first_tokens, marked, targets_of, words_of
 
 REVIEWS = pa.table({
     "id": ["a1", "b2"], "headline": ["Good", "Bad"],
@@ -297,8 +297,8 @@ def test_of_too_many_texts_some_are_taken_from_everywhere() -> None:
 
 _TRAINED_TOKENIZERS = """
 import hashlib, random
-from engine.text.bpe import train_bpe
-from engine.text.tokenizer import train_wordpiece
+from engine.text.tokens.bpe import train_bpe
+from engine.text.tokens.tokenizer import train_wordpiece
 
 draw, digest = random.Random(1), hashlib.sha256()
 for letters in ("ab", "abc", "aé-ü", "日本 語"):

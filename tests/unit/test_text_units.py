@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.text.text_units import CHARACTERS, UNITS, Unit
+from engine.text.answers.text_units import CHARACTERS, UNITS, Unit
 
 BY_NAME = {unit.name: unit for unit in UNITS}
 TEXTS = st.lists(st.sampled_from([*"a\n ü€😀", "\r\n"]), max_size=12).map("".join)

@@ -9,7 +9,7 @@ from sklearn import metrics as sk
 
 from engine.config.tasks.tabular_classification import TabularClassificationConfig
 from engine.config.tasks.threshold import parse_rule
-from engine.metrics.threshold import Threshold, choose_threshold, threshold_table
+from engine.metrics.classes.threshold import Threshold, choose_threshold, threshold_table
 
 SCORES = np.array([0.9, 0.8, 0.8, 0.6, 0.5, 0.4, 0.2, 0.0])
 TRUTH = np.array([True, True, False, True, False, False, True, False])

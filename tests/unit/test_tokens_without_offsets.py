@@ -12,12 +12,12 @@ import transformers
 
 from engine.data.labels import IGNORED
 from engine.errors import DataError
-from engine.text.any_tokenizer import content_of, text_of, vocabulary_of
-from engine.text.bordered_tokens import bordered
-from engine.text.instructions import Instructions
-from engine.text.placed_tokens import placed, word_tokens
-from engine.text.prompts import ChatPrompts, PlainPrompts
-from engine.text.windows import ContextWindows, SentenceWindows
+from engine.text.chat.bordered_tokens import bordered
+from engine.text.chat.instructions import Instructions
+from engine.text.chat.prompts import ChatPrompts, PlainPrompts
+from engine.text.tokens.any_tokenizer import content_of, text_of, vocabulary_of
+from engine.text.tokens.placed_tokens import placed, word_tokens
+from engine.text.tokens.windows import ContextWindows, SentenceWindows
 
 TEXT = "Ann saw the film in Rome and it was superb but long , said Ben of Acme Works ."
 UNUSUAL = "Ann's  “café”\n— 12.50 € 😀 in İzmir"

@@ -20,11 +20,16 @@ from engine.data.builtin.dates import dates, in_words
 from engine.data.labels import IGNORED
 from engine.data.raw import TRAIN, RawData
 from engine.errors import DataError
-from engine.metrics.translation import TranslationEvaluator, Written, evaluate_texts, text_views
+from engine.metrics.text.translation import (
+    TranslationEvaluator,
+    Written,
+    evaluate_texts,
+    text_views,
+)
 from engine.tasks.create import create_task
-from engine.text.bpe import bpe_from, ending_texts, train_bpe
+from engine.text.generation.writing import Writing, written
 from engine.text.sides import laid_open, sides
-from engine.text.writing import Writing, written
+from engine.text.tokens.bpe import bpe_from, ending_texts, train_bpe
 
 CPU = torch.device("cpu")
 PAIRS = [

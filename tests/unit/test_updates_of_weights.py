@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from engine.training.clipping import clip_gradients
+from engine.training.checkpoints.state import Position, TrainingState
 from engine.training.loss_meter import Meter
-from engine.training.non_finite import Guard
-from engine.training.out_of_memory import in_pieces, least_rows
-from engine.training.state import Position, TrainingState
+from engine.training.memory.out_of_memory import in_pieces, least_rows
+from engine.training.optimization.clipping import clip_gradients
+from engine.training.optimization.non_finite import Guard
 from engine.training.weight_average import averaged, begin_average, update_average
 
 CPU = torch.device("cpu")

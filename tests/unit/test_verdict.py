@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from engine.metrics.cutoffs import WindowErrors
-from engine.metrics.verdict import judge
+from engine.metrics.forecasts.cutoffs import WindowErrors
+from engine.metrics.uncertainty.verdict import judge
 from engine.runs.history import History
 from tui.format.headline import headline
 from tui.format.run_facts import metrics_table

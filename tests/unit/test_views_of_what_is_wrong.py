@@ -11,9 +11,9 @@ from torch import nn
 
 from engine.batches.source import Batch
 from engine.config.tasks.preference import PreferenceConfig
-from engine.metrics.preference import PreferenceEvaluator
-from engine.metrics.preference_losses import Likelihoods
-from engine.metrics.retrieval import RetrievalEvaluator, TextsOfRows
+from engine.metrics.retrieval.vectors import RetrievalEvaluator, TextsOfRows
+from engine.metrics.text.preference import PreferenceEvaluator
+from engine.metrics.text.preference_losses import Likelihoods
 from engine.reports.views import Texts, View
 
 

@@ -16,7 +16,7 @@ from engine.runs.gallery_file import GalleryFile
 from tui.charts.explorer import ChartExplorer
 from tui.format.whole import whole_case
 from tui.widgets.lines import Lines
-from tui.widgets.picture_sheet import PictureSheet
+from tui.widgets.pictures.sheet import PictureSheet
 from tui.widgets.view import plot_view, show_large
 
 

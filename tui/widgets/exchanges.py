@@ -15,7 +15,7 @@ from engine.reports.note_table import notes_in, sentence
 from engine.reports.picture import Picture, PictureGroup
 from tui.format.records import NARROW_BAR, WIDE_BAR, answer_lines, forecast
 from tui.format.text import literal
-from tui.widgets.picture_sheet import PictureSheet
+from tui.widgets.pictures.sheet import PictureSheet
 from tui.widgets.question import Answer
 from tui.widgets.view import ViewPanel
 

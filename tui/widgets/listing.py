@@ -16,7 +16,7 @@ from typing_extensions import override
 
 from tui.terminal.textual_private import request_paint
 from tui.widgets.columns import Column, column_at, headings, row_strip
-from tui.widgets.drawn_lines import DrawnLines
+from tui.widgets.pictures.drawn_lines import DrawnLines
 from tui.widgets.scrolling import SamePlace
 
 T = TypeVar("T")

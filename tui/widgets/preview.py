@@ -21,7 +21,7 @@ from engine.reports.picture import Picture, PictureGroup
 from engine.service.client import AdvisorError
 from tui.format.text import literal
 from tui.widgets.note_contents import note_contents
-from tui.widgets.picture_sheet import PictureSheet
+from tui.widgets.pictures.sheet import PictureSheet
 from tui.widgets.question import Answer, Answered, Ask, Question
 from tui.widgets.scrolling import Scrolling
 

@@ -27,9 +27,9 @@ from tui.format.whole import whole_row
 from tui.widgets.columns import Column
 from tui.widgets.lines import Lines
 from tui.widgets.listing import Listing
-from tui.widgets.picture_layout import GAP
-from tui.widgets.picture_sheet import PictureSheet
-from tui.widgets.shaded_text import shaded_lines
+from tui.widgets.pictures.layout import GAP
+from tui.widgets.pictures.shaded_text import shaded_lines
+from tui.widgets.pictures.sheet import PictureSheet
 
 _WIDEST = 40
 _SHORT = 6

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from engine.text.continuation import has_cache
+from engine.text.generation.continuation import has_cache
 
 PROMPTS, TOKENS = 10, 24
 """Number of prompts that are answered, and the length of the answers."""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from engine.errors import DataError, TrainingError
-from engine.text.prompts import Prompts
+from engine.text.chat.prompts import Prompts
 
 _SYSTEM, _USER, _ANSWER, _AGAIN = "Ⓢsystem", "Ⓤuser", "Ⓐanswer", "Ⓥagain"
 _PROBES = (["hello"], ["Why?", "So.", "And\n then?"], ["a", "b", "c", "d", "e"])

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.errors import TrainingError
-from engine.text.any_tokenizer import is_fast
+from engine.text.tokens.any_tokenizer import is_fast
 
 NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE = 1, 2, 3, 4, 5, 6
 """Types of tokens, as llama.cpp numbers them."""

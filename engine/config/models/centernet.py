@@ -16,7 +16,7 @@ class CenterNetConfig(ModelConfig):
 
     kind: Literal["centernet"] = "centernet"
     title = "CenterNet, small"
-    implementation = "engine.models.centernet:build"
+    implementation = "engine.models.images.centernet:build"
 
     channels: tuple[int, ...] = option(
         (16, 32, 64, 128), "Channels of each stage, from full resolution down", min_length=2,

@@ -13,7 +13,7 @@ class CnnConfig(ModelConfig):
 
     kind: Literal["cnn"] = "cnn"
     title = "small CNN"
-    implementation = "engine.models.cnn:build"
+    implementation = "engine.models.images.cnn:build"
 
     channels: tuple[int, ...] = option(
         (32, 64), "Channels of each stage", min_length=1, max_length=6

@@ -32,9 +32,9 @@ class TorchvisionDetectionConfig(ImageModelConfig):
 
     kind: Literal["torchvision_detection"] = "torchvision_detection"
     title = "torchvision: SSDlite, Faster R-CNN, FCOS, RetinaNet"
-    implementation = "engine.models.torchvision_detection:build"
-    preprocessing = "engine.models.torchvision_detection:preprocessing_of"
-    base_name = "engine.models.torchvision_detection:name_of_weights"
+    implementation = "engine.models.images.torchvision_detection:build"
+    preprocessing = "engine.models.images.torchvision_detection:preprocessing_of"
+    base_name = "engine.models.images.torchvision_detection:name_of_weights"
 
     name: str = option(
         "ssdlite320_mobilenet_v3_large", "Name of a detector in torchvision",
@@ -53,9 +53,9 @@ class DetectionTransformerConfig(ImageModelConfig, WeightsConfig):
 
     kind: Literal["detection_transformer"] = "detection_transformer"
     title = "transformers: RT-DETR, D-FINE, DETR"
-    implementation = "engine.models.detection_transformer:build"
-    preprocessing = "engine.models.image_transformer:preprocessing_of"
-    wrapper = "engine.models.detection_transformer:DetectionTransformer"
+    implementation = "engine.models.images.detection_transformer:build"
+    preprocessing = "engine.models.images.transformer:preprocessing_of"
+    wrapper = "engine.models.images.detection_transformer:DetectionTransformer"
 
     path: str = option("", PATH_HELP, suggestions=TRANSFORMERS)
     hidden_size: int = option(64, "Hidden size (from scratch)", weights="new", ge=8, le=2048)

@@ -13,7 +13,7 @@ class DLinearConfig(ModelConfig):
 
     kind: Literal["dlinear"] = "dlinear"
     title = "DLinear"
-    implementation = "engine.models.dlinear:build"
+    implementation = "engine.models.series.dlinear:build"
 
     kernel_size: int = option(
         25, "Kernel size of the moving average that separates the trend", ge=1, unit="rows"

@@ -16,7 +16,7 @@ class FoundationConfig(WeightsConfig):
 
     kind: Literal["foundation"] = "foundation"
     title = "pre-trained forecaster"
-    implementation = "engine.models.foundation:build_foundation"
+    implementation = "engine.models.series.foundation:build_foundation"
 
     path: str = option(
         "google/timesfm-2.5-200m-transformers",

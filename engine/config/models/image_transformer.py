@@ -23,9 +23,9 @@ class ImageTransformerConfig(ImageModelConfig, PretrainedModelConfig):
 
     kind: Literal["image_transformer"] = "image_transformer"
     title = "transformer on images"
-    implementation = "engine.models.image_transformer:build_image_transformer"
-    wrapper = "engine.models.image_transformer:ImageTransformer"
-    preprocessing = "engine.models.image_transformer:preprocessing_of"
+    implementation = "engine.models.images.transformer:build_image_transformer"
+    wrapper = "engine.models.images.transformer:ImageTransformer"
+    preprocessing = "engine.models.images.transformer:preprocessing_of"
 
     path: str = option("", PATH_HELP, suggestions=SUGGESTED)
     num_hidden_layers: int = option(

@@ -13,7 +13,7 @@ class MlpConfig(ModelConfig):
 
     kind: Literal["mlp"] = "mlp"
     title = "multi-layer perceptron"
-    implementation = "engine.models.mlp:build"
+    implementation = "engine.models.tables.mlp:build"
 
     hidden: tuple[int, ...] = option(
         (256, 128), "Width of each hidden layer", min_length=0, max_length=32

@@ -16,7 +16,7 @@ class NHitsConfig(ModelConfig):
 
     kind: Literal["nhits"] = "nhits"
     title = "N-HiTS"
-    implementation = "engine.models.nhits:build"
+    implementation = "engine.models.series.nhits:build"
 
     hidden_size: int = option(512, "Hidden size", ge=1, le=8192)
     layers: int = option(2, "Hidden layers of each stack", ge=1, le=16)

@@ -30,7 +30,7 @@ class PatchTstConfig(PatchConfig):
 
     kind: Literal["patchtst"] = "patchtst"
     title = "PatchTST"
-    implementation = "engine.models.patches:build_patchtst"
+    implementation = "engine.models.series.patches:build_patchtst"
 
     heads: int = option(4, "Attention heads", ge=1, le=256)
 
@@ -46,6 +46,6 @@ class PatchTsMixerConfig(PatchConfig):
 
     kind: Literal["patchtsmixer"] = "patchtsmixer"
     title = "PatchTSMixer"
-    implementation = "engine.models.patches:build_patchtsmixer"
+    implementation = "engine.models.series.patches:build_patchtsmixer"
 
     mix_columns: bool = option(False, "Mix all columns, not the rows of each target alone")

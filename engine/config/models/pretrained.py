@@ -18,7 +18,7 @@ PATH_HELP = "Name on the Hugging Face hub, a folder, or a finished run; empty tr
 class WeightsConfig(ModelConfig):
     """Pre-trained weights by name, folder or run."""
 
-    base_name = "engine.models.pretrained:base_of"
+    base_name = "engine.models.weights.pretrained:base_of"
 
     path: str = option("", PATH_HELP)
     revision: str = option(

@@ -11,7 +11,7 @@ from engine.config.models.base import ModelConfig
 class RecurrentConfig(ModelConfig):
     """The fields that all recurrent networks share."""
 
-    implementation = "engine.models.recurrent:build"
+    implementation = "engine.models.series.recurrent:build"
     cell: ClassVar[Literal["lstm", "gru"]]
 
     hidden_size: int = option(64, "Hidden size", ge=1, le=8192)

@@ -13,7 +13,7 @@ class ResidualCnnConfig(ModelConfig):
 
     kind: Literal["residual_cnn"] = "residual_cnn"
     title = "small residual CNN"
-    implementation = "engine.models.residual_cnn:build"
+    implementation = "engine.models.images.residual_cnn:build"
     bfloat16_on_cpu: ClassVar[bool] = True
 
     stem: int = option(24, "Channels of the first convolution, at full resolution", ge=1, le=1024)

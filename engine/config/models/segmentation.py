@@ -27,9 +27,9 @@ class TorchvisionSegmentationConfig(ImageModelConfig):
 
     kind: Literal["torchvision_segmentation"] = "torchvision_segmentation"
     title = "torchvision: DeepLab, LR-ASPP, FCN"
-    implementation = "engine.models.torchvision_segmentation:build"
-    preprocessing = "engine.models.torchvision_segmentation:preprocessing_of"
-    base_name = "engine.models.torchvision_segmentation:name_of_weights"
+    implementation = "engine.models.images.torchvision_segmentation:build"
+    preprocessing = "engine.models.images.torchvision_segmentation:preprocessing_of"
+    base_name = "engine.models.images.torchvision_segmentation:name_of_weights"
 
     name: str = option(
         "lraspp_mobilenet_v3_large", "Name of a segmentation network in torchvision",
@@ -48,9 +48,9 @@ class SegmentationTransformerConfig(ImageModelConfig, WeightsConfig):
 
     kind: Literal["segmentation_transformer"] = "segmentation_transformer"
     title = "transformers: SegFormer and others"
-    implementation = "engine.models.segmentation_transformer:build"
-    preprocessing = "engine.models.image_transformer:preprocessing_of"
-    wrapper = "engine.models.segmentation_transformer:SegmentationTransformer"
+    implementation = "engine.models.images.segmentation_transformer:build"
+    preprocessing = "engine.models.images.transformer:preprocessing_of"
+    wrapper = "engine.models.images.segmentation_transformer:SegmentationTransformer"
 
     path: str = option("", PATH_HELP, suggestions=TRANSFORMERS)
     hidden_size: int = option(

@@ -15,7 +15,7 @@ class TabmConfig(ModelConfig):
 
     kind: Literal["tabm"] = "tabm"
     title = "TabM: an ensemble of perceptrons that share their weights"
-    implementation = "engine.models.tabm:build"
+    implementation = "engine.models.tables.tabm:build"
     bfloat16_on_cpu: ClassVar[bool] = True
     by_data: ClassVar[frozenset[str]] = frozenset({
         "train.epochs", "train.batch_size", "model.width", "model.layers", "model.dropout",

@@ -19,9 +19,9 @@ class TorchvisionConfig(ImageModelConfig):
 
     kind: Literal["torchvision"] = "torchvision"
     title = "ResNet, ConvNeXt, EfficientNet, ViT …"
-    implementation = "engine.models.torchvision:build_torchvision"
-    preprocessing = "engine.models.torchvision:preprocessing_of"
-    base_name = "engine.models.torchvision:name_of_weights"
+    implementation = "engine.models.images.torchvision:build_torchvision"
+    preprocessing = "engine.models.images.torchvision:preprocessing_of"
+    base_name = "engine.models.images.torchvision:name_of_weights"
 
     name: str = option(
         "resnet18", "Name of a classifier in torchvision", suggestions=SUGGESTED, max_length=80

@@ -21,7 +21,7 @@ class TransformerConfig(PretrainedModelConfig):
 
     kind: Literal["transformer"] = "transformer"
     title = "transformer"
-    implementation = "engine.models.transformer:build_transformer"
+    implementation = "engine.models.language.transformer:build_transformer"
 
     path: str = option("", PATH_HELP, suggestions=SUGGESTED)
     intermediate_size: int = option(

@@ -13,7 +13,7 @@ class TsMixerConfig(ModelConfig):
 
     kind: Literal["tsmixer"] = "tsmixer"
     title = "TSMixer"
-    implementation = "engine.models.tsmixer:build"
+    implementation = "engine.models.series.tsmixer:build"
 
     layers: int = option(2, "Mixing layers", ge=1, le=64)
     hidden_size: int = option(64, "Hidden size of the mixing over columns", ge=1, le=8192)

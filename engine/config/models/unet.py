@@ -13,7 +13,7 @@ class UNetConfig(ModelConfig):
 
     kind: Literal["unet"] = "unet"
     title = "U-Net"
-    implementation = "engine.models.unet:build"
+    implementation = "engine.models.images.unet:build"
 
     channels: tuple[int, ...] = option(
         (16, 32, 64), "Channels of each stage, from full resolution down", min_length=1,

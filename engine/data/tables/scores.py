@@ -15,8 +15,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from engine.data.row_hashes import row_hashes
 from engine.data.tables.hashed import BUCKETS, Sparse, hashed, rarity_of, weighted
+from engine.data.tables.row_hashes import row_hashes
 from engine.data.tables.schema import Column, ScoredColumn, ScoredKind
 from engine.data.tables.values import texts
 

@@ -29,9 +29,9 @@ from engine.hardware.device import Compute, choose
 from engine.runs.events import Evaluated, Event
 from engine.tasks.create import create_task
 from engine.tasks.task import Task
+from engine.training.checkpoints.state import TrainingState, seed_everything
 from engine.training.material import Material, prepare
-from engine.training.optimizer import build_optimizer, trainable_groups
-from engine.training.state import TrainingState, seed_everything
+from engine.training.optimization.optimizer import build_optimizer, trainable_groups
 from engine.training.trainer import Trainer
 from engine.training.trainer_setup import Outlets, Setup
 

@@ -32,9 +32,9 @@ from engine.config.fields import option
 from engine.config.models.transformer import TransformerConfig
 from engine.config.train import TrainConfig
 from engine.hardware.device import Compute, choose
-from engine.models.token_losses import summed_loss
-from engine.training.optimizer import build_optimizer, trainable_groups
-from engine.training.state import parameter_count
+from engine.models.language.token_losses import summed_loss
+from engine.training.checkpoints.state import parameter_count
+from engine.training.optimization.optimizer import build_optimizer, trainable_groups
 
 CAP = 8 * 10**9
 """Bytes of device memory within which 7 billion parameters must be fine-tuned."""

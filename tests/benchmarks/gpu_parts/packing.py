@@ -22,11 +22,11 @@ from engine.config.compute import ComputeConfig
 from engine.config.train import TrainConfig
 from engine.data.labels import IGNORED
 from engine.hardware.device import Compute, choose
-from engine.models.attention import transformer_in
-from engine.models.segments import SEGMENTS, segments
-from engine.models.token_losses import summed_loss, summed_row_loss
-from engine.text.packed_rows import packed
-from engine.text.padding import mask_of, padded
+from engine.models.language.attention import transformer_in
+from engine.models.language.segments import SEGMENTS, segments
+from engine.models.language.token_losses import summed_loss, summed_row_loss
+from engine.text.tokens.packed_rows import packed
+from engine.text.tokens.padding import mask_of, padded
 
 Loss = Callable[[nn.Module, Batch], Tensor]
 

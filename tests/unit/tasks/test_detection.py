@@ -16,12 +16,12 @@ from engine.config.models.centernet import CenterNetConfig
 from engine.config.run_config import RunConfig
 from engine.data.raw import Skip
 from engine.errors import DataError
-from engine.metrics.detection import Found, JudgedImage, evaluate_objects, outcome, sure_of
+from engine.metrics.images.detection import Found, JudgedImage, evaluate_objects, outcome, sure_of
 from engine.models.build import build_model
-from engine.models.centernet import CenterNet, build, generalized_iou
-from engine.models.detector import likeliest, objects_of
+from engine.models.images.centernet import CenterNet, build, generalized_iou
+from engine.models.images.detector import likeliest, objects_of
 from engine.models.shapes import ImageShape
-from engine.vision.placement import NO_OBJECT
+from engine.vision.augmentation.placement import NO_OBJECT
 
 Make = Callable[..., Any]
 KIND = "object_detection"

@@ -13,15 +13,15 @@ from torch import nn
 from torch.nn import functional
 
 from engine.errors import DataError
-from engine.metrics.contrastive import (
+from engine.metrics.retrieval.similarity import correlations
+from engine.metrics.text.contrastive import (
     InBatchNegatives,
     TextKeys,
     cosent_loss,
     cosine_loss,
     matryoshka,
 )
-from engine.metrics.similarity import correlations
-from engine.models.cached_gradients import cached_loss
+from engine.models.language.cached_gradients import cached_loss
 
 Make = Callable[..., Any]
 KIND = "embedding"

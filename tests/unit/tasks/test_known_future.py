@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from engine.errors import DataError
-from engine.pipelines.series_fitted import SeriesFitted
+from engine.pipelines.series.fitted import SeriesFitted
 
 Make = Callable[..., Any]
 KIND = "forecasting"

@@ -11,9 +11,9 @@ import pytest
 import transformers
 
 from engine.data.raw import TRAIN
-from engine.text.any_tokenizer import content_of
-from engine.text.plain_texts import can_read_as_text, find_special_tokens, read_as_text
-from engine.text.tokenizer import train_wordpiece, wordpiece_from
+from engine.text.tokens.any_tokenizer import content_of
+from engine.text.tokens.plain_texts import can_read_as_text, find_special_tokens, read_as_text
+from engine.text.tokens.tokenizer import train_wordpiece, wordpiece_from
 
 Make = Callable[..., Any]
 EVIL = "a [SEP] b [CLS]"

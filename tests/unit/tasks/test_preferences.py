@@ -17,10 +17,10 @@ from transformers import AutoTokenizer
 
 from engine.data.raw import TEST, TRAIN, Skip
 from engine.errors import DataError
-from engine.metrics.preference import share_of_wins
-from engine.models import token_losses
+from engine.metrics.text.preference import share_of_wins
+from engine.models.language import token_losses
 from engine.runs.events import Log
-from engine.text.chat_templates import KNOWN
+from engine.text.chat.templates import KNOWN
 
 Make = Callable[..., Any]
 Floats = NDArray[np.float64]

@@ -17,7 +17,7 @@ from pycocotools import mask as coco
 from engine.batches.source import Noise
 from engine.data.raw import TEST, Skip
 from engine.errors import ConfigError, DataError
-from engine.metrics.segmentation import dice_loss, evaluate_pixels, pixel_counts, pixel_loss
+from engine.metrics.images.segmentation import dice_loss, evaluate_pixels, pixel_counts, pixel_loss
 
 Make = Callable[..., Any]
 CPU = torch.device("cpu")
@@ -165,7 +165,7 @@ def test_images_beyond_memory_are_read_as_they_are_needed(
     train = train.set_column(0, "image", pa.array(images, STORED))
     prepared = prepare(KIND, train)
     held = prepared.encoded()
-    monkeypatch.setattr("engine.vision.annotated_source.RESIDENT_BYTES", 0)
+    monkeypatch.setattr("engine.vision.annotated.source.RESIDENT_BYTES", 0)
     read = prepared.encoded()
     assert read.rows["name"].to_pylist() == held.rows["name"].to_pylist() == ["0.png", "1.png"]
     assert torch.equal(read.inputs, held.inputs)

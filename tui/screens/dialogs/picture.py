@@ -12,8 +12,8 @@ from textual.containers import Vertical
 from engine.reports.picture import Picture, PictureGroup
 from tui.format.text import literal
 from tui.widgets.dialog import Dialog
-from tui.widgets.picture_layout import GAP, width_of
-from tui.widgets.picture_sheet import PictureSheet
+from tui.widgets.pictures.layout import GAP, width_of
+from tui.widgets.pictures.sheet import PictureSheet
 
 _AROUND = (6, 5)
 """Columns and lines of the frame and of the caption."""

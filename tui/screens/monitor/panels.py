@@ -17,7 +17,7 @@ from tui.widgets.columns import Column
 from tui.widgets.lines import Lines
 from tui.widgets.listing import Listing
 from tui.widgets.log_panel import LogPanel
-from tui.widgets.picture_sheet import drawing_of
+from tui.widgets.pictures.sheet import drawing_of
 from tui.widgets.sample_contents import samples
 from tui.widgets.sample_lines import SampleLines, sample_side
 

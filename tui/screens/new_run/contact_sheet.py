@@ -19,8 +19,8 @@ from tui.screens.registry import make_screen
 from tui.terminal.key_names import key_of
 from tui.widgets.dialog import Dialog
 from tui.widgets.hints import Hints
-from tui.widgets.picture_explorer import PictureExplorer
-from tui.widgets.picture_sheet import SIDE
+from tui.widgets.pictures.explorer import PictureExplorer
+from tui.widgets.pictures.sheet import SIDE
 from tui.widgets.question import Answered, Ask, Question
 from tui.widgets.scrolling import Scrolling
 

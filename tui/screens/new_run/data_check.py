@@ -24,7 +24,7 @@ from tui.widgets.columns import Column
 from tui.widgets.dialog import Dialog
 from tui.widgets.hints import Hints
 from tui.widgets.listing import Listing
-from tui.widgets.picture_sheet import PictureSheet
+from tui.widgets.pictures.sheet import PictureSheet
 from tui.widgets.question import Answered, Ask, Question
 from tui.widgets.scrolling import Scrolling
 

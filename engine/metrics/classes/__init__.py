@@ -1,0 +1,1 @@
+"""Metrics of classes, calibration, and the threshold between two of them."""

@@ -1,0 +1,1 @@
+"""Errors of forecasts, their quantiles, and bands around them."""

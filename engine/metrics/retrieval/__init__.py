@@ -1,0 +1,1 @@
+"""Metrics of vectors of texts."""

@@ -1,0 +1,1 @@
+"""Metrics of rows of tables, and the importance of columns."""

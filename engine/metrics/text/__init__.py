@@ -1,0 +1,1 @@
+"""Metrics and losses of texts: language, tags, answers, translations, preferences."""

@@ -1,0 +1,1 @@
+"""Intervals of metrics, differences in pairs, and the verdict."""

@@ -1,0 +1,1 @@
+"""Transformers for text: heads, tokenizers, losses over a vocabulary."""

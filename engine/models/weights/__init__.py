@@ -1,0 +1,1 @@
+"""Weights of networks: where they are, how they are read, and networks without them."""

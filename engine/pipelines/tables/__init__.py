@@ -1,0 +1,1 @@
+"""Parts of the data pipelines of tables."""

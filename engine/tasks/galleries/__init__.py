@@ -1,0 +1,1 @@
+"""Predictions of single inputs to look through on a screen."""

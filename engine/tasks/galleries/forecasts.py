@@ -1,0 +1,193 @@
+"""Forecasts of single series against the truth, the worst first, to look through on a screen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from engine.batches.source import Batch
+from engine.data.series.panel_windows import PanelWindowSource
+from engine.data.series.windows import WindowSource
+from engine.files.sanitize import plain
+from engine.metrics.forecasts.bands import Bands
+from engine.metrics.forecasts.errors import forecast_picture
+from engine.pipelines.series.fitted import SeriesFitted, frequency_of
+from engine.reports.gallery import Gallery
+from engine.reports.views import Cell, Lines
+from engine.tasks.many_series import own_scales, shown_names
+
+Numbers = NDArray[np.float64]
+Units = Callable[[Batch, SeriesFitted], tuple[Numbers, Numbers]]
+Forward = Callable[[Batch], Tensor]
+
+MOST = 5_000
+"""Forecasts that are kept, those with the largest errors."""
+_CUTS = 40
+"""Forecasts of all series together, at least where there are windows for them."""
+_BATCH = 256
+_ERRORS = ("mase", "mae", "rmse", "smape")
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """One series of one target behind one cut, in units of the data; unknown truths are NaN."""
+
+    series: str
+    target: str
+    time: int
+    past: Numbers
+    truth: Numbers
+    forecast: Numbers
+    bands: dict[str, Numbers]
+    errors: tuple[float, ...]
+
+
+class ForecastCases:
+    """Forecasts the latest window of each series; of a few series, earlier ones too."""
+
+    def __init__(
+        self, bands_at: Callable[[Tensor], Bands], fitted: SeriesFitted, units: Units, timed: bool
+    ) -> None:
+        """``bands_at`` returns the bands of windows by their numbers, ``units`` those of a batch.
+
+        ``timed`` tells whether rows have times.
+        """
+        self._bands_at = bands_at
+        self._fitted = fitted
+        self._units = units
+        self._frequency = frequency_of(fitted)
+        self._timed = timed
+        self._naive = _naive_errors(fitted)
+
+    def gallery(
+        self, forward: Forward, source: WindowSource | PanelWindowSource, apart: int
+    ) -> Gallery:
+        """What ``forward`` returns for ``source``, from windows ``apart`` steps from each other."""
+        windows = source.latest(apart, _CUTS)
+        cases: list[_Case] = []
+        for first in range(0, len(windows), _BATCH):
+            rows = windows[first : first + _BATCH]
+            [batch] = source.read([rows])
+            cases += self._cases(batch, forward(batch), self._bands_at(rows))
+            if len(cases) > 2 * MOST:
+                cases = sorted(cases, key=_badness)[:MOST]
+        cases = sorted(cases, key=_badness)[:MOST]
+        columns = self._columns(cases)
+        return Gallery(
+            "Forecasts",
+            [*columns, *_ERRORS],
+            [[*(columns[name](case) for name in columns), *map(_cell, case.errors)]
+             for case in cases],
+            [self._picture(case) for case in cases],
+            len(windows) * len(self._fitted.targets),
+        )  # fmt: skip
+
+    def _columns(self, cases: Sequence[_Case]) -> dict[str, Callable[[_Case], Cell]]:
+        """What tells the cases apart."""
+        columns: dict[str, Callable[[_Case], Cell]] = {}
+        if self._fitted.series:
+            columns[", ".join(plain(name, 40) for name in self._fitted.series)] = _series
+        if len(self._fitted.targets) > 1:
+            columns["target"] = _target
+        columns["after"] = self._after
+        return columns
+
+    def _after(self, case: _Case) -> str:
+        return self._frequency.text(case.time) if self._timed else f"row {case.time + 1:,}"
+
+    def _cases(self, batch: Batch, returned: Tensor, bands: Bands) -> Iterator[_Case]:
+        returned = returned.float().cpu()
+        mean, std = self._units(batch, self._fitted)
+        forecast, truth, past = (
+            part.float().cpu().double().numpy() * std + mean
+            for part in (
+                bands.point(returned),
+                batch.targets,
+                batch.inputs["past"][:, -2 * batch.targets.shape[1] :, : len(self._fitted.targets)],
+            )
+        )
+        if (known := batch.inputs.get("known")) is not None:
+            truth = np.where(known.cpu().numpy(), truth, np.nan)
+        ends = _ends_of(bands, returned, mean, std)
+        names = shown_names(batch)
+        places = batch.inputs.get("series", torch.zeros(len(truth), dtype=torch.long)).tolist()
+        errors = _errors(forecast, truth, self._naive[places])
+        for i, time in enumerate(batch.inputs["time"].tolist()):
+            name = ", ".join(names[i].values())
+            for j, target in enumerate(self._fitted.targets):
+                # Copies: a part of an array would keep the whole of it in memory.
+                yield _Case(
+                    name,
+                    target,
+                    time,
+                    past[i, :, j].copy(),
+                    truth[i, :, j].copy(),
+                    forecast[i, :, j].copy(),
+                    {level: values[i, :, j].copy() for level, values in ends.items()},
+                    tuple(errors[i, j].tolist()),
+                )
+
+    def _picture(self, case: _Case) -> Lines:
+        names = [case.series] * bool(case.series)
+        names += [case.target] * (len(self._fitted.targets) > 1 or not names)
+        picture = forecast_picture(
+            ", ".join(names), case.past, case.truth, case.forecast, case.bands
+        )
+        if not self._timed:
+            return picture
+        times = self._frequency.along(case.time, np.array(picture.x, np.int64))
+        return replace(picture, labels=[self._frequency.text(time) for time in times.tolist()])
+
+
+def _ends_of(bands: Bands, returned: Tensor, mean: Numbers, std: Numbers) -> dict[str, Numbers]:
+    """The ends of the widest band ``[batch, horizon, targets]``, by their levels."""
+    quantiles = bands.quantiles(returned)
+    if quantiles is None:
+        return {}
+    ends = sorted({0, len(bands.levels) - 1} - {bands.median})
+    return {
+        f"{bands.levels[end]:g}": quantiles[..., end].double().numpy() * std + mean for end in ends
+    }
+
+
+def _series(case: _Case) -> str:
+    return case.series
+
+
+def _target(case: _Case) -> str:
+    return case.target
+
+
+def _naive_errors(fitted: SeriesFitted) -> Numbers:
+    """Errors of repeating the season before ``[series, targets]``, NaN where they are not known."""
+    known = np.array([fitted.naive_error])
+    if fitted.own is not None:
+        naive = own_scales(fitted.series, fitted.own).naive_error
+        known = np.concatenate([naive, np.zeros((1, naive.shape[1]))])
+    return np.where(known > 0, known, np.nan)
+
+
+def _errors(forecast: Numbers, truth: Numbers, naive: Numbers) -> Numbers:
+    """MASE, MAE, RMSE and SMAPE ``[batch, targets, 4]`` over the steps whose truth is known."""
+    known = np.isfinite(truth)
+    count = np.where(known.any(1), known.sum(1), np.nan)
+    truth = np.where(known, truth, 0.0)
+    error = np.abs(forecast - truth) * known
+    both = np.maximum(np.abs(forecast) + np.abs(truth), np.finfo(np.float64).tiny)
+    mae, rmse = error.sum(1) / count, np.sqrt((error**2).sum(1) / count)
+    return np.stack([mae / naive, mae, rmse, (200 * error / both).sum(1) / count], 2)
+
+
+def _badness(case: _Case) -> tuple[float, float]:
+    """The order, the worst first: by MASE, then by SMAPE where that is not known."""
+    mase, *_, smape = case.errors
+    return (-np.nan_to_num(mase, nan=-1.0), -np.nan_to_num(smape, nan=-1.0))
+
+
+def _cell(value: float) -> float | None:
+    return float(f"{value:.5g}") if np.isfinite(value) else None

@@ -1,0 +1,1 @@
+"""Answers of question answering: as data sets write them, and their positions."""

@@ -1,0 +1,1 @@
+"""Conversations and prompts as tokens, and which of these are learned."""

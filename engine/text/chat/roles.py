@@ -1,0 +1,122 @@
+"""Choice of the columns of language models, and what each adds to a prompt."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import pyarrow as pa
+
+from engine.config.tasks.causal_lm import CausalLmConfig
+from engine.text.chat.turns import fault_in, holds_turns
+from engine.text.columns import by_name, chosen, find_text, is_list, is_text
+
+Form = Literal["text", "pairs", "messages"]
+
+_PROMPTS = ("prompt", "instruction", "question", "input", "query", "problem", "user", "human")
+_COMPLETIONS = (
+    "completion", "response", "output", "answer", "target", "chosen", "solution", "assistant",
+    "gpt", "bot",
+)  # fmt: skip
+_MESSAGES = ("messages", "conversations", "conversation", "contents")
+_LOOKED_AT = 100
+"""Rows that show whether a column holds conversations."""
+_CONTEXT = {
+    "input": ("input", "context"),
+    "system": ("system", "system_prompt"),
+    "history": ("history",),
+    "tools": ("tools", "functions"),
+}
+"""Names of columns by their roles beside prompt and completion."""
+_ADDED: Mapping[Form, tuple[str, ...]] = {
+    "text": (),
+    "pairs": ("input", "system", "history"),
+    "messages": ("system", "tools"),
+}
+_NONE = "-"
+
+
+@dataclass(frozen=True)
+class Roles:
+    """The format of the data, and its columns."""
+
+    form: Form
+    columns: list[str]
+    """The text, prompt and completion, or messages; two where both sides are messages."""
+    context: dict[str, str] = field(default_factory=dict)
+    """Further columns of a prompt by their roles."""
+
+    @property
+    def by_name(self) -> dict[str, str]:
+        """All columns by their roles."""
+        names = ("prompt", "completion") if len(self.columns) == 2 else (self.form,)
+        return {**dict(zip(names, self.columns, strict=True)), **self.context}
+
+
+def roles_in(table: pa.Table, section: CausalLmConfig) -> Roles:
+    """Return format and columns of the data, from the fields or from the columns' names."""
+    form, columns = _columns(table, section)
+    context = {role: _added(table, section, role, columns) for role in _ADDED[form]}
+    return Roles(form, columns, {role: name for role, name in context.items() if name})
+
+
+def by_role(table: pa.Table, roles: Mapping[str, str]) -> pa.Table:
+    """The columns of ``table`` under the names of their roles; those it lacks are left out."""
+    present = {role: name for role, name in roles.items() if name in table.column_names}
+    return pa.table({role: table[name] for role, name in present.items()})
+
+
+def _columns(table: pa.Table, section: CausalLmConfig) -> tuple[Form, list[str]]:
+    if section.text:
+        return "text", [chosen(table, section.text, "task.text")]
+    messages = section.messages or by_name(table, _MESSAGES)
+    if section.messages or (messages and _holds_objects(table, messages)):
+        return "messages", [chosen(table, messages or "", "task.messages")]
+    prompt = section.prompt or by_name(table, _PROMPTS)
+    completion = section.completion or by_name(table, _COMPLETIONS)
+    if section.prompt or section.completion or (prompt and completion):
+        pair = [
+            chosen(table, prompt or "", "task.prompt"),
+            chosen(table, completion or "", "task.completion"),
+        ]
+        return ("messages" if any(holds_messages(table, name) for name in pair) else "pairs"), pair
+    if found := next((name for name in table.column_names if _conversations(table, name)), None):
+        return "messages", [found]
+    return "text", [find_text(table)]
+
+
+def _added(table: pa.Table, section: CausalLmConfig, role: str, taken: list[str]) -> str | None:
+    """The column of a further role, if there is one."""
+    name: str = getattr(section, role)
+    if name == _NONE:
+        return None
+    if name:
+        return chosen(table, name, f"task.{role}")
+    return by_name(table.select([name for name in table.column_names if name not in taken]),
+                   _CONTEXT[role])  # fmt: skip
+
+
+def holds_messages(table: pa.Table, name: str) -> bool:
+    """Whether a column has lists or objects, or JSON of turns."""
+    if is_list(table, name) or pa.types.is_struct(table.schema.field(name).type):
+        return True
+    return _conversations(table, name)
+
+
+def _holds_objects(table: pa.Table, name: str) -> bool:
+    """Whether a column that is called as conversations are may be one, with faults or without."""
+    if holds_messages(table, name):
+        return True
+    return is_text(table, name) and any(map(holds_turns, _first(table, name)))
+
+
+def _first(table: pa.Table, name: str) -> list[Any]:
+    return [value for value in table[name][:_LOOKED_AT].to_pylist() if value is not None]
+
+
+def _conversations(table: pa.Table, name: str) -> bool:
+    """Whether one of the first values is a conversation, or the JSON of one."""
+    if not (is_list(table, name) or is_text(table, name)):
+        return False
+    return any(holds_turns(value) and fault_in(value) is None for value in _first(table, name))

@@ -1,0 +1,211 @@
+"""Conversations as people keep them, read as turns that each have a role and a text.
+
+A conversation is a list of turns or its JSON. Their keys are ``role`` and ``content``, or ``from``
+and ``value`` (or ``text``, ``parts``); a content is a text or a list of parts; calls of tools are
+objects or their JSON, or the whole text of a ``function_call``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from engine.errors import DataError
+from engine.files.sanitize import plain
+from engine.text.chat.tools import calls_in, function_of, is_call, without_nulls
+from engine.text.written_lists import listed
+
+Turn = dict[str, Any]
+
+ASSISTANT, USER, SYSTEM, DEVELOPER = "assistant", "user", "system", "developer"
+_CALLS = "function_call"
+_ROLES = {
+    "user": USER, "human": USER, "prompter": USER, "assistant": ASSISTANT, "gpt": ASSISTANT,
+    "chatgpt": ASSISTANT, "bot": ASSISTANT, "model": ASSISTANT, "ai": ASSISTANT,
+    _CALLS: ASSISTANT, "system": SYSTEM, "developer": DEVELOPER, "tool": "tool",
+    "function": "tool", "observation": "tool", "ipython": "tool",
+}  # fmt: skip
+_CONTENTS = ("content", "value", "text", "parts")
+"""Keys of the text of a turn: of OpenAI and ShareGPT, and those that Gemini has."""
+_READ = {"role", "from", *_CONTENTS, "tool_calls", "function_call"}
+_LEARNED = ("weight", "train", "training")
+"""Keys by which an answer is not learned: of OpenAI and Mistral, and those that Axolotl reads."""
+
+
+def turns_of(value: Any, role: str = USER) -> list[Turn]:
+    """Return the turns of a conversation; a mere text is one turn of ``role``.
+
+    Raises :class:`DataError` for what :func:`fault_in` finds.
+    """
+    fault = fault_in(value)
+    if fault is not None:
+        raise DataError(
+            f"A conversation cannot be read: {fault}.",
+            "Give a text, or a list of turns with a role and a content.",
+        )
+    turns = _conversation(value)
+    if turns is None:
+        return [{"role": role, "content": str(value)}]
+    return [_turn(turn) for turn in turns]
+
+
+def fault_in(value: Any) -> str | None:
+    """The reason why a value is no conversation, or ``None``."""
+    turns = _conversation(value)
+    if turns is None:
+        return None if value is not None and str(value).strip() else "the conversation is empty"
+    if not turns:
+        return "the conversation is empty"
+    return next((fault for turn in turns if (fault := _fault(turn))), None)
+
+
+def fault_of_answers(value: Any, role: str = USER) -> str | None:
+    """Return the fault of a conversation to learn from, such as one without an assistant's turn."""
+    if fault := fault_in(value):
+        return fault
+    answers = list(filter(is_learned, turns_of(value, role)))
+    if not all(turn["content"].strip() or "tool_calls" in turn for turn in answers):
+        return "an answer is empty"
+    return None if answers else "there is no answer"
+
+
+def without_last_question(turns: Sequence[Turn]) -> list[Turn]:
+    """The turns up to the last answer: what follows it has no answer to learn."""
+    answers = [place for place, turn in enumerate(turns) if turn["role"] == ASSISTANT]
+    return list(turns[: answers[-1] + 1]) if answers else list(turns)
+
+
+def ends_unanswered(value: Any) -> bool:
+    """Return whether a conversation with an answer has turns behind the last one."""
+    turns = turns_of(value, ASSISTANT) if fault_in(value) is None else []
+    return len(without_last_question(turns)) < len(turns)
+
+
+def is_learned(turn: Turn) -> bool:
+    """Whether a turn is an answer to learn; others have a ``weight`` of 0, or are not to ``train``.
+
+    False is 0.
+    """
+    return bool(turn["role"] == ASSISTANT and all(turn.get(name) != 0 for name in _LEARNED))
+
+
+def holds_turns(value: Any) -> bool:
+    """Whether a value is an object, a list, or the JSON of a list of objects."""
+    return _conversation(value) is not None
+
+
+def with_system(turns: Sequence[Turn], system: Any) -> list[Turn]:
+    """The turns behind one with the text ``system``, unless it is blank or they have their own."""
+    if (
+        system is None
+        or not str(system).strip()
+        or (turns and turns[0]["role"] in (SYSTEM, DEVELOPER))
+    ):
+        return list(turns)
+    return [{"role": SYSTEM, "content": str(system)}, *turns]
+
+
+def with_calls_as_text(turn: Turn) -> Turn:
+    """A turn whose calls of tools stand in its text, for templates that do not write them."""
+    calls = [
+        f"<tool_call>\n{json.dumps(function_of(call), ensure_ascii=False)}\n</tool_call>"
+        for call in turn.get("tool_calls", ())
+    ]
+    if not calls:
+        return turn
+    texts = [turn["content"], *calls] if turn["content"] else calls
+    kept = {name: value for name, value in turn.items() if name != "tool_calls"}
+    return {**kept, "content": "\n".join(texts)}
+
+
+def texts_within(value: Any) -> list[str]:
+    """All texts of earlier turns in any nesting: pairs, turns, a list, JSON, or one text."""
+    parts = listed(value)
+    if parts is not None:
+        return [text for part in parts for text in texts_within(part)]
+    if isinstance(value, Mapping):
+        if _fault(value) is None:
+            return [with_calls_as_text(_turn(value))["content"]]
+        return [text for part in value.values() for text in texts_within(part)]
+    return [] if value is None else [str(value)]
+
+
+def _conversation(value: Any) -> Sequence[Any] | None:
+    """A list of turns, ``None`` for a text that is not the JSON of one."""
+    if isinstance(value, Mapping):
+        return [value]
+    turns = listed(value)
+    if isinstance(value, str) and not all(isinstance(turn, Mapping) for turn in turns or [None]):
+        return None
+    return turns
+
+
+def _fault(turn: Any) -> str | None:
+    if not isinstance(turn, Mapping) or (role := _role(turn)) is None:
+        return "a turn has no role or content"
+    if role not in _ROLES.values():
+        return f"a turn has the unknown role {plain(role, 40)!r}"
+    turn = _with_calls(turn)
+    if calls_in(turn):
+        return _fault_of_content(_content(turn))
+    if turn.keys().isdisjoint(_CONTENTS):
+        return "a turn has no role or content"
+    content = _content(turn)
+    return "a turn is empty" if content is None else _fault_of_content(content)
+
+
+def _fault_of_content(content: Any) -> str | None:
+    parts = content if isinstance(content, list | tuple) else [content]
+    other = [part for part in parts if isinstance(part, Mapping) and _text_of_part(part) is None]
+    if not other:
+        return None
+    return f"a part of a turn is not text but {plain(other[0].get('type') or 'unknown', 40)}"
+
+
+def _turn(turn: Mapping[str, Any]) -> Turn:
+    """A turn without what is missing in it; Arrow gives each the keys of all."""
+    turn = _with_calls(turn)
+    further = {
+        name: without_nulls(value)
+        for name, value in turn.items()
+        if name not in _READ and value is not None
+    }
+    calls = calls_in(turn)
+    result = {"role": _role(turn), "content": _text(_content(turn)), **further}
+    return {**result, "tool_calls": calls} if calls else result
+
+
+def _with_calls(turn: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A turn whose text was a call of a tool, as ShareGPT's turns of ``function_call``."""
+    name = str(turn.get("role") or turn.get("from")).lower()
+    content = _content(turn)
+    if name != _CALLS or not is_call(content):
+        return turn
+    return {**turn, "content": "", "tool_calls": content}
+
+
+def _role(turn: Any) -> str | None:
+    if not isinstance(turn, Mapping):
+        return None
+    role = turn.get("role") or turn.get("from")
+    return None if role is None else _ROLES.get(str(role).lower(), str(role))
+
+
+def _content(turn: Mapping[str, Any]) -> Any:
+    return next((turn[name] for name in _CONTENTS if turn.get(name) is not None), None)
+
+
+def _text(content: Any) -> str:
+    if content is None:
+        return ""
+    parts = content if isinstance(content, list | tuple) else [content]
+    return "\n".join(text for part in parts if (text := _text_of_part(part)) is not None)
+
+
+def _text_of_part(part: Any) -> str | None:
+    """The text of a part of a content, ``None`` for pictures and their like."""
+    if not isinstance(part, Mapping):
+        return None if part is None else str(part)
+    text = part.get("text") if part.get("text") is not None else part.get("content")
+    return None if text is None else str(text)

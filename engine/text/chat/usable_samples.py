@@ -1,0 +1,128 @@
+"""The samples of instructions that teach something, and a sentence on each kind of the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import datasets
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from datasets.table import InMemoryTable
+from numpy.typing import NDArray
+
+from engine.data.labels import IGNORED
+from engine.errors import DataError
+from engine.reports.counted import counted
+from engine.text.chat.instructions import SAMPLE, TooLong
+from engine.text.tokens.padding import counts_without
+
+
+def usable(
+    samples: datasets.Dataset, max_length: int, too_long: TooLong
+) -> tuple[datasets.Dataset, list[str]]:
+    """Return the samples with a token to learn, and what there is to tell of the others.
+
+    Raises :class:`DataError` where none is left.
+    """
+    table = samples.data.table.select(list(SAMPLE))
+    learned = counts_without(table["labels"], IGNORED) > 0
+    notes = list(_notes(table, learned, max_length, too_long))
+    if learned.all():
+        return samples, notes
+    if not learned.any():
+        raise DataError(
+            f"No row can be learned. {' '.join(notes)}", "Raise task.max_length, or fix the data."
+        )
+    return datasets.Dataset(InMemoryTable(_views(table, learned))), notes
+
+
+def without_faulty(samples: datasets.Dataset) -> tuple[datasets.Dataset, list[str]]:
+    """Return the samples without a fault, and sentences on the others and on special tokens."""
+    table = samples.data.table
+    whole = np.array([not fault for fault in table["fault"].to_pylist()], bool)
+    notes = [*_faults(table), *_literal(table)]
+    if whole.all():
+        return samples, notes
+    kept = _views(table, whole) if whole.any() else table.slice(0, 0)
+    return datasets.Dataset(InMemoryTable(kept)), notes
+
+
+def _views(table: pa.Table, kept: NDArray[np.bool_]) -> pa.Table:
+    """The rows that are kept, as views: they may lie on the disk."""
+    borders = np.flatnonzero(np.diff(kept, prepend=False, append=False)).reshape(-1, 2)
+    return pa.concat_tables(table.slice(first, end - first) for first, end in borders.tolist())
+
+
+def _notes(
+    table: pa.Table, learned: NDArray[np.bool_], max_length: int, too_long: TooLong
+) -> Iterator[str]:
+    """Sentences on rows that were written in parts, cut, or left out."""
+    rows = pc.count_distinct(table["row"]).as_py()
+    if table.num_rows > rows:
+        yield (
+            f"{counted(rows, 'conversation')} became {table.num_rows:,} samples: the chat template "
+            "writes earlier answers otherwise than the last one, so each answer is learned as the "
+            "last."
+        )
+    yield from _faults(table)
+    short = table["shortened"].to_numpy()
+    if short.any():
+        first = table["row"][int(short.argmax())].as_py() + 1
+        yield (
+            f"{int(short.sum()):,} of {table.num_rows:,} samples lack something of their answers "
+            f"(the first is row {first:,}): the chat template leaves it out, as some do with "
+            "thoughts."
+        )
+    unsaid = table["unsaid"].to_numpy()
+    if unsaid.any():
+        first = table["row"][int(unsaid.argmax())].as_py() + 1
+        yield (
+            f"{int(unsaid.sum()):,} of {table.num_rows:,} samples lack something of the turns "
+            f"before their answers (the first is row {first:,}): the chat template leaves it "
+            "out, as some do with system prompts."
+        )
+    yield from _literal(table)
+    cut = table["cut"].to_numpy()
+    if cut.any():
+        first = table["row"][int(cut.argmax())].as_py() + 1
+        dropped = too_long == "drop"
+        lost = "is not learned" if dropped else "is learned up to there"
+        choice = "; task.too_long=cut learns its beginning" if dropped else ""
+        yield (
+            f"{int(cut.sum()):,} of {table.num_rows:,} samples have an answer that reaches beyond "
+            f"task.max_length ({max_length:,} tokens) and {lost} "
+            f"(the first is row {first:,} of the split){choice}."
+        )
+    whole = np.array([not fault for fault in table["fault"].to_pylist()])
+    others = int((~learned & ~cut & whole).sum())
+    if others:
+        yield (
+            f"{others:,} of {table.num_rows:,} answers have no token of their own and are not "
+            "trained on."
+        )
+
+
+def _faults(table: pa.Table) -> Iterator[str]:
+    """A sentence on the rows with each fault."""
+    rows: dict[str, dict[int, None]] = {}
+    for fault, row in zip(table["fault"].to_pylist(), table["row"].to_pylist(), strict=True):
+        if fault:
+            rows.setdefault(fault, {})[row] = None
+    for fault, places in rows.items():
+        first = next(iter(places)) + 1
+        why = fault.removesuffix(".")
+        yield f"{counted(len(places), 'row')} left out (the first is row {first:,}): {why}."
+
+
+def _literal(table: pa.Table) -> Iterator[str]:
+    """A sentence on the samples in whose texts special tokens are plain text."""
+    literal = table["literal"].to_pylist()
+    if any(literal):
+        first = table["row"][literal.index(True)].as_py() + 1
+        yield (
+            f"{sum(literal):,} of {table.num_rows:,} samples have special tokens written in their "
+            f"texts (the first is row {first:,}), which are read as plain text: only the chat "
+            "template begins and ends turns. Where pairs are in the form of a template, set "
+            "task.chat_template=none."
+        )

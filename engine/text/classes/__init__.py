@@ -1,0 +1,1 @@
+"""Labels of texts: their spellings, numbers and names."""

@@ -1,0 +1,1 @@
+"""Texts that belong together, from which embeddings are learned."""

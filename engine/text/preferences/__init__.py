@@ -1,0 +1,1 @@
+"""Prompts with a better and a worse answer."""

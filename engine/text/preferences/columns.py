@@ -1,0 +1,85 @@
+"""Choice of the columns of preference data: prompt, both answers, or one answer and its label."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from engine.config.tasks.preference import PreferenceConfig
+from engine.errors import DataError
+from engine.text.chat.roles import holds_messages
+from engine.text.columns import by_name, chosen
+
+_CONVERSATIONS = ("messages", "conversations", "conversation")
+_PROMPTS = ("prompt", "instruction", "question", "query", *_CONVERSATIONS)
+_CHOSEN = ("chosen", "chosen_response", "preferred", "preferred_output")
+_REJECTED = ("rejected", "rejected_response", "non_preferred", "non_preferred_output")
+_COMPLETIONS = ("completion", "response", "output", "answer")
+_LABELS = ("label", "labels", "kto_tag", "desirable")
+_CONTEXT = {
+    "input": ("input", "context"),
+    "system": ("system", "system_prompt"),
+    "tools": ("tools", "functions"),
+}
+_NONE = "-"
+
+
+def preference_columns(table: pa.Table, section: PreferenceConfig) -> dict[str, str]:
+    """Return the columns by their roles; raises :class:`DataError` where answers are missing.
+
+    The roles are ``prompt``, where there is such a column, ``chosen`` and ``rejected``, or
+    ``completion`` and ``label``; and ``input``, ``system`` and ``tools`` where there are such.
+    """
+    answers = _answers(table, section)
+    prompt = _named(table, section, "prompt", _PROMPTS)
+    whole = _is_whole(table, answers, prompt)
+    prompt = None if whole else prompt
+    if not prompt and "label" in answers and not whole:
+        chosen(table, "", "task.prompt")
+    roles = {"prompt": prompt, **answers} if prompt else dict(answers)
+    rest = table.select([name for name in table.column_names if name not in roles.values()])
+    for role, names in _CONTEXT.items():
+        if getattr(section, role) != _NONE and (name := _named(rest, section, role, names)):
+            roles[role] = name
+    if "prompt" not in roles and "input" in roles:  # OpenAI's name for the prompt
+        roles["prompt"] = roles.pop("input")
+    return roles
+
+
+def _answers(table: pa.Table, section: PreferenceConfig) -> dict[str, str]:
+    """Return the columns of the answers, in the form that the loss can learn from."""
+    pair = {
+        "chosen": _named(table, section, "chosen", _CHOSEN),
+        "rejected": _named(table, section, "rejected", _REJECTED),
+    }
+    single = {
+        "completion": _named(table, section, "completion", (*_COMPLETIONS, *_CONVERSATIONS)),
+        "label": _named(table, section, "label", _LABELS),
+    }
+    forms = [single, pair] if section.loss == "kto" else [pair]
+    for form in forms:
+        if all(form.values()):
+            return {role: name for role, name in form.items() if name}
+    if section.loss != "kto" and all(single.values()):
+        raise DataError(
+            f"task.loss: {section.loss} compares two answers, and this data has single answers "
+            "with a label.",
+            "Set task.loss to kto.",
+        )
+    role = next(role for role, name in pair.items() if not name)
+    chosen(table, "", f"task.{role}")
+    raise AssertionError("an empty name is refused")
+
+
+def _is_whole(table: pa.Table, answers: dict[str, str], prompt: str | None) -> bool:
+    """Return whether single answers stand in conversations that have their prompts."""
+    if "label" not in answers or prompt not in (None, answers["completion"]):
+        return False
+    return holds_messages(table, answers["completion"])
+
+
+def _named(
+    table: pa.Table, section: PreferenceConfig, role: str, names: tuple[str, ...]
+) -> str | None:
+    """Return the column that the field names, else the first with one of ``names``."""
+    name: str = getattr(section, role)
+    return chosen(table, name, f"task.{role}") if name else by_name(table, names)

@@ -1,0 +1,1 @@
+"""Sentences whose words have tags, in the forms that people keep them."""

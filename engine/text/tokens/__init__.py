@@ -1,0 +1,1 @@
+"""Tokenizers, and their tokens in windows, rows and batches."""

@@ -1,0 +1,1 @@
+"""Checkpoints: the state of a training, its shards, and where they are kept."""

@@ -1,0 +1,141 @@
+"""The sharded tensors of a checkpoint: each process writes its own, and reads the parts it needs.
+
+By torch.distributed.checkpoint, in the format of safetensors: unlike its default format, which is
+pickled, that holds no code. A state with sharded tensors is kept as the same state with empty
+tensors (on torch's device ``meta``) in their places, and files beside it.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+from torch.distributed.checkpoint.api import CheckpointException
+from torch.distributed.checkpoint.hf_storage import (
+    HuggingFaceStorageReader,
+    HuggingFaceStorageWriter,
+)
+from torch.distributed.checkpoint.state_dict_loader import load
+from torch.distributed.checkpoint.state_dict_saver import save
+from torch.distributed.tensor import DTensor
+
+from engine.files.digest import digest
+from engine.training.checkpoints.peers import PeerLost, among_peers, lost_a_peer
+
+_FILE_BYTES = 1 << 26
+"""Size of a file, about: torch copies all tensors of a file before it writes them."""
+Fill = Callable[[str, Tensor], Tensor]
+"""Returns the tensor to read into, from a name and an empty tensor of the whole shape."""
+
+
+def split(state: Any, name: str = "") -> tuple[Any, dict[str, DTensor]]:
+    """Return a state with empty tensors for the sharded ones, and those by name."""
+    found: dict[str, DTensor] = {}
+    written: set[int] = set()
+
+    def emptied(name: str, value: Tensor) -> Tensor:
+        if not isinstance(value, DTensor):
+            return value
+        address = value.to_local().data_ptr()
+        # A file of safetensors has no two tensors in the same memory, as tied weights are.
+        if address in written:
+            value = cast(DTensor, value.clone())
+        found[name] = value
+        written.add(address)
+        return torch.empty(value.shape, dtype=value.dtype, device="meta")
+
+    return _mapped(state, emptied, name), found
+
+
+class ShardWriter:
+    """This process's part in writing the sharded tensors of a checkpoint."""
+
+    def __init__(self, rank: int, group: Any) -> None:
+        """``group`` is a process group for this alone: a thread writes while others train."""
+        self._rank = rank
+        self._group = group
+
+    def write(self, folder: Path, tensors: dict[str, DTensor]) -> dict[str, dict[str, Any]]:
+        """Write this process's shards into ``folder``, which the main process has made.
+
+        Returns the digests of all processes' files by name. Raises ``OSError`` and
+        :class:`~engine.training.checkpoints.peers.PeerLost`.
+        """
+        files = _files(tensors, dist.get_world_size(self._group))
+        writer = HuggingFaceStorageWriter(str(folder), files, save_distributed=True)
+        with among_peers():
+            dist.barrier(self._group)  # the folder is there
+        try:
+            save(tensors, storage_writer=writer, process_group=self._group)
+        except CheckpointException as error:
+            raise _first(error) from error
+        except RuntimeError as error:
+            if lost_a_peer(error):
+                raise PeerLost(str(error)) from error
+            raise
+        own = {path.name: digest(path) for path in folder.glob(f"shard-{self._rank + 1:05}-*")}
+        parts: list[Any] = [None] * dist.get_world_size(self._group)
+        with among_peers():
+            dist.all_gather_object(parts, own, self._group)
+        return {name: found for part in parts for name, found in part.items()}
+
+
+def _files(tensors: Mapping[str, Tensor], processes: int) -> dict[str, int]:
+    """Return the number of the file of each tensor; the same in all processes."""
+    files, total = {}, 0
+    for name, tensor in tensors.items():
+        files[name] = 1 + total // (_FILE_BYTES * processes)
+        total += tensor.nbytes
+    return files
+
+
+def read(state: Any, folder: Path, fill: Fill) -> Any:
+    """Return a state that :func:`split` emptied with tensors from ``folder``.
+
+    ``fill`` decides for each whether it is read whole or in part. Raises ``OSError`` and
+    ``RuntimeError`` where files are missing or do not fit.
+    """
+    wanted: dict[str, Tensor] = {}
+
+    def filled(name: str, value: Tensor) -> Tensor:
+        if value.device.type != "meta":
+            return value
+        wanted[name] = fill(name, value)
+        return wanted[name]
+
+    whole = _mapped(state, filled)
+    if wanted:
+        reader = HuggingFaceStorageReader(str(folder))
+        with warnings.catch_warnings():
+            # Each process has all files before it, and nothing is communicated: torch warns of it.
+            warnings.simplefilter("ignore", UserWarning)
+            load(wanted, storage_reader=reader, no_dist=True)
+    return whole
+
+
+def whole(name: str, empty: Tensor) -> Tensor:
+    """Read all of each tensor."""
+    del name
+    return torch.empty_like(empty, device="cpu")
+
+
+def _mapped(value: Any, change: Fill, name: str = "") -> Any:
+    """Return a state with each of its tensors changed."""
+    if isinstance(value, Tensor):
+        return change(name, value)
+    if isinstance(value, Mapping):
+        return {key: _mapped(part, change, f"{name}/{key}") for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_mapped(p, change, f"{name}/{i}") for i, p in enumerate(value))
+    return value
+
+
+def _first(error: CheckpointException) -> Exception:
+    """Return the error of the first process that could not write."""
+    cause = next(iter(error.failures.values()))[0]
+    return cause if isinstance(cause, Exception) else OSError(str(cause))

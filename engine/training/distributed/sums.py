@@ -1,0 +1,283 @@
+"""Sums of tensors over all processes: by torch, or through memory that processes share.
+
+Torch's gloo sends everything through the network's loopback, by threads of its own: two processes
+with a small network spent a seventh of their processor time on it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import mmap
+import os
+import socket
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+from typing_extensions import override
+
+from engine.config.train import TrainConfig
+from engine.training.checkpoints.peers import PeerLost, among_peers
+
+_MOST = 4
+"""Processes that share memory: each reads what all wrote, which grows with their square."""
+_ROOM = 1 << 26
+"""Most bytes that each process shares."""
+_ALIGNED = 64
+_MEETING = 300.0
+"""Seconds within which the processes connect."""
+_ADDRESS = 256
+"""Bytes in which each process tells its address."""
+_SIGNALS = 4096
+"""Most signals that are read at once."""
+
+
+class Pending(Protocol):
+    """A sum that is under way."""
+
+    def is_completed(self) -> bool:
+        """Return whether the sum is there, without waiting."""
+
+    def wait(self) -> object:
+        """Wait for the sum."""
+
+
+class Sums:
+    """Sums by torch, between any processes and on any device."""
+
+    def start(self, tensor: Tensor) -> Pending:
+        """Begin to replace ``tensor`` by its sum; all processes start the same ones in order.
+
+        Raises :class:`~engine.training.checkpoints.peers.PeerLost`, as ``wait`` does.
+        """
+        with among_peers():
+            work: Any = dist.all_reduce(tensor, async_op=True)
+        return _OfTorch(work)
+
+    def release(self) -> None:
+        """Release memory after all sums that were started; called by all processes."""
+
+
+class _OfTorch:
+    """A sum by torch."""
+
+    def __init__(self, work: Any) -> None:
+        self._work = work
+
+    def is_completed(self) -> bool:
+        return bool(self._work.is_completed())
+
+    def wait(self) -> None:
+        with among_peers():
+            self._work.wait()
+
+
+class SharedSums(Sums):
+    """Sums in main memory: each process writes its own part and adds up the parts of all.
+
+    All add them in the order of their ranks, so their sums have the same bits. Processes signal
+    each other by a byte; that they all count the same signals tells what each one means.
+    """
+
+    def __init__(self, peers: Sequence[socket.socket], parts: Sequence[Tensor], rank: int) -> None:
+        """``peers`` are connections to the others, ``parts`` the bytes of all, by rank."""
+        self._peers = peers
+        self._parts = parts
+        self._own = parts[rank]
+        self._heard = [0] * len(peers)
+        """Signals received from each."""
+        self._given = self._free = self._used = 0
+        """Signals given; the one after which the own part may be overwritten; bytes used of it."""
+        self._open: list[_Shared] = []
+
+    @override
+    def start(self, tensor: Tensor) -> Pending:
+        """Write ``tensor`` for the others; torch sums what the memory has no room for."""
+        size = -(-tensor.nbytes // _ALIGNED) * _ALIGNED
+        if tensor.device.type != "cpu" or size > self._own.nbytes:
+            return super().start(tensor)
+        if self._used + size > self._own.nbytes:
+            self.release()
+        self.wait_for(self._free)
+        place = slice(self._used, self._used + tensor.nbytes)
+        flat = tensor.view(-1)
+        self._own[place].view(flat.dtype).copy_(flat)
+        self._used += size
+        started = _Shared(self, flat, [part[place].view(flat.dtype) for part in self._parts],
+                          self._signal())  # fmt: skip
+        self._open.append(started)
+        return started
+
+    @override
+    def release(self) -> None:
+        for one in self._open:
+            one.wait()
+        self._open.clear()
+        self._used, self._free = 0, self._signal()
+
+    def _signal(self) -> int:
+        self._given += 1
+        try:
+            for peer in self._peers:
+                peer.send(b"\0")
+        except OSError as error:
+            raise PeerLost(str(error)) from error
+        return self._given
+
+    def wait_for(self, signal: int) -> None:
+        """Wait until all others have given so many signals."""
+        for number, peer in enumerate(self._peers):
+            while self._heard[number] < signal:
+                self._hear(number, peer, 0)
+
+    def there(self, signal: int) -> bool:
+        """Return whether all others have given so many signals, without waiting."""
+        for number, peer in enumerate(self._peers):
+            if self._heard[number] < signal:
+                with contextlib.suppress(BlockingIOError):
+                    self._hear(number, peer, socket.MSG_DONTWAIT)
+        return min(self._heard) >= signal
+
+    def _hear(self, number: int, peer: socket.socket, how: int) -> None:
+        try:
+            received = len(peer.recv(_SIGNALS, how))
+        except BlockingIOError:
+            raise
+        except OSError as error:
+            raise PeerLost(str(error)) from error
+        if not received:
+            raise PeerLost("A process closed its connection.")
+        self._heard[number] += received
+
+
+class _Shared:
+    """A sum through shared memory, complete when it was added up."""
+
+    def __init__(self, sums: SharedSums, into: Tensor, parts: list[Tensor], signal: int) -> None:
+        self._sums = sums
+        self._into = into
+        self._parts = parts
+        self._signal = signal
+
+    def is_completed(self) -> bool:
+        if self._parts and self._sums.there(self._signal):
+            self._add()
+        return not self._parts
+
+    def wait(self) -> None:
+        if self._parts:
+            self._sums.wait_for(self._signal)
+            self._add()
+
+    def _add(self) -> None:
+        first, second, *others = self._parts
+        torch.add(first, second, out=self._into)
+        for part in others:
+            self._into.add_(part)
+        self._parts = []
+
+
+def shared_bytes(train: TrainConfig, needed: int) -> int:
+    """Return the bytes that a process on a CPU shares, for ``needed`` ones of an update."""
+    one_node = train.processes == train.devices
+    return min(_ROOM, needed) if one_node and train.processes <= _MOST else 0
+
+
+def fastest_sums(rank: int, size: int, device: torch.device, needed: int) -> Sums:
+    """Return sums through shared memory where the processes can share it, else torch's.
+
+    ``needed`` are the bytes of the sums of an update. Called by all processes at once. Raises
+    :class:`~engine.training.checkpoints.peers.PeerLost`.
+    """
+    # Every launcher sets it: on several nodes, some do not share memory.
+    one_node = os.environ.get("LOCAL_WORLD_SIZE") == str(size)
+    if device.type != "cpu" or not 1 < size <= _MOST or not one_node:
+        return Sums()
+    made: SharedSums | None = None
+    with _listening() as listening:
+        addresses = _exchanged(rank, size, listening.getsockname() if listening else "")
+        if _all(bool(listening) and all(map(os.path.exists, addresses))):
+            assert listening is not None
+            with contextlib.suppress(OSError):
+                made = _connected(rank, listening, addresses, min(_ROOM, needed))
+        return made if _all(made is not None) and made is not None else Sums()
+
+
+@contextlib.contextmanager
+def _listening() -> Iterator[socket.socket | None]:
+    """Listen in a folder that no other user can enter; ``None`` where that cannot be."""
+    with contextlib.ExitStack() as stack:
+        listening: socket.socket | None = None
+        if hasattr(os, "memfd_create"):
+            with contextlib.suppress(OSError):  # among others, of a path too long for a socket
+                folder = tempfile.TemporaryDirectory(prefix="dltui-")
+                listening = _listening_in(stack.enter_context(folder))
+        if listening:
+            stack.enter_context(listening)
+        yield listening
+
+
+def _listening_in(folder: str) -> socket.socket:
+    listening = socket.socket(socket.AF_UNIX)
+    listening.bind(str(Path(folder) / "sums"))
+    listening.listen(_MOST)
+    listening.settimeout(_MEETING)
+    return listening
+
+
+def _exchanged(rank: int, size: int, address: str) -> list[str]:
+    """Return the addresses of all processes."""
+    known = torch.zeros(size, _ADDRESS, dtype=torch.uint8)
+    if address:
+        content = torch.frombuffer(bytearray(address.encode()), dtype=torch.uint8)
+        known[rank, : len(content)] = content
+    with among_peers():
+        dist.all_reduce(known)
+    return [bytes(row.tolist()).rstrip(b"\0").decode() for row in known]
+
+
+def _all(here: bool) -> bool:
+    missing = torch.tensor(float(not here))
+    with among_peers():
+        dist.all_reduce(missing)
+    return not missing.item()
+
+
+def _connected(
+    rank: int, listening: socket.socket, addresses: Sequence[str], room: int
+) -> SharedSums:
+    """Connect to the processes before this one, then be connected to by the others.
+
+    Each sends the other its rank and its memory. Raises ``OSError``.
+    """
+    handle = os.memfd_create("dltui-sums", os.MFD_CLOEXEC)
+    try:
+        os.posix_fallocate(handle, 0, room)
+        parts, peers = {rank: _mapped(handle, room)}, []
+        for address in addresses[:rank]:
+            peer = socket.socket(socket.AF_UNIX)
+            peer.settimeout(_MEETING)
+            peer.connect(address)
+            peers.append(peer)
+        peers += [listening.accept()[0] for _ in addresses[rank + 1 :]]
+        for peer in peers:
+            peer.settimeout(_MEETING)
+            socket.send_fds(peer, [bytes([rank])], [handle])
+        for peer in peers:
+            name, handles, _, _ = socket.recv_fds(peer, 1, 1)
+            if not handles:
+                raise ConnectionError("A process closed its connection.")
+            parts[name[0]] = _mapped(handles[0], room)
+            os.close(handles[0])
+            peer.settimeout(None)
+    finally:
+        os.close(handle)
+    return SharedSums(peers, [parts[number] for number in range(len(addresses))], rank)
+
+
+def _mapped(handle: int, size: int) -> Tensor:
+    return torch.frombuffer(mmap.mmap(handle, size), dtype=torch.uint8)

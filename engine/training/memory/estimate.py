@@ -1,0 +1,394 @@
+"""Estimated memory of a run, from its configuration before training."""
+
+from __future__ import annotations
+
+import math
+import sys
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import psutil
+import torch
+from torch import Tensor, nn
+
+from engine.artifacts.build import build_network
+from engine.batches.source import Source, split_rows
+from engine.config.run_config import RunConfig
+from engine.config.train import TrainConfig
+from engine.data.fitted import Fitted
+from engine.data.on_disk import LARGE
+from engine.data.raw import RawData
+from engine.errors import DataError, TrainingError
+from engine.hardware.device import Compute
+from engine.hardware.memory import out_of_memory
+from engine.hardware.resources import gpus
+from engine.models.build import base_of
+from engine.reports.estimate import TIGHT_SHARE, Memory
+from engine.tasks.task import Task
+from engine.torch_private import FakeTensorMode, tree_iter
+from engine.training.checkpoints.state import parameter_count, trained_weights
+from engine.training.distributed.shardable import obstacle_of
+from engine.training.distributed.strategy import Held, Split, Strategy, automatic, held
+from engine.training.distributed.sums import shared_bytes
+from engine.training.memory.footprint import Footprint, Template, UnknownFootprint
+from engine.training.optimization.optimizer import state_bytes
+
+_SAMPLE_ROWS = 256
+_TEMPLATE_SAMPLES = 4
+_FEWEST_UPDATES = 10
+_ROUNDS = 4
+_CPU_WORKSPACE = 32 << 20
+"""Memory of threads, and of kernels that are compiled when first used."""
+_CPU_SPARE = 0.2
+"""Memory for freed tensors and copies by kernels, as a share of activations and gradients.
+
+Measured, over the grid of tests/benchmarks/memory.py, between 0 and 0.3.
+"""
+_CUDA_WORKSPACE = 40 << 20
+"""Workspaces of cuBLAS and cuDNN from the allocator."""
+
+
+def batch_that_fits(task: Task[Any], raw: RawData, fitted: Fitted, compute: Compute) -> int:
+    """Return the largest batch size that fits, for this process, which holds the data.
+
+    0 where that cannot be estimated.
+    """
+    held = (
+        torch.cuda.memory_reserved(compute.device)
+        if compute.device.type == "cuda"
+        else int(psutil.Process().memory_info().rss)
+    )
+    case = case_of(task, raw, fitted, compute)
+    return case.comfortable(task.config.train, available_bytes(compute.device) + held)
+
+
+def update_bytes(
+    task: Task[Any], fitted: Fitted, source: Source, compute: Compute, samples: int
+) -> int | None:
+    """Return the peak bytes of an update of a few samples, beside weights and optimizer state.
+
+    ``None`` where that cannot be estimated.
+    """
+    with torch.device("meta"):
+        network = build_network(task, fitted, compute)
+    try:
+        return Footprint(network, task.loss, compute).peak(_template(source), samples, 1)
+    except UnknownFootprint:
+        return None
+    except RuntimeError as error:
+        if not out_of_memory(error):
+            raise
+        return None  # not even for the samples themselves
+
+
+@dataclass(frozen=True)
+class Case:
+    """The memory of a run as a function of its batches."""
+
+    config: RunConfig
+    compute: Compute
+    footprint: Footprint
+    sizes: _Sizes
+    material: _Material
+
+    def memory(self, train: TrainConfig, available: int) -> tuple[Memory, int, tuple[str, ...]]:
+        """Return memory by part, the largest batch size that fits, and notes on both.
+
+        Of several processes, it is the memory of each; on CPUs they share what is ``available``.
+        """
+        part, notes = self._held(train, available)
+        memory, largest, more = _memory(
+            self.footprint,
+            self.sizes,
+            self.material,
+            train,
+            self.compute,
+            self._room(train, available),
+            part,
+        )
+        return memory, largest, (*notes, *more)
+
+    def strategy(self, train: TrainConfig, available: int) -> tuple[Strategy, str]:
+        """Return the strategy that ``auto`` takes for ``train``, and the reason."""
+
+        def total(strategy: Strategy) -> int:
+            changed = train.model_copy(update={"strategy": strategy})
+            return self.memory(changed, available)[0].total
+
+        def refused(strategy: Strategy) -> str:
+            wanted = train.model_copy(update={"strategy": strategy})
+            return obstacle_of(self.config.model_copy(update={"train": wanted}), self.compute)
+
+        room = int(TIGHT_SHARE * self._room(train, available))
+        return automatic(train, self.sizes.split, refused, total, room)
+
+    def _room(self, train: TrainConfig, available: int) -> int:
+        shared = self.compute.device.type == "cpu" and train.processes > 1
+        return available // train.devices if shared else available
+
+    def _held(self, train: TrainConfig, available: int) -> tuple[Held, tuple[str, ...]]:
+        if train.processes == 1:
+            return Held(), ()
+        strategy, notes = train.strategy, [f"memory of each of {train.processes} processes"]
+        if strategy == "auto":
+            strategy, reason = self.strategy(train, available)
+            notes.append(f"train.strategy auto takes {strategy}: {reason}")
+        if strategy == "tensor" and self.sizes.split.why_not_tensor:
+            raise TrainingError(self.sizes.split.why_not_tensor)
+        sizes = self.sizes
+        offload = train.cpu_offload and self.compute.device.type != "cpu"
+        part = held(strategy, train.processes, sizes.split, sizes.weights, offload)
+        if strategy == "ddp" and self.compute.device.type == "cpu":
+            part = replace(part, messages=shared_bytes(train, sizes.gradients))
+        return part, tuple(notes)
+
+    def comfortable(self, train: TrainConfig, available: int) -> int:
+        """Return the largest batch size for which memory is not tight; 0 where it is unknown.
+
+        The size leaves a minimum of updates an epoch, as with fewer a network learns nothing.
+        """
+        room = int(TIGHT_SHARE * available)
+        most = self.material.samples // (_FEWEST_UPDATES * train.gradient_accumulation_steps)
+        size = train.batch_rows
+        for _ in range(_ROUNDS):  # memory is not quite linear in the batch size
+            tried = train.model_copy(update={"batch_size": max(1, size)})
+            memory, largest, _ = self.memory(tried, room)
+            if memory.activations == 0 and not largest:
+                return 0
+            size = max(1, min(largest, most))
+            if tried.batch_size == size:
+                break
+        return size - size % 8 if size > 8 else size
+
+
+def case_of(task: Task[Any], raw: RawData, fitted: Fitted, compute: Compute, held: int = 0) -> Case:
+    """Return the case of a run; ``held`` bytes of data are in this process only."""
+    compiler = _compiler_bytes()  # measured before the first footprint, which imports it
+    only_here = 0 if task.config.compute.compile else compiler
+    material = replace(_material(task, raw, fitted), held=held + only_here)
+    with torch.device("meta"):
+        network = build_network(task, fitted, compute)
+    sizes = _sizes(network, task.config)
+    return Case(task.config, compute, Footprint(network, task.loss, compute), sizes, material)
+
+
+@dataclass(frozen=True)
+class _Sizes:
+    """Sizes that follow from the network alone; in bytes unless the name says otherwise."""
+
+    parameters: int
+    """Number of parameters."""
+    trainable: int
+    """Number of trainable parameters."""
+    weights: int
+    """Weights in their stored format: frozen ones may be quantised."""
+    gradients: int
+    optimizer: int
+    saved: int
+    """Trainable weights and buffers, as saved in checkpoints."""
+    loading: int
+    """Peak of loading the network, before its frozen weights are quantised."""
+    adapter: int
+    """The adapter as a file; 0 where the whole network is saved."""
+    split: Split
+    """How several processes can share the network; unknown for one."""
+
+    def disk(self, train: TrainConfig) -> int:
+        """Return the bytes of all checkpoints, one more while it is written, and the export."""
+        checkpoint = 2 * self.saved + self.optimizer  # the weights, and the best ones
+        export = self.adapter or self.parameters * 4
+        return (train.save_total_limit + 1) * checkpoint + export
+
+
+def _sizes(network: nn.Module, config: RunConfig) -> _Sizes:
+    parameters = list(network.parameters())
+    trainable = [parameter for parameter in parameters if parameter.requires_grad]
+    count = parameter_count(network)
+    return _Sizes(
+        parameters=count,
+        trainable=sum(p.numel() for p in trainable),
+        weights=_bytes(parameters) + _bytes(network.buffers()),
+        gradients=_bytes(trainable),
+        optimizer=sum(state_bytes(parameter, config.train) for parameter in trainable),
+        saved=_bytes(trained_weights(network).values()),
+        loading=count * 2 if config.adapter.quantized else 0,
+        adapter=_adapter_bytes(network, config),
+        split=Split.of(network, config.train.processes),
+    )
+
+
+def _adapter_bytes(network: nn.Module, config: RunConfig) -> int:
+    if not config.adapter.active or not base_of(config.model):
+        return 0
+    twice = (".lora_A.", ".lora_B.") if config.adapter.init_lora_weights == "pissa" else ()
+    return sum(
+        parameter.nbytes * (2 if any(part in name for part in twice) else 1)
+        for name, parameter in network.named_parameters()
+        if parameter.requires_grad
+    )
+
+
+@dataclass(frozen=True)
+class _Material:
+    """Properties that follow from the data alone."""
+
+    samples: int
+    template: Template
+    resident: int
+    """Bytes of all splits on the device."""
+    tables: int
+    """Bytes of the tables in main memory; large tables are memory-mapped."""
+    source: Source
+    held: int = 0
+    """Bytes that this process holds and a worker would not."""
+
+    def batches(self, train: TrainConfig) -> int:
+        """Return the number of batches in an epoch."""
+        if len(self.source) == self.samples:
+            return len(self.source.plan(train.batch_rows, torch.Generator()))
+        if train.batch_tokens is not None:
+            return math.ceil(self.samples / self.source.batch_rows(train.batch_rows))
+        return len(split_rows(torch.arange(self.samples), train.batch_rows))
+
+
+def _material(task: Task[Any], raw: RawData, fitted: Fitted) -> _Material:
+    """Encode a part of the training rows; all rows where a sample is not just a row."""
+    rows = raw.train.num_rows
+    part = min(rows, _SAMPLE_ROWS)
+    source = _encoded(task, raw, fitted, part)
+    samples = rows
+    if source is None or len(source) != part:
+        source = _encoded(task, raw, fitted, rows)
+        if source is None:
+            raise DataError("No training rows are left.")
+        samples = len(source)
+    everything = samples * sum(table.num_rows for table in raw.splits.values()) // rows
+    return _Material(
+        samples=samples,
+        template=_template(source),
+        resident=source.resident_bytes(everything),
+        tables=sum(min(table.nbytes, LARGE) for table in raw.splits.values()),
+        source=source,
+    )
+
+
+def _encoded(task: Task[Any], raw: RawData, fitted: Fitted, rows: int) -> Source | None:
+    cpu = torch.device("cpu")
+    try:
+        source = task.encode(raw.train.slice(0, rows), fitted, cpu, lambda event: None)
+        source.batch_tokens = task.config.train.batch_tokens
+        return source
+    except DataError:
+        if rows == raw.train.num_rows:
+            raise
+        return None  # too few rows for even one sample
+
+
+def _template(source: Source) -> Template:
+    """Return the largest of a few batches: texts differ in length."""
+    count = min(_TEMPLATE_SAMPLES, len(source))
+    plan = [rows for rows in source.evaluation_plan(count) if len(rows) == count]
+    batches = list(source.read([plan[0], plan[-1]]))
+    largest = max(batches, key=lambda batch: _bytes(tree_iter((batch.inputs, batch.targets))))
+    return Template(largest, count)
+
+
+def _memory(
+    footprint: Footprint,
+    sizes: _Sizes,
+    material: _Material,
+    train: TrainConfig,
+    compute: Compute,
+    available: int,
+    part: Held,
+) -> tuple[Memory, int, tuple[str, ...]]:
+    """Return memory by part, the largest batch size that fits, and notes on both."""
+    spare = _CPU_SPARE if compute.device.type == "cpu" else 0.0
+    rounds = min(2, train.gradient_accumulation_steps)
+    rows = math.ceil(material.source.batch_rows(train.batch_rows) * part.rows)
+    count = min(rows, material.samples)
+    notes: tuple[str, ...] = ()
+    try:
+        peak = footprint.peak(material.template, count, rounds)
+        double = footprint.peak(material.template, 2 * count, rounds)
+    except UnknownFootprint:
+        peak = double = 0
+        notes = ("The memory of this network's activations cannot be estimated.",)
+    memory = Memory(
+        weights=int(part.weights * sizes.weights) + part.gathered,
+        gradients=int(part.gradients * sizes.gradients),
+        optimizer=int(part.optimizer * sizes.optimizer),
+        activations=max(0, peak - sizes.gradients),
+        overhead=_overhead(sizes, material, compute)
+        + part.messages
+        + int(spare * peak)
+        + _beyond(sizes, peak, compute),
+    )
+    if double <= peak:
+        return memory, 0, notes
+    each = (1 + spare) * (double - peak) / count
+    room = available - memory.total
+    most = int((count + room / each) / part.rows)
+    return memory, min(material.samples, max(0, most)), notes
+
+
+def _overhead(sizes: _Sizes, material: _Material, compute: Compute) -> int:
+    if compute.device.type == "cuda":
+        return material.resident + _CUDA_WORKSPACE
+    # The best weights so far are held there too.
+    data = material.resident + material.tables
+    return _libraries() - material.held + _CPU_WORKSPACE + data + sizes.saved
+
+
+def _beyond(sizes: _Sizes, peak: int, compute: Compute) -> int:
+    """Return the bytes by which loading the network exceeds training it.
+
+    Weights are quantised in main memory, whatever the device.
+    """
+    if compute.device.type != "cpu":
+        return 0
+    return max(0, sizes.loading - sizes.weights - sizes.optimizer - peak)
+
+
+def _libraries() -> int:
+    """Return the bytes of Python and the libraries, as measured in this process."""
+    return int(psutil.Process().memory_info().rss)
+
+
+@cache
+def _compiler_bytes() -> int:
+    """Return the bytes of torch's compiler, if it is imported for fake tensors alone."""
+    if "torch._dynamo" in sys.modules:
+        return 0
+    before = _libraries()
+    FakeTensorMode()
+    return _libraries() - before
+
+
+def available_bytes(place: torch.device) -> int:
+    """Return the memory of a device that is available to a run now."""
+    if place.type == "cuda":
+        cards = [card for card in gpus() if {"memory", "memory_total"} <= card.keys()]
+        if (place.index or 0) < len(cards):
+            card = cards[place.index or 0]
+            return int(card["memory_total"] - card["memory"])
+        return int(torch.cuda.mem_get_info(place)[0])
+    free = psutil.virtual_memory().available
+    return min(free, _allowed_bytes(free))
+
+
+def _allowed_bytes(otherwise: int) -> int:
+    """Return the bytes left in the control group's limit; ``otherwise`` if there is none."""
+    group = Path("/sys/fs/cgroup")
+    try:
+        limit = (group / "memory.max").read_text().strip()
+        used = int((group / "memory.current").read_text())
+        return max(0, int(limit) - used)
+    except (OSError, ValueError):  # none, or "max"
+        return otherwise
+
+
+def _bytes(tensors: Any) -> int:
+    return sum(tensor.nbytes for tensor in tensors if isinstance(tensor, Tensor))

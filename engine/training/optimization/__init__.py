@@ -1,0 +1,1 @@
+"""Parts of an update: precision, clipping, the optimizer."""

@@ -1,0 +1,169 @@
+"""Rows with an image and its objects; rows and objects left out are counted and reported."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from engine.config.data.base import DataConfig
+from engine.data.boxes.records import (
+    OBJECTS,
+    Tally,
+    box_classes,
+    checked_box,
+    with_box_classes,
+)
+from engine.data.image_limits import ImageFault
+from engine.data.images import in_threads, upright_size
+from engine.data.raw import TRAIN, RawData
+from engine.data.splits import cut_splits
+from engine.errors import DataError
+from engine.files.sanitize import plain
+from engine.text.rows import without_faults
+from engine.vision.annotated.box_columns import BoxFormat, ObjectColumn
+from engine.vision.files.column import Aside, Images
+
+_MOST_CLASSES = 10_000
+
+
+@dataclass(frozen=True)
+class ObjectRows:
+    """The columns of images and objects, and how boxes are written."""
+
+    image: str
+    objects: str
+    format: BoxFormat
+
+
+def usable_boxes(
+    raw: RawData, config: DataConfig, columns: ObjectRows, folder: Path | None
+) -> RawData:
+    """``raw`` in three splits, only with images that can be read and boxes that lie in them.
+
+    The column of objects has the type :data:`OBJECTS`, and the classes are noted. Raises
+    :class:`DataError` where no row or no object is left.
+    """
+    aside = Aside(raw.splits, columns.image, folder)
+    sizes = list(in_threads(lambda n: _size(aside.images, n), range(len(aside.images))))
+    reader = ObjectColumn(raw.train, columns.objects, columns.format)
+    tally = Tally()
+    classes = _classes(raw.train, columns, reader)
+    splits = {
+        split: _checked(table, columns, reader, _Places(aside.images, sizes, classes, tally))
+        for split, table in aside.splits.items()
+    }
+    raw = without_faults(
+        replace(raw, splits=splits),
+        lambda table: [_fault(sizes[number]) for number in table[columns.image].to_pylist()],
+        lambda table, row: _name(aside.images, table[columns.image][row].as_py()),
+    )
+    raw = cut_splits(raw.with_splits(raw.splits, *tally.notes()), config)
+    if not any(count_objects(raw.splits[TRAIN], columns.objects).values()):
+        raise DataError("No training image has an object.", "Look at the annotations.")
+    return replace(
+        raw,
+        splits={
+            split: with_box_classes(aside.back(table), classes)
+            for split, table in raw.splits.items()
+        },
+    )
+
+
+def count_objects(table: pa.Table, column: str) -> Counter[str]:
+    """Return the number of objects of each class."""
+    cells = table[column].to_pylist()
+    return Counter(one["label"] for cell in cells for one in cell)
+
+
+@dataclass(frozen=True)
+class _Places:
+    """What boxes are checked against."""
+
+    images: Images
+    sizes: Sequence[tuple[int, int] | str]
+    classes: Sequence[str]
+    tally: Tally
+
+
+def _checked(
+    table: pa.Table, columns: ObjectRows, reader: ObjectColumn, places: _Places
+) -> pa.Table:
+    """Return a table whose objects are those that lie in their images."""
+    known = frozenset(places.classes)
+    cells: list[list[dict[str, Any]]] = []
+    numbers = table[columns.image].to_pylist()
+    for number, cell in zip(numbers, table[columns.objects].to_pylist(), strict=True):
+        size, own = places.sizes[number], []
+        for label, sides in reader.objects(cell) if not isinstance(size, str) else ():
+            name = _name(places.images, number)
+            if label is None or label not in known:
+                places.tally.add(_unknown(label), name)
+                continue
+            box = checked_box(label, sides, size, places.tally, name)
+            own += [box.record()] if box else []
+        cells.append(own)
+    place = table.column_names.index(columns.objects)
+    return table.set_column(place, columns.objects, pa.array(cells, OBJECTS))
+
+
+def _unknown(label: str | None) -> str:
+    if label is None:
+        return "an object has no class"
+    return "an object's class is not in the training images"
+
+
+def _classes(train: pa.Table, columns: ObjectRows, reader: ObjectColumn) -> list[str]:
+    """Return the classes in the order of the annotations, else those of the training images."""
+    noted = box_classes(train) or reader.names
+    if noted:
+        return list(noted)
+    labels = {
+        label
+        for cell in train[columns.objects].to_pylist()
+        for label, _ in reader.objects(cell)
+        if label is not None
+    }
+    if not 1 <= len(labels) <= _MOST_CLASSES:
+        raise DataError(
+            f"The objects of the training images have {len(labels):,} classes; there must be from "
+            f"1 to {_MOST_CLASSES:,}.",
+            "Choose another column with task.objects.",
+        )
+    return sorted(labels, key=_natural)
+
+
+def _natural(label: str) -> tuple[int, int, str]:
+    """Sort numbers by value, and before names."""
+    return (0, int(label), "") if label.isdecimal() else (1, 0, label)
+
+
+def _size(images: Images, number: int) -> tuple[int, int] | str:
+    """Return width and height of an image, or why it cannot be read."""
+    try:
+        return upright_size(images[number])
+    except ImageFault as fault:
+        return plain(fault)
+
+
+def _fault(size: tuple[int, int] | str) -> str | None:
+    return size if isinstance(size, str) else None
+
+
+def _name(images: Images, number: int) -> str:
+    record: Mapping[str, Any] | None = images[number]
+    return plain((record or {}).get("path") or "")
+
+
+def named_boxes(cells: Iterable[Sequence[Mapping[str, Any]]]) -> list[str]:
+    """Return what each cell holds in words, such as ``2 circle, 1 square``."""
+    return [
+        ", ".join(
+            f"{count} {name}" for name, count in Counter(one["label"] for one in cell).items()
+        )
+        for cell in cells
+    ]

@@ -1,0 +1,65 @@
+"""From rows to a source of batches of images with masks or boxes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pyarrow as pa
+import torch
+
+from engine.data.image_limits import ImageFault
+from engine.data.images import Pixels, decode, in_threads, upright_size
+from engine.data.raw import Skip
+from engine.errors import DataError
+from engine.files.sanitize import plain
+from engine.runs.events import Log, Report
+from engine.text.columns import chosen
+from engine.vision.annotated.source import (
+    Annotated,
+    AnnotatedImages,
+    PlacedPreparation,
+    Target,
+    skips_of,
+)
+from engine.vision.annotated_fitted import AnnotatedFitted
+from engine.vision.files.column import images_of
+
+
+def encode_annotated(
+    table: pa.Table,
+    fitted: AnnotatedFitted,
+    target: Callable[[int], Target] | None,
+    preparation: PlacedPreparation,
+    device: torch.device,
+    report: Report,
+) -> tuple[AnnotatedImages, list[Skip]]:
+    """A source of the rows that can be decoded, and what was left out so far.
+
+    ``target`` gives what belongs to a row, or raises ``ImageFault``. Raises :class:`DataError`
+    where nothing can be decoded.
+    """
+    images = images_of(table, chosen(table, fitted.image, "task.image"))
+    names = images.names()
+
+    def read(row: int) -> tuple[Pixels, Target | None]:
+        pixels = decode(images[row], fitted.size, fitted.channels, "stretch", fitted.levels)
+        return pixels, None if target is None else target(row)
+
+    def size(row: int) -> tuple[int, int]:
+        try:
+            return upright_size(images[row])
+        except ImageFault as fault:
+            if len(images) == 1:
+                raise DataError(f"{plain(names[0])}: {fault}.") from fault
+            return (0, 0)  # it is left out when it is decoded
+
+    left_out: list[tuple[str, str]] = []
+
+    def skipped(name: str, fault: str) -> None:
+        left_out.append((plain(name), fault))
+        report(Log(level="warning", message=f"Left out: {plain(name)}: {fault}."))
+
+    sizes = list(in_threads(size, range(len(images))))
+    annotated = Annotated(names, sizes, read, fitted.pixel_bytes)
+    source = AnnotatedImages(annotated, preparation, device, skipped)
+    return source, skips_of(left_out)

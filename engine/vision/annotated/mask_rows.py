@@ -1,0 +1,194 @@
+"""Rows with an image and its mask; the others are left out, counted and reported."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from engine.config.data.base import DataConfig
+from engine.config.tasks.semantic_segmentation import (
+    AUTO,
+    SemanticSegmentationConfig,
+    mask_value,
+)
+from engine.data.image_limits import ImageFault
+from engine.data.images import in_threads, upright_size
+from engine.data.mask_files import mask_classes
+from engine.data.masks import IGNORED, OUTSIDE, MaskCoding, MaskLook, look_at_mask
+from engine.data.raw import RawData
+from engine.data.splits import cut_splits
+from engine.errors import DataError
+from engine.files.sanitize import plain
+from engine.reports.note import Note
+from engine.text.rows import without_faults
+from engine.vision.files.column import Aside
+
+_MOST_CLASSES = 254
+_NOTED = b"segmentation"
+
+
+@dataclass(frozen=True)
+class MaskClasses:
+    """The classes of a data set's masks, noted in the metadata of its tables."""
+
+    names: Sequence[str]
+    values: Sequence[int]
+    ignored: int | None
+    coloured: bool
+    masks: Sequence[int] = ()
+    """Training masks that have each class."""
+    pixels: Sequence[float] = ()
+    """Each class's share of the pixels of the training masks."""
+
+    @property
+    def coding(self) -> MaskCoding:
+        """From mask values to numbers of classes."""
+        return MaskCoding(tuple(self.values), self.ignored, self.coloured)
+
+
+def classes_noted(table: pa.Table) -> MaskClasses:
+    """Return what :func:`usable_masks` noted in a table's metadata."""
+    return MaskClasses(**json.loads(table.schema.metadata[_NOTED]))
+
+
+def usable_masks(
+    raw: RawData,
+    config: DataConfig,
+    task: SemanticSegmentationConfig,
+    columns: tuple[str, str],
+    folder: Path | None,
+) -> RawData:
+    """``raw`` in three splits, only with rows whose image and mask fit, and the classes noted.
+
+    ``columns`` are those of images and masks. Raises :class:`DataError` where no row is left.
+    """
+    image, mask = columns
+    images = Aside(raw.splits, image, folder)
+    masks = Aside(images.splits, mask, folder)
+    numbers = range(len(masks.images))
+    looks = list(
+        in_threads(lambda number: _look(images.images[number], masks.images[number]), numbers)
+    )
+    raw = replace(raw, splits=masks.splits)
+    classes, notes = _classes(raw.train, task, [looks[n] for n in _numbers(raw.train, mask)])
+    raw = without_faults(
+        raw,
+        lambda table: [_fault(looks[number], classes) for number in _numbers(table, mask)],
+        lambda table, row: plain(images.images[table[image][row].as_py()]["path"] or ""),
+    )
+    raw = cut_splits(raw.with_splits(raw.splits, *notes), config)
+    classes = _counted(classes, [looks[number] for number in _numbers(raw.train, mask)])
+    noted = {_NOTED: json.dumps(asdict(classes)).encode()}
+    splits = {}
+    for split, table in raw.splits.items():
+        ordered = table.take(pc.sort_indices(table[image]))  # as both are stored
+        whole = masks.restored(images.restored(ordered))
+        splits[split] = whole.replace_schema_metadata((whole.schema.metadata or {}) | noted)
+    return replace(raw, splits=splits)
+
+
+def _numbers(table: pa.Table, mask: str) -> list[int]:
+    numbers: list[int] = table[mask].to_pylist()
+    return numbers
+
+
+def _look(image: Any, mask: Any) -> MaskLook | str:
+    """Return the values of a mask, or why it cannot be used with its image."""
+    try:
+        size = upright_size(image)
+        look = look_at_mask(mask)
+    except ImageFault as fault:
+        return plain(fault)
+    if (look.width, look.height) != size:
+        return "the mask has another size than its image"
+    return look
+
+
+def _fault(look: MaskLook | str, classes: MaskClasses) -> str | None:
+    if isinstance(look, str):
+        return look
+    unknown = classes.coding.unknown(look)
+    if not unknown:
+        return None
+    some = ", ".join(written(value, look.stored == "colours") for value in unknown[:3])
+    return f"{OUTSIDE}: {some}" + " …" * (len(unknown) > 3)
+
+
+def written(value: int, coloured: bool) -> str:
+    """Return a mask value as settings have it."""
+    return f"#{value:06x}" if coloured else str(value)
+
+
+def _classes(
+    train: pa.Table, task: SemanticSegmentationConfig, looks: Iterable[MaskLook | str]
+) -> tuple[MaskClasses, list[Note]]:
+    """Return names and values of the classes: those that are set, found beside them, or present."""
+    seen = [look for look in looks if isinstance(look, MaskLook)]
+    if not seen:
+        return MaskClasses(["0"], [0], None, False), []  # the rows' faults say why
+    given = list(task.classes) or mask_classes(train)
+    coloured = (
+        any(text.startswith("#") for text in given)
+        if given
+        else any(look.stored == "colours" for look in seen)
+    )
+    found: Counter[int] = Counter()
+    bare = MaskCoding((), None, coloured)
+    for look in seen:
+        if coloured or look.stored != "colours":
+            found.update(bare.pixels(look))
+    ignored, notes = _ignored(task.ignore_index, found, coloured, bool(given))
+    if given:
+        pairs = [text.partition("=") for text in given]
+        named = {mask_value(value): name.strip() for value, _, name in pairs}
+        values = [value for value in named if value is not None and value != ignored]
+        names = [named[value] for value in values]
+    else:
+        values = sorted(value for value in found if value != ignored)
+        names = [written(value, coloured) for value in values]
+    if not 2 <= len(values) <= _MOST_CLASSES:
+        raise DataError(
+            f"The training masks have {len(values):,} classes; there must be from 2 to "
+            f"{_MOST_CLASSES}.",
+            "Set task.classes, such as 0=background 1=car, and task.ignore_index.",
+        )
+    return MaskClasses(names, values, ignored, coloured), notes
+
+
+def _ignored(
+    setting: str, found: Mapping[int, int], coloured: bool, given: bool
+) -> tuple[int | None, list[Note]]:
+    """Return the value that is ignored, and a note where that was a choice."""
+    if setting != AUTO:
+        return (None if setting == "none" else mask_value(setting)), []
+    if coloured or IGNORED not in found:
+        return (None if coloured else IGNORED), []
+    if not given and found.keys() == {0, IGNORED}:
+        why = "the masks are of 0 and 255 alone: 255 is a class, not ignored"
+        return None, [Note(why, "mask", "class", change="task.ignore_index")]
+    why = "pixels of the mask value 255 are neither learned nor counted"
+    return IGNORED, [Note(why, "mask", "ignored", change="task.ignore_index", kind="converted")]
+
+
+def _counted(classes: MaskClasses, looks: Iterable[MaskLook | str]) -> MaskClasses:
+    masks: Counter[int] = Counter()
+    pixels: Counter[int] = Counter()
+    for look in looks:
+        if isinstance(look, MaskLook):
+            own = classes.coding.pixels(look)
+            masks.update(own.keys())
+            pixels.update(own)
+    counts = [pixels[value] for value in classes.values]
+    total = max(1, sum(counts))
+    return replace(
+        classes,
+        masks=[masks[value] for value in classes.values],
+        pixels=[count / total for count in counts],
+    )

@@ -1,0 +1,1 @@
+"""Images in files and columns, and those that were decoded before."""

@@ -1,0 +1,1 @@
+"""Images as cells of the terminal, and where they are drawn."""
