@@ -18,6 +18,7 @@ import tomlkit
 
 from engine.config.needs import needs_of
 from engine.config.run_config import REGISTRIES, RunConfig, parse_overridden
+from engine.config.usual_name import usual_name
 from engine.errors import PresetError, UserError
 from engine.files import atomic, safe_toml
 from engine.files.paths import expanded, is_file, presets_folder
@@ -34,7 +35,7 @@ class Preset:
     title: str = ""
     task: str = ""
     needs: tuple[str, ...] = ()
-    """What it needs beside this program, each in a word."""
+    """Its needs beside this program, each in a word."""
     problem: str = ""
     """Why it cannot be used, empty when it can be read."""
 
@@ -76,6 +77,8 @@ def load_preset(preset: Preset, assignments: Sequence[str] = ()) -> RunConfig:
 def without_preset(assignments: Sequence[str]) -> RunConfig:
     """The experiment of ``field=value`` texts alone, which name the kinds of all sections.
 
+    Without a name it is called after its data and model.
+
     Raises :class:`PresetError` where a kind is missing, :class:`ConfigError` for wrong fields.
     """
     given = {text.partition("=")[0].strip() for text in assignments}
@@ -85,7 +88,10 @@ def without_preset(assignments: Sequence[str]) -> RunConfig:
             "Name a preset to train, and behind it what differs.",
             f"`dltui presets` lists all. Without one, {', '.join(kinds)} are needed.",
         )
-    return parse_overridden({}, assignments)
+    config = parse_overridden({}, assignments)
+    if "name" in given:
+        return config
+    return parse_overridden({}, [*assignments, f"name={usual_name(config.values())}"])
 
 
 def usable_presets() -> dict[str, RunConfig]:

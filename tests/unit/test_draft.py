@@ -238,6 +238,14 @@ def test_the_shortest_command_may_start_from_no_preset() -> None:
     assert without_preset(shlex.split(command)[2:]) == config
 
 
+def test_a_run_of_fields_alone_is_called_after_its_data_and_model() -> None:
+    fields = ["task.kind=tabular_regression", "data.kind=file", "data.path=some/Big_homes.csv.gz"]
+    assert without_preset([*fields, "model.kind=tabm"]).name == "big-homes-tabm"
+    assert without_preset([*fields, "model.kind=tabm", "name=mine"]).name == "mine"
+    called_run = without_preset([*fields, "model.kind=tabm", "name=run"])
+    assert without_preset(shlex.split(command_line(called_run, {}))[2:]) == called_run
+
+
 def test_every_preset_has_a_command_that_starts_from_none() -> None:
     for config in usable_presets().values():
         assert without_preset(shlex.split(command_line(config, {}))[2:]) == config

@@ -31,7 +31,9 @@ def command_line(config: RunConfig, presets: Mapping[str, RunConfig], preset: st
 def _from_nothing(target: Tree, fields: Mapping[str, FieldSpec]) -> list[str]:
     """Return all fields that differ from their defaults, kinds included."""
     other_kinds = {name: {"kind": ""} for name in target}  # so that all sections start afresh
-    return assignments(other_kinds, target, fields)
+    words = assignments(other_kinds, target, fields)
+    named = any(word.startswith("name=") for word in words)
+    return words if named else [f"name={target['name']}", *words]
 
 
 def quoted(word: str) -> str:

@@ -11,8 +11,8 @@ from typing import Any
 from engine.config.fields import FieldSpec
 from engine.config.overrides import Tree, apply_override, look_up, text_of
 from engine.config.run_config import RunConfig, fields_of
+from engine.config.usual_name import usual_name
 from engine.errors import ConfigError
-from engine.files.slugs import to_name
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Values:
     @property
     def tree(self) -> Tree:
         """The chosen values and the name of the run, as nested dictionaries; a copy."""
-        return {"name": self._usual_name()} | copy.deepcopy(self.chosen)
+        return {"name": usual_name(self.chosen)} | copy.deepcopy(self.chosen)
 
     @cached_property
     def fields(self) -> dict[str, FieldSpec]:
@@ -62,7 +62,7 @@ class Values:
     def value(self, name: str) -> Any:
         """Return the value of a field, its default where none was chosen."""
         if name == "name" and "name" not in self.chosen:
-            return self._usual_name()
+            return usual_name(self.chosen)
         return value_in(self.chosen, self.fields[name])
 
     def text(self, name: str) -> str:
@@ -85,12 +85,6 @@ class Values:
             part = part.get(section, {})
         part.pop(key, None)
         return Values(chosen)
-
-    def _usual_name(self) -> str:
-        """Return the default name of a run: after its data and model."""
-        data = look_up(self.chosen, "data.name") or look_up(self.chosen, "data.path") or "data"
-        stem = str(data).rstrip("/").rpartition("/")[2].partition(".")[0]
-        return to_name(f"{stem}-{self.kind('model')}".replace("_", "-"))
 
 
 def value_in(tree: Mapping[str, Any], spec: FieldSpec) -> Any:
