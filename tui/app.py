@@ -126,7 +126,7 @@ class DltuiApp(KeysInOrder):
 
     @property
     def drawing(self) -> Drawing:
-        """How pictures are drawn."""
+        """The drawing of pictures."""
         return self.preferences.drawing
 
     @override

@@ -32,7 +32,7 @@ class Settings:
     characters: Characters = "auto"
     """Whether only plain characters are shown; ``auto`` asks the environment."""
     images: Images = "auto"
-    """How images are shown; ``auto`` takes the terminal's graphics, or half blocks without any."""
+    """The display of images; ``auto`` takes the terminal's graphics, or half blocks without any."""
     hosts: tuple[str, ...] = ()
     """Machines whose runs are shown too, as ``ssh`` knows them."""
     slow_link: bool = False

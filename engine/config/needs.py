@@ -1,4 +1,4 @@
-"""What an experiment needs beside this program: a download, a file, a GPU.
+"""The needs of an experiment beside this program: a download, a file, a GPU.
 
 Only the configuration is looked at, and which folders exist on this machine.
 """

@@ -1,1 +1,1 @@
-"""What a prediction rests on: places of an image, words of a text, columns of a row."""
+"""Explanations of predictions: places of an image, words of a text, columns of a row."""

@@ -26,7 +26,7 @@ _MOST_PREFIXES = 8
 
 @dataclass(frozen=True)
 class Heat:
-    """How much each place of an image speaks for a class."""
+    """The weight of each place of an image for a class."""
 
     layer: str
     """The layer whose output is weighed."""

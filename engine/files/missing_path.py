@@ -1,4 +1,4 @@
-"""What is said of a path that does not exist."""
+"""The message on a path that does not exist."""
 
 from __future__ import annotations
 

@@ -24,14 +24,14 @@ _MOST_LISTED = 60
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one source."""
+    """The outcome of one source."""
 
     run: RunDirectory | None
     """The run in the history; ``None`` where there is none."""
     text: str
     """A sentence for the user."""
     notes: tuple[str, ...] = ()
-    """What was damaged, left out or changed."""
+    """Notes on values that were damaged, left out or changed."""
 
 
 def import_runs(path: Path, folder: Path) -> Iterator[Outcome]:

@@ -1,4 +1,4 @@
-"""What was met on reading files of other programs, counted for the user."""
+"""Counts of values met in files of other programs, for the user."""
 
 from __future__ import annotations
 

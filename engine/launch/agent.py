@@ -58,7 +58,7 @@ _OVER = Cause("", over=True)
 
 @dataclass(frozen=True)
 class Node:
-    """What an agent works on, and how it is watched."""
+    """The run of an agent, and the watch over it."""
 
     run: RunDirectory
     train: TrainConfig

@@ -26,7 +26,7 @@ class Mistake:
     probability: float
     """The predicted probability of ``judged``."""
     wrongness: float
-    """How far that probability is from the truth (0 or 1); mistakes are ordered by it."""
+    """The distance of that probability from the truth (0 or 1); mistakes are ordered by it."""
 
     @property
     def text(self) -> str:

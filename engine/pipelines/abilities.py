@@ -1,4 +1,4 @@
-"""What some data pipelines offer besides, where their data allow it."""
+"""Further abilities of some data pipelines, where their data allow them."""
 
 from __future__ import annotations
 

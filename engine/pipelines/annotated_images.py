@@ -1,4 +1,4 @@
-"""What data of images with boxes and of images with masks have in common."""
+"""The common part of data of images with boxes and with masks."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ _CUT = b"[what was printed before is on the host]\n"
 
 
 class FollowedRun:
-    """What the other end knows of one run."""
+    """The other end's state of one run."""
 
     def __init__(self, run: RunDirectory, known: Followed) -> None:
         self._run = run

@@ -1,4 +1,4 @@
-"""What a prediction rests on, for the user."""
+"""Explanations of predictions, for the user."""
 
 from __future__ import annotations
 

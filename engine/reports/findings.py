@@ -20,7 +20,7 @@ class FoundRow:
     text: str
     """The beginning of its values."""
     remark: str = ""
-    """What is expected in its place, or the row that it resembles."""
+    """The expected value, or the row that it resembles."""
     pictures: tuple[Picture, ...] = ()
     """The row's image, and that of the row that it resembles; empty for data of another kind."""
 
@@ -85,7 +85,7 @@ class DataCheck:
     """Rows of each split."""
     findings: tuple[Finding, ...] = ()
     limits: tuple[str, ...] = ()
-    """What was checked in a part of the rows only, or not at all, and why."""
+    """Notes on checks made in a part of the rows only, or not at all, and why."""
 
     def record(self) -> dict[str, Any]:
         """Return the check as JSON values."""

@@ -11,7 +11,7 @@ from engine.reports.views import Cell, View
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """What an explanation of a case needs beside its picture."""
+    """The input of an explanation of a case, beside its picture."""
 
     row: Mapping[str, Any] = field(default_factory=dict)
     """The inputs by column, as JSON values; empty for an image."""

@@ -18,7 +18,7 @@ class Note:
     column: str = ""
     """The column, file or split that it is about."""
     read_as: str = ""
-    """What it was taken for."""
+    """The reading that was chosen."""
     rows: int | None = None
     """Number of rows or values concerned."""
     change: str = ""

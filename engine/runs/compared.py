@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Compared:
-    """What one run brings to a comparison."""
+    """One run's part of a comparison."""
 
     metrics: Sequence[Metric]
     settings: Mapping[str, Any]

@@ -25,7 +25,7 @@ _NAME = "base-from.json"
 
 @dataclass(frozen=True)
 class EarlierBase:
-    """What another run recorded of the network before the first update."""
+    """Another run's results of the network before the first update."""
 
     run: str
     report: Mapping[str, Any]

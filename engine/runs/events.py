@@ -93,7 +93,7 @@ class Progress(Event):
     phase: str = "train"
     """``train``, or the split that is being evaluated."""
     share: float = 0.0
-    """How much of that split has been evaluated, from 0 to 1."""
+    """The share of that split that has been evaluated, from 0 to 1."""
     memory: int = 0
     """Peak memory in bytes: of the allocator on a GPU, of the process on the CPU."""
 

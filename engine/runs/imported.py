@@ -1,4 +1,4 @@
-"""What is known of a run that another program made: it can be compared, and nothing else.
+"""A run that another program made: it can be compared, and nothing else.
 
 Its ``config.toml`` has a table ``imported`` in place of a configuration of this program.
 """
@@ -43,7 +43,7 @@ class ImportedRun(BaseModel):
     metric: str = Field(default="", max_length=200)
     """The metric by which the best evaluation was found."""
     metrics: dict[str, Literal["higher", "lower", "unknown"]] = {}
-    """Which values of each metric are better."""
+    """The better direction of each metric."""
     settings: dict[str, str | int | float | bool] = {}
 
     @property

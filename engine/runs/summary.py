@@ -54,7 +54,7 @@ class RunSummary:
     host: str = field(init=False, repr=False, compare=False)
     """The machine that it is on; empty for this one."""
     key: str = field(init=False, repr=False, compare=False)
-    """What tells it from all others: runs of two machines may have the same id."""
+    """Its identity among all others: runs of two machines may have the same id."""
     text: str = field(init=False, repr=False, compare=False)
     """All text that it is found by, in lower case."""
 

@@ -1,4 +1,4 @@
-"""What the prediction of a finished run rests on."""
+"""Explanations of predictions of a finished run."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ _SAID = 3
 
 @dataclass
 class Handed:
-    """What was written, for the report."""
+    """The description of the files written, for the report."""
 
     command: str
     difference: float = 0.0

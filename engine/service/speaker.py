@@ -62,7 +62,7 @@ class Speaker:
 
     @property
     def talk(self) -> Talk:
-        """What a GGUF file says of its use."""
+        """The metadata of a GGUF file about its use."""
         bos = self.writer.tokenizer.bos_token_id
         begins = bos is not None and all(prompt[:1] == [bos] for prompt in self.prompts)
         return Talk(self.task.config.name, self.chat_template, begins)

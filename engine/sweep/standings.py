@@ -1,4 +1,4 @@
-"""What a sweep found so far, as its watchers read it."""
+"""The results of a sweep so far, as its watchers read them."""
 
 from __future__ import annotations
 

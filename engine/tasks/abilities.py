@@ -1,4 +1,4 @@
-"""What some tasks can do besides, where their data or their loss ask for it."""
+"""Further abilities of some tasks, where their data or their loss ask for them."""
 
 from __future__ import annotations
 

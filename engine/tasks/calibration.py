@@ -1,4 +1,4 @@
-"""What is fitted to the outputs of a finished network, such as bands or a temperature."""
+"""Corrections fitted to the outputs of a finished network, such as bands or a temperature."""
 
 from __future__ import annotations
 

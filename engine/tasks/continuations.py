@@ -1,4 +1,4 @@
-"""What a language model writes after prompts, by the settings of its task."""
+"""Continuations of prompts by a language model, by the settings of its task."""
 
 from __future__ import annotations
 

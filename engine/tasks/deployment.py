@@ -17,7 +17,7 @@ def _inputs(batch: Batch) -> tuple[tuple[Any, ...], dict[str, Any]]:
 
 @dataclass(frozen=True)
 class Deployment:
-    """What is computed, with which arguments, and how two results of it are compared."""
+    """The computation, its arguments, and the comparison of two of its results."""
 
     network: Callable[[nn.Module], nn.Module] = lambda network: network
     """Returns the network with what predictions do around it."""

@@ -99,7 +99,7 @@ class LatestWindows:
         return factors
 
     def _forecasts(self, numbers: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """What the network returns for windows, their truths, and which of these count."""
+        """The network's outputs for windows, their truths, and which of these count."""
         kept: list[tuple[Tensor, Tensor, Tensor]] = []
         with torch.inference_mode():
             for batch in self.source.read(torch.split(numbers, _BATCH)):

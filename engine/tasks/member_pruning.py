@@ -22,7 +22,7 @@ F = TypeVar("F", bound=TabularFitted)
 
 @dataclass(frozen=True)
 class MemberLosses:
-    """How members are measured: an ensemble's values are the mean of those of its members."""
+    """The measure of members: an ensemble's values are the mean of those of its members."""
 
     values: Callable[[Tensor, Tensor], Tensor]
     """Gives ``[members, batch, values]`` from outputs ``[members, batch, outputs]`` and targets."""

@@ -22,7 +22,7 @@ def _no_companions(folder: Path) -> None:
 
 @dataclass(frozen=True)
 class NetworkFiles:
-    """How a network is written into a folder and read from it."""
+    """A network's files in a folder, written and read."""
 
     of_library: bool
     """Whether the weights are in the format of the network's library, named by ``model.path``."""

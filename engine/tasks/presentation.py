@@ -20,7 +20,7 @@ def _no_pictures(table: pa.Table, records: Records) -> list[Picture]:
 
 @dataclass(frozen=True)
 class Presentation:
-    """What is shown of the records that a task predicts."""
+    """The records that a task predicts, as they are shown."""
 
     records: Callable[[Records], Records] = lambda records: records
     """Returns the predictions for rows that were typed, with what only a person looks at."""

@@ -1,4 +1,4 @@
-"""What becomes smaller of a finished network, such as the number of members of an ensemble."""
+"""Reductions of a finished network, such as fewer members of an ensemble."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ class Task(ABC, Generic[F]):
         """The network, on torch's current default device."""
 
     def files(self, fitted: F) -> NetworkFiles:
-        """How the network is written and read.
+        """The files of the network, written and read.
 
         One whose weights are named by ``model.path`` is in the format of its library.
         """

@@ -42,7 +42,7 @@ _ACTIVATIONS = {
     True: "torch.nn.modules.activation.Sigmoid",
     False: "torch.nn.modules.linear.Identity",
 }
-"""What CrossEncoder of sentence-transformers does with the output, by whether it is a logit."""
+"""The activation that CrossEncoder of sentence-transformers applies, by whether it is a logit."""
 
 
 class TextRegression(TextTask[TextRegressionFitted]):

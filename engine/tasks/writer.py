@@ -1,4 +1,4 @@
-"""What a task that writes texts after prompts gives to a conversation with its model."""
+"""The part of a task that writes texts which a conversation with its model needs."""
 
 from __future__ import annotations
 

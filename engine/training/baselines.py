@@ -1,4 +1,4 @@
-"""What a trained network is held against: its baseline, and other methods of the field."""
+"""The rivals of a trained network: its baseline, and other methods of the field."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ from engine.training.untrained import comparison
 from engine.training.validation import deciding_metric
 
 _PASSES = 4
-"""How often the bytes of a model are written, read or compared when it is exported."""
+"""The number of times that a model's bytes are written, read or compared in an export."""
 
 
 def conclude(session: RunSession, trainer: Trainer, material: Material, ending: Ending) -> Event:

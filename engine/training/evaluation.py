@@ -44,7 +44,7 @@ class SplitEvaluator:
         self._progress = progress
         self._controls = controls
         self._share = 0.0
-        """How much of the split has been evaluated."""
+        """The share of the split that has been evaluated."""
 
     def evaluate(
         self,

@@ -36,7 +36,7 @@ class Sheet:
     each: int
     """Images a class."""
     seed: int = 0
-    """Which images are drawn; each number draws others."""
+    """The seed of the choice of images."""
     classes: int = MOST_CLASSES
     """Classes that are shown, the most frequent ones."""
 

@@ -22,7 +22,7 @@ _KEPT = 512
 
 @dataclass(frozen=True)
 class Drawing:
-    """How pictures are drawn; with no ``store``, as half blocks."""
+    """The drawing of pictures; with no ``store``, as half blocks."""
 
     store: PictureStore | None = None
     pixels_per_cell: int = 0

@@ -1,4 +1,4 @@
-"""What is to be known first of a finished run: better than what it is compared with or not, and
+"""The first sentence on a finished run: better than what it is compared with or not, and
 whether it overfitted.
 """
 

@@ -1,4 +1,4 @@
-"""What is shown of a run that another program made."""
+"""The display of a run that another program made."""
 
 from __future__ import annotations
 

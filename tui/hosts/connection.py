@@ -47,7 +47,7 @@ class Ended(Exception):
 
 
 class Parts(Protocol):
-    """What the messages of a connection are about; all is called in its thread."""
+    """The receivers of a connection's messages; all is called in its thread."""
 
     def begin(self) -> None:
         """The connection begins."""

@@ -15,7 +15,7 @@ LOAD_SECONDS = 30.0
 
 
 class FollowedRuns:
-    """Which runs are followed, and of which the mirror has all that there was."""
+    """The runs that are followed, and those of which the mirror is complete."""
 
     def __init__(self, link: Link, mirror: Mirror) -> None:
         self._link = link

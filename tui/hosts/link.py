@@ -1,4 +1,4 @@
-"""What the threads share of the connection to a host."""
+"""The state of a connection to a host that threads share."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Phase = Literal["connecting", "connected", "gone"]
 
 @dataclass(frozen=True)
 class Standing:
-    """What a screen shows of a host; replaced as a whole."""
+    """The state of a host, as screens show it; replaced as a whole."""
 
     phase: Phase = "connecting"
     problem: str = ""

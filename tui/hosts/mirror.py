@@ -27,7 +27,7 @@ _ROWS: TypeAdapter[tuple[Row, ...]] = TypeAdapter(tuple[Row, ...])
 
 
 class Mirror:
-    """What is known of one host's runs; used by one thread, :attr:`rows` may be read by any."""
+    """The state of one host's runs; used by one thread, :attr:`rows` may be read by any."""
 
     def __init__(self, host: str) -> None:
         self._folder = mirror_folder(host)

@@ -28,7 +28,7 @@ _MOST_PENDING = 64 << 20
 
 
 class _Known(BaseModel):
-    """How far a run is mirrored."""
+    """The part of a run that is mirrored."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -42,7 +42,7 @@ class _Known(BaseModel):
 
 
 class MirroredRun:
-    """What came of a run over one connection, after what is on disk from earlier ones."""
+    """The content received of a run over one connection, after that on disk from earlier ones."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

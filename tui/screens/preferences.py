@@ -32,7 +32,7 @@ _IMAGES: Mapping[Images, str] = {
 
 
 class Preferences:
-    """How an application looks, by its settings and by what its terminal can show."""
+    """The look of an application, by its settings and by what its terminal can show."""
 
     def __init__(
         self, app: App[Any], settings: Settings, store: PictureStore | None = None
@@ -55,7 +55,7 @@ class Preferences:
 
     @property
     def drawing(self) -> Drawing:
-        """How pictures are drawn; over a slow connection, never by what is sent at each paint."""
+        """The drawing of pictures; over a slow connection, never by what is sent at each paint."""
         store, slow = self._store, self.settings.slow_link
         if store is None or self.settings.images == "blocks" or (slow and not store.sent_once):
             return Drawing()

@@ -1,4 +1,4 @@
-"""What is done with a finished run from any of its screens: predict, export, report, push, eval."""
+"""Actions on a finished run from any of its screens: predict, export, report, push, eval."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each key means, the same on every screen: for the list of keys and for the user's own keys.
+"""The meaning of each key, the same on every screen: for the list of keys and the user's own keys.
 
 Keys that move (arrows, ``enter``, ``escape``, ``tab``, ``space``, digits) are the same in any
 program, and stay.
@@ -26,7 +26,7 @@ class Meaning:
     text: str
     """The meaning in a few words."""
     others: tuple[str, ...] = ()
-    """What other programs call it, in lower case: the list of actions finds it by these too."""
+    """Its names in other programs, in lower case: the list of actions finds it by these too."""
 
 
 VOCABULARY = (

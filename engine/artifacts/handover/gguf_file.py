@@ -32,7 +32,7 @@ _BLOCK = 32
 
 @dataclass(frozen=True)
 class Talk:
-    """What a file says of its use."""
+    """The metadata of a file about its use."""
 
     name: str
     chat_template: str

@@ -10,7 +10,7 @@ from engine.errors import TrainingError
 
 _QUOTES = '"""'
 _FORBIDDEN = (_QUOTES, "{{", "}}")
-"""What a text of a Modelfile's template cannot hold."""
+"""The characters that a text of a Modelfile's template cannot hold."""
 
 
 def conversation_template(between: Between, begins_with: str) -> str:

@@ -39,5 +39,5 @@ class CenterNetConfig(ModelConfig):
 
     @property
     def halvings(self) -> int:
-        """How many times the side is halved for the heat map."""
+        """The number of times that the side is halved for the heat map."""
         return min(self.stride.bit_length(), len(self.channels)) - 1

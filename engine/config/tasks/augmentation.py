@@ -21,7 +21,7 @@ NOISE = option(
     le=1,
     advanced=True,
 )
-"""What changes images with and without boxes or masks alike."""
+"""The augmentations of images with and without boxes or masks alike."""
 
 
 class AugmentationConfig(Section):

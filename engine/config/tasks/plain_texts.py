@@ -9,7 +9,7 @@ from engine.config.tasks.base import TaskConfig
 
 
 class PlainTextsConfig(TaskConfig):
-    """How special tokens that are written in the texts are read."""
+    """The reading of special tokens that are written in the texts."""
 
     special_tokens: Literal["plain", "special"] = option(
         "plain",

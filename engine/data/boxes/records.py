@@ -93,7 +93,7 @@ def _numbers(sides: Sequence[Any]) -> tuple[float, float, float, float] | None:
 
 @dataclass
 class Annotations:
-    """What a reader found: the objects of each image by split, the classes, what is left out."""
+    """The objects that a reader found in each image by split, the classes, and those left out."""
 
     images: dict[str, list[tuple[Path, list[dict[str, Any]]]]] = field(
         default_factory=lambda: {TRAIN: [], VALIDATION: [], TEST: []}

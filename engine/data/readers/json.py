@@ -310,7 +310,7 @@ def _json_lines(path: Path, text: str, options: ReadOptions) -> Iterable[Any]:
 
 
 def _remedy(text: str, error: ValueError) -> str:
-    """What to do about a document that cannot be read: it may end too early."""
+    """The remedy for a document that cannot be read: it may end too early."""
     if not isinstance(error, json.JSONDecodeError):
         return _CORRECT
     ends = error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated string")

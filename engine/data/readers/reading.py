@@ -23,7 +23,7 @@ from engine.files.sanitize import plain
 from engine.reports.note import Note
 
 INCOMPLETE = "It may be incomplete or damaged: copy or download it again."
-"""What to do about a file that ends too early."""
+"""The remedy for a file that ends too early."""
 _BOMS = {
     codecs.BOM_UTF8: "utf-8-sig",
     codecs.BOM_UTF32_LE: "utf-32",

@@ -67,7 +67,7 @@ def _notes(path: Path, header: _Header) -> Iterator[Note]:
 
 
 def _header(path: Path, text: str) -> tuple[_Header, Iterator[tuple[int, str]]]:
-    """What stands before ``@data``, and the numbered lines behind it."""
+    """The header before ``@data``, and the numbered lines behind it."""
     header = _Header()
     lines = ((i, line.strip()) for i, line in enumerate(text.splitlines(), 1))
     some = ((i, line) for i, line in lines if line and not line.startswith("#"))

@@ -21,7 +21,7 @@ Mask = NDArray[np.bool_]
 Rows = NDArray[np.int64]
 
 NAMELESS = "(missing)"
-"""What people are shown for a missing value of a column that tells series apart."""
+"""The name shown for a missing value of a column that tells series apart."""
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,7 @@ def cut_panel(
 
 
 def _ends_of_source(panel: Panel) -> list[Rows]:
-    """Where training, validation and test end in each series, as the source has them."""
+    """The ends of training, validation and test in each series, as the source has them."""
     last = panel.starts[1:]
     if panel.part is None:
         return [last, last, last]

@@ -17,7 +17,7 @@ from engine.data.series.windows import LEAST_WEIGHT
 
 @dataclass(frozen=True)
 class SeriesFacts:
-    """What is known of each series besides its rows."""
+    """The static features of each series."""
 
     places: Tensor
     """int64 ``[series]``: the number of each in the order of training."""

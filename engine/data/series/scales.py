@@ -14,7 +14,7 @@ Numbers = NDArray[np.float64]
 
 
 class SeriesScales(BaseModel):
-    """What is fitted on each series, as columns."""
+    """The state that is fitted on each series, as columns."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -11,7 +11,7 @@ from engine.data.series.panel import Rows
 
 @dataclass(frozen=True)
 class WindowPlan:
-    """Which windows there are: for each series, where its rows begin and its forecasts do."""
+    """The windows there are: for each series, the beginnings of its rows and of its forecasts."""
 
     starts: Rows
     """``[series]``: the first row of each."""

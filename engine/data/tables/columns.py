@@ -124,7 +124,7 @@ class _Verdict:
     """Reason to leave it out."""
     date_format: str = ""
     unread: NDArray[np.bool_] | None = None
-    """Which of the different values are no numbers or dates."""
+    """The mask of the different values that are no numbers or dates."""
     doubt: str = ""
     separator: str = ""
     """Mark between the items of a cell."""

@@ -28,7 +28,7 @@ _VALUES = 2**24
 """Values of their forecasts that are kept at most."""
 
 Windows = tuple[Tensor, Tensor, Tensor]
-"""What a network returned for some windows, their truths, and which of these count."""
+"""A network's outputs for some windows, their truths, and which of these count."""
 
 
 def recent_bands(bands: Bands, latest: Windows, count: int, every: int = 1) -> Bands:

@@ -22,7 +22,7 @@ _LEAST = float(np.spacing(1))
 
 @dataclass(frozen=True)
 class RankedObjects:
-    """What was found of one class in all images, the surest first, and what is there."""
+    """The objects found of one class in all images, the surest first, and the true ones."""
 
     image: NDArray[np.int64]
     """The image of each object that was found."""

@@ -1,4 +1,4 @@
-"""What test-time flip changes: the metrics with it beside those of each image as it is."""
+"""The effect of test-time flip: the metrics with it beside those of each image as it is."""
 
 from __future__ import annotations
 

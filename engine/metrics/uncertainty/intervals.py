@@ -43,7 +43,7 @@ class Resamples:
     """Random draws of rows with replacement; of many rows, of random blocks of them."""
 
     counts: Floats
-    """How often each block was drawn, ``[draws, blocks]``."""
+    """The number of times each block was drawn, ``[draws, blocks]``."""
     block: NDArray[np.int64]
     """The block of each row."""
 

@@ -67,7 +67,7 @@ class TorchvisionDetector(Transfer, Detector):
         ]
 
     def detections(self, outputs: Any) -> list[Detections]:
-        """What is left after non-maximum suppression."""
+        """The objects left after non-maximum suppression."""
         found: Sequence[Mapping[str, Tensor]] = outputs
         return [
             Detections(

@@ -44,7 +44,7 @@ class _Segments:
 
     lengths: tuple[int, ...]
     masks: tuple[Tensor | None, ...]
-    """What each segment sees of itself; ``None`` where that is all before it."""
+    """The part of itself that each segment sees; ``None`` where that is all before it."""
 
 
 def _mask(**options: Any) -> _Segments | Tensor | None:

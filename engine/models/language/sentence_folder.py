@@ -34,7 +34,7 @@ _KNOWN = ("Transformer", "Pooling", "Normalize")
 
 @dataclass(frozen=True, slots=True)
 class SentenceModel:
-    """How a model embeds texts."""
+    """The settings by which a model embeds texts."""
 
     pooling: Mode = "mean"
     normalize: bool = True

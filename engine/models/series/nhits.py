@@ -72,7 +72,7 @@ class _Stack(nn.Module):
     def forward(
         self, own: Tensor, others: Tensor, future: Tensor, explain: bool
     ) -> tuple[Tensor, Tensor]:
-        """What it explains of the windows, and its forecast ``[series, horizon, values]``.
+        """Its part of the windows, and its forecast ``[series, horizon, values]``.
 
         Unless it is to ``explain``, that part is left empty: no stack reads it.
         """

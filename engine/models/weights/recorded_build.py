@@ -57,7 +57,7 @@ class _Layout:
 
     @property
     def memory(self) -> int:
-        """What tells the memory of one tensor from that of others."""
+        """The identity of one tensor's memory."""
         return memory_of(self.storage)
 
     @property

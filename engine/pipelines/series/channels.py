@@ -1,4 +1,4 @@
-"""What is fitted on the channels of one or of many series alike."""
+"""The state that is fitted on the channels of one or of many series alike."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def _season(panel: Panel, possible: tuple[int, ...]) -> int:
 
 
 def series_facts(table: pa.Table) -> dict[str, str]:
-    """How many series a split has, and their lengths; nothing for one series."""
+    """The number of series in a split, and their lengths; nothing for one series."""
     if not series_note(table).roles.series:
         return {}
     lengths = split_panel(table)[0].lengths

@@ -1,4 +1,4 @@
-"""What the pipelines of table tasks learn from the training rows."""
+"""The state that the pipelines of table tasks fit on the training rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which columns of a table become inputs, and how: by what is set and by the training rows."""
+"""The columns of a table that become inputs, and their forms: by settings and training rows."""
 
 from __future__ import annotations
 

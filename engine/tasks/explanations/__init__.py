@@ -1,1 +1,1 @@
-"""What a prediction rests on."""
+"""Explanations of predictions."""

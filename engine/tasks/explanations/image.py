@@ -1,4 +1,4 @@
-"""What a network looks at in an image when it finds a class."""
+"""The places of an image on which a network's class rests."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ class ExplainedOutputs:
 
     names: Sequence[str]
     quantity: str
-    """What they are, as it is written before a name: ``p`` for probabilities."""
+    """Their kind, as it is written before a name: ``p`` for probabilities."""
     of: Callable[[nn.Module, Batch], Tensor]
     """Returns them for a batch, ``[rows, outputs]``: probabilities, or numbers in units."""
 

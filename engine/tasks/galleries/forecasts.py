@@ -67,7 +67,7 @@ class ForecastCases:
     def gallery(
         self, forward: Forward, source: WindowSource | PanelWindowSource, apart: int
     ) -> Gallery:
-        """What ``forward`` returns for ``source``, from windows ``apart`` steps from each other."""
+        """The outputs for ``source``, from windows ``apart`` steps from each other."""
         windows = source.latest(apart, _CUTS)
         cases: list[_Case] = []
         for first in range(0, len(windows), _BATCH):
@@ -88,7 +88,7 @@ class ForecastCases:
         )  # fmt: skip
 
     def _columns(self, cases: Sequence[_Case]) -> dict[str, Callable[[_Case], Cell]]:
-        """What tells the cases apart."""
+        """The name that tells the cases apart."""
         columns: dict[str, Callable[[_Case], Cell]] = {}
         if self._fitted.series:
             columns[", ".join(plain(name, 40) for name in self._fitted.series)] = _series

@@ -40,7 +40,7 @@ class Conversation:
 
     text: str
     answers: Sequence[tuple[int, int]] = ()
-    """Where answers begin and end, from templates that say it themselves; else empty."""
+    """The beginnings and ends of answers, from templates that mark them; else empty."""
 
 
 def rendered(

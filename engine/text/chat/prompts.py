@@ -56,7 +56,7 @@ class Prompt:
     text: str
     blanks: str
     literals: Sequence[Span] = ()
-    """Where special tokens are written in it that are plain text."""
+    """The places of special tokens in it that are plain text."""
     beginning: Sequence[int] = ()
     """The tokens before it."""
 
@@ -72,7 +72,7 @@ class Marked:
     unsaid: bool = False
     """Whether something of the turns before an answer is not in the text."""
     literals: Sequence[Span] = ()
-    """Where special tokens are written in it that are plain text."""
+    """The places of special tokens in it that are plain text."""
     beginning: Sequence[int] = ()
     """The tokens before it."""
 

@@ -1,4 +1,4 @@
-"""Which rows of a batch a process computes."""
+"""The rows of a batch that a process computes."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ _AHEAD = 2
 
 @dataclass(frozen=True)
 class Split:
-    """How a network can be split; bytes."""
+    """The ways in which a network can be split; bytes."""
 
     outside: int
     """Weights outside of all blocks, which fsdp gathers for a whole pass."""
@@ -63,7 +63,7 @@ def _layers(network: nn.Module, processes: int) -> tuple[int, str]:
 
 @dataclass(frozen=True)
 class Held:
-    """What one process holds of a training: shares of the whole, and bytes beside them."""
+    """The part of a training that one process holds: shares of the whole, and bytes beside them."""
 
     weights: float = 1.0
     gradients: float = 1.0

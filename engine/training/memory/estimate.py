@@ -193,7 +193,7 @@ class _Sizes:
     adapter: int
     """The adapter as a file; 0 where the whole network is saved."""
     split: Split
-    """How several processes can share the network; unknown for one."""
+    """The ways in which several processes can share the network; unknown for one."""
 
     def disk(self, train: TrainConfig) -> int:
         """Return the bytes of all checkpoints, one more while it is written, and the export."""

@@ -82,7 +82,7 @@ def count_objects(table: pa.Table, column: str) -> Counter[str]:
 
 @dataclass(frozen=True)
 class _Places:
-    """What boxes are checked against."""
+    """The limits against which boxes are checked."""
 
     images: Images
     sizes: Sequence[tuple[int, int] | str]

@@ -32,13 +32,13 @@ class AnnotatedSheet:
     """The numbers of the classes that an image has."""
     paint: Paint
     unit: str
-    """What is counted of each class: ``mask`` or ``object``."""
+    """The unit that is counted of each class: ``mask`` or ``object``."""
     unpainted: int | None
     """The class that is not painted, if there is one."""
     each: int
     """Images a class."""
     seed: int = 0
-    """Which images are drawn; each number draws others."""
+    """The seed of the choice of images."""
 
     def groups(self, paint: Paint | None = None) -> list[PictureGroup]:
         """Return a group a class, as the images are stored or as another ``paint`` shows them."""

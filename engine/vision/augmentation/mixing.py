@@ -20,7 +20,7 @@ _PURPOSE = 1
 
 @dataclass(frozen=True)
 class Mixing:
-    """What is mixed, and how strongly."""
+    """The kinds of mixing, and their strengths."""
 
     mixup: float
     cutmix: float

@@ -188,7 +188,7 @@ def _tell(findings: dict[str, Any]) -> None:
 
 
 def _extras(extras: dict[str, bool]) -> dict[str, str]:
-    """Which extras are installed, and how the others are."""
+    """The extras that are installed, and the commands that install the others."""
     missing = ",".join(name for name, installed in extras.items() if not installed)
     return {
         "extras": ", ".join(name for name, installed in extras.items() if installed) or "none",

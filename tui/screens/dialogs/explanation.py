@@ -1,4 +1,4 @@
-"""What a prediction rests on: places of an image, words of a text, columns of a row."""
+"""Explanations of predictions: places of an image, words of a text, columns of a row."""
 
 from __future__ import annotations
 

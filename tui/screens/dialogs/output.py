@@ -24,8 +24,7 @@ _LONGEST = 2000
 _GRACE = 2.0
 """Seconds that the program has to exit once it was asked to."""
 _PAINT_SECONDS = 0.1
-"""How long lines are collected before they are laid out together: all that are kept are laid
-out anew each time."""
+"""The time for which lines are collected before all that are kept are laid out anew."""
 
 
 class OutputScreen(Dialog[None]):

@@ -1,4 +1,4 @@
-"""What is read of a run that has ended, in a thread."""
+"""The content of a run that has ended, read in a thread."""
 
 from __future__ import annotations
 

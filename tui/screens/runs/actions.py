@@ -1,4 +1,4 @@
-"""What the keys of the list of runs do, by the names in their bindings."""
+"""The actions of the keys of the list of runs, by the names in their bindings."""
 
 from __future__ import annotations
 

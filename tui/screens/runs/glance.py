@@ -1,4 +1,4 @@
-"""What a pane shows of one run, read in a thread while the list stays responsive."""
+"""The content of a pane on one run, read in a thread while the list stays responsive."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class Openings:
 
     @cached_property
     def _on_hosts(self) -> OnHosts:
-        """What is done with runs of other machines."""
+        """The actions on runs of other machines."""
         from tui.screens.runs.on_hosts import OnHosts  # the first paint need not wait for it
 
         return OnHosts(self._screen)

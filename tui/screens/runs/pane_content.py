@@ -1,4 +1,4 @@
-"""What the pane beside the list says: the run at the cursor at a glance."""
+"""The content of the pane beside the list: the run at the cursor at a glance."""
 
 from __future__ import annotations
 

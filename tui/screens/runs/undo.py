@@ -21,7 +21,7 @@ class Undoable:
     undo: Callable[[], object]
     """Undoes it; raises :class:`RunError`."""
     undone: str
-    """What is said afterwards."""
+    """The message afterwards."""
 
 
 class PastChanges:

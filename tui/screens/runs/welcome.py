@@ -1,4 +1,4 @@
-"""What the home screen says while there are no runs: five experiments, a key each."""
+"""The home screen while there are no runs: five experiments, a key each."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ class FieldView:
     """The preset's value as edited, for a field that differs."""
     problem: str = ""
     automatic: str = ""
-    """What an empty value comes to."""
+    """The value that an empty one comes to."""
 
     @property
     def label(self) -> str:
