@@ -71,3 +71,15 @@ def test_messages_use_the_terms_of_the_field() -> None:
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
 def test_pages_use_the_terms_of_the_field(path: Path) -> None:
     assert not [match[0] for match in NOT_SAID.finditer(path.read_text())]
+
+
+def test_docstrings_begin_with_what_they_describe() -> None:
+    """Not with a question word: "The places of …" rather than "Where …"."""
+    wrong = [
+        f"{path.relative_to(ROOT)}:{line}"
+        for package in ("engine", "tui")
+        for path in sorted((ROOT / package).rglob("*.py"))
+        for line, text in enumerate(path.read_text().splitlines(), 1)
+        if re.match(r'\s*r?"""(?:What|How|Which|Where)\b', text)
+    ]
+    assert not wrong
