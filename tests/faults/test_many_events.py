@@ -43,7 +43,7 @@ from engine.runs.directory import RunDirectory
 from tui.app import DltuiApp
 from tui.screens.monitor.screen import MonitorScreen
 
-PANELS = ["charts", "table", "samples", "resources", "facts", "log"]
+PANELS = ["charts", "table", "samples", "resources", "details", "log"]
 painted = [0.0]
 entered, last = [""], [""]  # the panel whose newest content was handed out, and painted
 first = {}  # when that of each panel was painted first
