@@ -76,7 +76,7 @@ async def test_sentences_name_the_keys_that_were_moved(make_run, training, until
         await pilot.press("f7")
         await until(pilot, lambda: "Press  f2  to search" in text_of(pilot))
         await pilot.press("escape", "f2")
-        await until(pilot, lambda: "more, f4 unfolds" in text_of(pilot))
+        await until(pilot, lambda: "more, f4 shows all" in text_of(pilot))
         await pilot.press("escape")
         stopped = Interrupted(step=10, seconds=1.0)
         app.push_screen(MonitorScreen(make_run("stopped", [*training(trained=1), stopped])))

@@ -52,7 +52,7 @@ async def test_own_presets_come_first_and_all_are_listed_as_they_are(until, text
         assert names(pilot) == ["own-iris", *shipped]
         assert len(names(pilot)) > 5
         row = next(line for line in text_of(pilot).splitlines() if "own-iris" in line)
-    for part in ("tabular_classification", " own ", "[red]mine[/red]"):
+    for part in ("tabular_classification", " yours ", "[red]mine[/red]"):
         assert part in row
 
 

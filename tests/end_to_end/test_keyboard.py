@@ -44,7 +44,7 @@ def write_preset(home: Path, name: str, epochs: int) -> None:
 
 def listed(terminal: Any) -> int:
     """The number of presets on the screen, each labelled as shipped or own."""
-    return sum(" shipped " in line or " own " in line for line in terminal.text.splitlines())
+    return sum(" shipped " in line or " yours " in line for line in terminal.text.splitlines())
 
 
 def steps(terminal: Any) -> int:

@@ -111,10 +111,10 @@ def test_importance_says_how_many_of_the_columns_it_shuffled(
     assert few.title == "Importance of columns: change when a column is shuffled"
     assert few.rows[0][0] == "c0"
     assert [row[1] for row in few.rows[1:]] == [0.0, 0.0]
-    assert many.title.endswith(", the first 200 of 300")
+    assert many.title.endswith(", the 200 of 300 that change outputs most")
     assert len(many.rows) == 200
     monkeypatch.setattr("engine.metrics.tables.importance._MOST_SECONDS", 0.0)
-    assert importance(300).title.endswith(", the first 1 of 300")
+    assert importance(300).title.endswith(", the 1 of 300 that change outputs most")
 
 
 class Said(nn.Module):

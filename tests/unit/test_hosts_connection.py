@@ -35,7 +35,7 @@ from tui.hosts.host import Host
 from tui.hosts.hosts import Hosts
 from tui.hosts.ssh import command
 
-GREETING = '{"type":"hello","protocol":2,"version":"0.1.0"}'
+GREETING = '{"type":"hello","protocol":3,"version":"0.1.0"}'
 
 
 def wait_until(condition: Callable[[], object]) -> None:
@@ -226,7 +226,7 @@ def test_a_fetched_file_that_is_another_one_leaves_nothing(
             "Run `ssh gpu1` once",
         ),
         ("print('x: Permission denied (publickey).', file=sys.stderr); sys.exit(255)", "ssh-agent"),
-        ('print(\'{"type":"hello","protocol":3,"version":"9"}\', flush=True)', "protocol 3"),
+        ('print(\'{"type":"hello","protocol":4,"version":"9"}\', flush=True)', "protocol 4"),
         (f"print('{GREETING}'); print('x' * (2 << 20), flush=True); time.sleep(60)", "longer"),
         (f"print('{GREETING}'); print('hello?', flush=True); time.sleep(60)", "Invalid JSON"),
         ("print('motd\\n' * 500, flush=True); time.sleep(60)", "prints too much"),

@@ -13,7 +13,7 @@ from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as tv
 
 from engine.config.tasks.augmentation import ClassAugmentationConfig
-from engine.vision.augmentation.batch import colors
+from engine.vision.augmentation import colors
 from engine.vision.augmentation.policies import _NAMES, _RANGES, _operated, with_policy
 
 
