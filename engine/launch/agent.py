@@ -190,12 +190,11 @@ class Agent(LocalElasticAgent):
         """Return the cause if it is one of the processes here."""
         if self._node.leads and 0 not in failures and self._over():
             return _OVER
-        first = sorted(failures.items(), key=lambda one: (one[1].timestamp, one[0]))
+        if (first := first_of(failures)) is None:
+            return None
+        rank, failure = first
         size = worker_group.workers[0].world_size
-        for rank, failure in first:
-            if failure.exitcode != PEER_LOST:
-                return cause_of(self._node.run, rank, size, failure.exitcode)
-        return None
+        return cause_of(self._node.run, rank, size, failure.exitcode)
 
     def _over(self) -> bool:
         """Return whether the main process has finished, and not because of another's failure."""
@@ -219,6 +218,21 @@ class Agent(LocalElasticAgent):
         """End this attempt on all nodes, because of this one."""
         if self._store is not None:
             self._agreed(Cause(message))
+
+
+def first_of(failures: Mapping[int, ProcessFailure]) -> tuple[int, ProcessFailure] | None:
+    """Return rank and failure of the process that failed first.
+
+    ``None`` where all of them lost a process of another node, or were ended because of that.
+    """
+    # Their times are whole seconds. Within one, torch has first those that it found, then those of
+    # the processes that it ended by SIGTERM because of them, whatever their ranks.
+    in_order = sorted(failures.items(), key=lambda one: one[1].timestamp)
+    for place, (rank, failure) in enumerate(in_order):
+        ended_by_torch = place > 0 and failure.exitcode == -signal.SIGTERM
+        if failure.exitcode != PEER_LOST and not ended_by_torch:
+            return rank, failure
+    return None
 
 
 def _stopped(worker_group: WorkerGroup) -> int | None:
