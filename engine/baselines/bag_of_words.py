@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.baselines.evaluated import evaluated
 from engine.baselines.logistic import fitted_classes, fitted_flags
-from engine.metrics.classes.classification import evaluate_classes
-from engine.metrics.classes.multilabel import evaluate_labels
 from engine.metrics.evaluator import Evaluation
 from engine.metrics.uncertainty.paired import text_keys
 
@@ -35,10 +33,7 @@ def bag_of_words(train: Labelled, test: Iterable[Labelled], classes: Sequence[st
         said.append(likelihoods(words.transform(texts)))
         true.append(np.asarray(codes, np.int64))
         keys.append(text_keys(texts))
-    probabilities, targets = np.concatenate(said), np.concatenate(true)
-    chances = np.clip(probabilities[np.arange(len(targets)), targets], 1e-12, 1.0)
-    result = evaluate_classes(probabilities, targets, classes, float(-np.log(chances).mean()))
-    return keyed(result, np.concatenate(keys))
+    return evaluated(np.concatenate(said), np.concatenate(true), classes, np.concatenate(keys))
 
 
 def labels_from_words(train: Flagged, test: Flagged, classes: Sequence[str]) -> Evaluation:
@@ -47,15 +42,7 @@ def labels_from_words(train: Flagged, test: Flagged, classes: Sequence[str]) -> 
     inputs, flags = words.fit_transform(train[0]), np.asarray(train[1], np.int64)
     new, targets = words.transform(test[0]), np.asarray(test[1], np.int64)
     said = fitted_flags(inputs, flags, _STRENGTH)(new)
-    chances = np.clip(np.where(targets > 0, said, 1 - said), 1e-12, 1.0)
-    result = evaluate_labels(said, targets, classes, float(-np.log(chances).mean()))
-    return keyed(result, text_keys(test[0]))
-
-
-def keyed(result: Evaluation, keys: NDArray[np.uint64]) -> Evaluation:
-    """Return a result whose rows are known by ``keys``."""
-    assert result.rows is not None
-    return replace(result, rows=replace(result.rows, keys=keys))
+    return evaluated(said, targets, classes, text_keys(test[0]))
 
 
 def numbers_from_words(

@@ -14,11 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.baselines.bag_of_words import keyed
+from engine.baselines.evaluated import evaluated
 from engine.baselines.logistic import fitted_classes, fitted_flags
 from engine.data.images import Pixels
-from engine.metrics.classes.classification import evaluate_classes
-from engine.metrics.classes.multilabel import evaluate_labels
 from engine.metrics.evaluator import Evaluation
 from engine.metrics.uncertainty.paired import text_keys
 
@@ -63,10 +61,8 @@ def edges_and_colours(
         said = fitted_flags(known, targets, _STRENGTH, _STEPS)(new)
     else:
         said = fitted_classes(known, targets.tolist(), len(classes), _STRENGTH, _STEPS)(new)
-    true = test.targets[seen]
-    evaluate = evaluate_labels if true.ndim == 2 else evaluate_classes
-    result = evaluate(said, true, classes, _cross_entropy(said, true))
-    return keyed(result, text_keys([test.names[row] for row in seen.tolist()]))
+    keys = text_keys([test.names[row] for row in seen.tolist()])
+    return evaluated(said, test.targets[seen], classes, keys)
 
 
 def _features(images: LabelledImages, end: float) -> tuple[NDArray[Any], NDArray[np.int64]]:
@@ -105,11 +101,3 @@ def _by_cell(values: NDArray[Any]) -> NDArray[Any]:
     split = values.reshape(images, cells, _CELL, cells, _CELL, count)
     means: NDArray[Any] = split.mean((2, 4))
     return means
-
-
-def _cross_entropy(said: NDArray[np.float32], true: NDArray[np.int64]) -> float:
-    if true.ndim == 2:
-        chances = np.where(true > 0, said, 1 - said)
-    else:
-        chances = said[np.arange(len(true)), true]
-    return float(-np.log(np.clip(chances, 1e-12, 1.0)).mean())

@@ -91,7 +91,7 @@ def without_preset(assignments: Sequence[str]) -> RunConfig:
     config = parse_overridden({}, assignments)
     if "name" in given:
         return config
-    return parse_overridden({}, [*assignments, f"name={usual_name(config.values())}"])
+    return config.override([f"name={usual_name(config.values())}"])
 
 
 def usable_presets() -> dict[str, RunConfig]:

@@ -1,4 +1,4 @@
-"""The name of a run that nobody has named: after its data and its model."""
+"""The default name of a run: after its data and its model."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ def _cut(raw: RawData, config: DataConfig, stratify: str | None) -> RawData:
 
 def _few(split: str, rows: int) -> str:
     if rows == 0:
-        return f"there are no figures on {split}: it has no rows"
+        return f"there are no metrics on {split}: it has no rows"
     return f"metrics on {split} are uncertain: it has only {counted(rows, 'row')}"
 
 

@@ -180,8 +180,7 @@ class CausalLmPipeline(ChatPipeline[CausalLmFitted]):
                 "characters": f"{sum(map(len, texts)):,} in the training rows",
                 "blocks": f"of {fitted.max_length:,} tokens, without padding",
             }
-            if fitted.beginning:
-                facts["begin with"] = self.beginning_fact(fitted.beginning, fitted.tokenizer)
+            facts |= self.beginning_fact(fitted.beginning, fitted.tokenizer)
         else:
             some = _texts(some_of(raw.train), fitted.roles, fitted.separator)
             facts = _named(self.measured(list(some), fitted), fitted) | self._on_prompts(fitted)
@@ -222,8 +221,7 @@ class CausalLmPipeline(ChatPipeline[CausalLmFitted]):
             facts["prompts"] = "a turn of the user, in the chat template"
         elif fitted.form == "pairs":
             facts["prompts"] = f"end in {fitted.separator!r}" if fitted.separator else "as they are"
-        if fitted.beginning:
-            facts["begin with"] = self.beginning_fact(fitted.beginning, fitted.tokenizer)
+        facts |= self.beginning_fact(fitted.beginning, fitted.tokenizer)
         if fitted.date:
             facts["date"] = f"{fitted.date} in every conversation, as the chat template writes it"
         chat = fitted.chat or fitted.form == "messages"

@@ -53,10 +53,12 @@ class ChatPipeline(GenerationPipeline[F]):
         where = "the chat template has no place for them" if chat else "prompts are plain text"
         return {"tools": f"not used: {where}"}
 
-    def beginning_fact(self, beginning: Sequence[int], trained: str) -> str:
-        """Return the tokens before each text in words."""
+    def beginning_fact(self, beginning: Sequence[int], trained: str) -> dict[str, str]:
+        """Return the fact that texts begin with tokens, if they do."""
+        if not beginning:
+            return {}
         written = plain(self.tokenizer(trained).decode(beginning), 40)
-        return f"{written}, which the tokenizer itself writes before a text"
+        return {"begin with": f"{written}, which the tokenizer itself writes before a text"}
 
     def template_name(self, trained: str) -> str:
         """Return what people call the chat template of this data."""

@@ -116,8 +116,7 @@ class PreferencePipeline(ChatPipeline[PreferenceFitted]):
             facts["prompts"] += f", what {'stands before' if one else 'both answers begin with'}"
         if fitted.chat:
             facts["chat template"] = self.template_name(fitted.tokenizer)
-        if fitted.beginning:
-            facts["begin with"] = self.beginning_fact(fitted.beginning, fitted.tokenizer)
+        facts |= self.beginning_fact(fitted.beginning, fitted.tokenizer)
         if fitted.date:
             facts["date"] = f"{fitted.date} in every conversation, as the chat template writes it"
         facts |= self.tools_fact(columns, fitted.chat, fitted.tokenizer)

@@ -1,8 +1,8 @@
 """Results of the network before the first update that another run has: they need no second pass.
 
-The trials of a sweep begin with the same network. Whoever starts a run names an earlier one whose
-base has the same results (:func:`take_base_from`); the process that trains repeats what that one
-has recorded (:func:`earlier_base`), or evaluates where it is gone meanwhile.
+The trials of a sweep begin with the same network. The search names an earlier run whose base has
+the same results (:func:`take_base_from`); the process that trains repeats what that one has
+recorded (:func:`earlier_base`), or evaluates where it is gone meanwhile.
 """
 
 from __future__ import annotations

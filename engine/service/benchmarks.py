@@ -139,17 +139,17 @@ def _evaluated(
     library: Any, network: nn.Module, tokenizer: Any, backend: str, manager: Any, wanted: Wanted
 ) -> dict[str, Any]:
     """Return lm-eval's metrics by task and name, with their standard errors."""
+    bos = None  # as the tokenizer has it
     if backend == "causal":
         tokenizer = without_end(tokenizer)
+        # A chat template writes all tokens of its own; a question ends in none.
+        bos = False if wanted.chat or ends_texts(tokenizer) else None
     model = library.models.huggingface.HFLM(
         pretrained=network,
         tokenizer=tokenizer,
         backend=backend,
         batch_size=wanted.batch_size,
-        # A chat template writes all tokens of its own; a question ends in none.
-        add_bos_token=False
-        if backend == "causal" and (wanted.chat or ends_texts(tokenizer))
-        else None,
+        add_bos_token=bos,
     )
     with torch.inference_mode():
         found = library.simple_evaluate(

@@ -44,7 +44,7 @@ def key_of(config: RunConfig) -> str:
 
 
 def runs_with(key: str, study: optuna.Study) -> list[str]:
-    """Return the runs of trials with this key, the first one first."""
+    """Return the runs of trials with this key, the earliest first."""
     trials = study.get_trials(deepcopy=False) if key else []
     same = (trial.user_attrs for trial in trials if trial.user_attrs.get(ATTRIBUTE) == key)
     return [attributes["run"] for attributes in same if attributes.get("run")]

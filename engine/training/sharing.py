@@ -20,9 +20,8 @@ from engine.training.training_session import TrainingSession
 def sharing(train: TrainConfig, rank: int, size: int) -> ProcessGroup:
     """Return this process among those of its strategy, of which ``auto`` is not decided yet."""
     if train.strategy == "fsdp":
-        from engine.training.distributed.fsdp import (
-            FullySharded,  # 0.7 s, which other runs do without
-        )
+        # 0.7 s, which other runs do without
+        from engine.training.distributed.fsdp import FullySharded
 
         return FullySharded(rank, size, train.cpu_offload)
     if train.strategy == "tensor":

@@ -18,11 +18,11 @@ import sys
 import tempfile
 from pathlib import Path
 from statistics import median
-from subprocess import PIPE, Popen
 from typing import Any
 
 from page import forecasts
 from speed import HERE, keep
+from whole_program import measured
 
 DATA = Path(os.environ.get("DLTUI_TEST_DATA", HERE.parents[2] / "shared" / "data"))
 PEER = """
@@ -48,21 +48,6 @@ size = both.y.abs() + both["NHITS-median"].abs()
 print("smape", (200 * (both.y - both["NHITS-median"]).abs() / size).mean())
 """
 TORCH = "import torch"
-
-
-def measured(command: list[str], folder: str) -> tuple[dict[str, float], str]:
-    """Run a program to its end; return its figures, children included, and its output."""
-    environment = os.environ | {
-        "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "DLTUI_HOME": folder,
-    }  # fmt: skip
-    process = Popen(command, cwd=folder, env=environment, stdout=PIPE, text=True)
-    assert process.stdout is not None
-    output = process.stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        raise SystemExit(f"{command[0]} failed: {output}")
-    seconds = usage.ru_utime + usage.ru_stime
-    return {"cpu_s": seconds, "peak_mib": usage.ru_maxrss / 1024}, output
 
 
 def by_dltui(updates: int, seed: int, folder: str) -> dict[str, float]:

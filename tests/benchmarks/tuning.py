@@ -22,10 +22,10 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from statistics import median
-from subprocess import PIPE, Popen
 
 from page import tuning
 from speed import HERE, keep
+from whole_program import measured
 
 DATA = Path(os.environ.get("DLTUI_TEST_DATA", HERE.parents[2] / "shared" / "data")) / "instructions"
 PRESET = """
@@ -89,22 +89,6 @@ with torch.no_grad():
         count += int((labels != -100).sum())
 print("result", json.dumps({"loss": total / count, "updates": trainer.state.global_step}))
 """
-
-
-def measured(command: list[str], folder: str, path: str) -> tuple[dict[str, float], str]:
-    """Run a program to its end; return its figures, children included, and its output."""
-    environment = os.environ | {
-        "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "DLTUI_HOME": folder,
-        "PYTHONPATH": path, "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
-    }  # fmt: skip
-    process = Popen(command, cwd=folder, env=environment, stdout=PIPE, text=True)
-    assert process.stdout is not None
-    output = process.stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        raise SystemExit(f"{command[0]} failed: {output}")
-    seconds = usage.ru_utime + usage.ru_stime
-    return {"cpu_s": seconds, "peak_mib": usage.ru_maxrss / 1024}, output
 
 
 def by_dltui(size: dict[str, int], checkout: Path, seed: int) -> dict[str, float]:

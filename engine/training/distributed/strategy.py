@@ -48,9 +48,8 @@ class Split:
 
 
 def _layers(network: nn.Module, processes: int) -> tuple[int, str]:
-    from engine.training.distributed.tensor_plan import (
-        plan_of,  # transformers, without which others run
-    )
+    # transformers, without which others run
+    from engine.training.distributed.tensor_plan import plan_of
 
     try:
         plan = plan_of(network, processes)

@@ -129,13 +129,13 @@ class SharedSums(Sums):
         return self._given
 
     def wait_for(self, signal: int) -> None:
-        """Wait until all others have given so many signals."""
+        """Wait until each other process has given ``signal`` signals."""
         for number, peer in enumerate(self._peers):
             while self._heard[number] < signal:
                 self._hear(number, peer, 0)
 
     def there(self, signal: int) -> bool:
-        """Return whether all others have given so many signals, without waiting."""
+        """Return whether each other process has given ``signal`` signals, without waiting."""
         for number, peer in enumerate(self._peers):
             if self._heard[number] < signal:
                 with contextlib.suppress(BlockingIOError):

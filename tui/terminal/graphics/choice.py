@@ -21,7 +21,7 @@ _VARIABLES = ("KITTY_WINDOW_ID", "KONSOLE_VERSION", "WT_SESSION", "XTERM_VERSION
 _KINDS = ("xterm-kitty", "xterm-ghostty", "foot", "mlterm", "contour", "wezterm", "yaft")
 _PROGRAMS = ("ghostty", "wezterm", "iterm.app", "iterm2", "mintty", "contour")
 _KITTY_VERSION = (0, 28)
-"""The first one with placeholders."""
+"""The version that introduced placeholders."""
 _TMUX_FORMAT = "#{client_termname} #{client_termtype} #{allow-passthrough}"
 
 
