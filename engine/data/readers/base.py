@@ -29,6 +29,8 @@ from engine.data.readers.records import check_levels
 from engine.data.readers.tsf import read_tsf
 from engine.data.readers.view_types import without_views
 from engine.errors import DataError
+from engine.files.missing_path import where_instead
+from engine.files.paths import is_folder
 from engine.files.sanitize import plain
 from engine.reports.note import Note
 
@@ -45,6 +47,8 @@ _TEXT_OF_BYTES = {pa.binary(): pa.string(), pa.large_binary(): pa.large_string()
 
 def read_file(path: Path, options: ReadOptions, format: str = "") -> Reading:
     """Read one file by ``format`` or its suffix. Raises :class:`DataError` that names the file."""
+    if is_folder(path):
+        raise DataError(f"{plain(path)} is a folder.", "Give a file.")
     reader = READERS.get(f".{format.lstrip('.').lower()}" if format else suffix_of(path))
     if reader is None:
         raise _unread(path, format)
@@ -53,6 +57,8 @@ def read_file(path: Path, options: ReadOptions, format: str = "") -> Reading:
     except OSError as error:
         why = error.strerror or plain(error).rstrip(".")
         hint = "" if error.strerror else INCOMPLETE  # of Arrow, on what it found in the file
+        if isinstance(error, FileNotFoundError):
+            hint = where_instead(path)
         raise DataError(f"Cannot read {plain(path)}: {why}.", hint) from error
     reading = _with_texts(reading)
     return _with_good_names(path, replace(reading, table=_spelled(reading.table, options)))
