@@ -138,7 +138,13 @@ def _finished(run: RunDirectory) -> Finished:
 
 def _copy(finished: Finished, target: Path) -> float:
     """The folder as it is: what transformers or peft load, with the record of the run."""
-    shutil.copytree(finished.folder, target)
+    target.mkdir()
+    for path in sorted(finished.folder.rglob("*")):  # folders before their files
+        copy = target / path.relative_to(finished.folder)
+        if is_folder(path):
+            copy.mkdir()
+        else:
+            shutil.copyfile(path, copy)
     return max(_difference_to(finished, target), _through_others(finished, target))
 
 
