@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+import asyncio
+from importlib import import_module
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -17,29 +19,31 @@ from engine.runs.directory import RunDirectory
 from tui.charts.canvas import Canvas
 from tui.hosts.hosts import Hosts
 from tui.screens.last_run import take
-from tui.screens.registry import load_screens
 from tui.screens.run_keys import RUN_KEYS
-from tui.screens.runs.actions import OPENS, START, ListActions
-from tui.screens.runs.changes import RunChanges
 from tui.screens.runs.cursor_target import CursorTarget
 from tui.screens.runs.endings import Endings
 from tui.screens.runs.host_lines import HostLines
+from tui.screens.runs.list_actions import list_actions
 from tui.screens.runs.list_reader import RunListReader
 from tui.screens.runs.machine_strip import MachineStrip
-from tui.screens.runs.openings import Openings
 from tui.screens.runs.rows import detail
 from tui.screens.runs.run_filter import RunFilter
 from tui.screens.runs.run_listing import RunListing
 from tui.screens.runs.run_pane import RunPane
-from tui.screens.runs.welcome import EXPERIMENTS, welcome
+from tui.screens.runs.welcome import EXPERIMENTS, START, welcome
 from tui.terminal.key_names import key_of
 from tui.widgets.listing import Listing
 from tui.widgets.run_feed import RunFeed
 from tui.widgets.steady_footer import SteadyFooter
 
+if TYPE_CHECKING:
+    from tui.screens.runs.actions import Actions
+
 REFRESH_SECONDS = 1.0
 _REST = 5.0
 """A list that takes long to read is read again after this multiple of the time."""
+_ACTIONS = "tui.screens.runs.actions"
+"""Loaded when a key first asks for it: the first paint need not wait for it."""
 
 
 class RunsScreen(Screen[None]):
@@ -93,8 +97,8 @@ class RunsScreen(Screen[None]):
         self._feed = RunFeed(self, reader.read, REFRESH_SECONDS, self._listing.take, rest=_REST)
         self._endings = Endings(self)
         self._target = CursorTarget(self._listing)
-        changes = RunChanges(self, self._feed.wake)
-        self._actions = ListActions(self._listing, self._filter, Openings(self), changes)
+        self._of_list = list_actions(self._listing, self._filter)
+        self._actions: Actions | None = None
 
     @property
     def running(self) -> int:
@@ -153,15 +157,20 @@ class RunsScreen(Screen[None]):
 
         What is typed meanwhile waits for the screen.
         """
-        await load_screens(OPENS.get(name, ()))
-        self._actions.do(name)
+        if name in self._of_list:
+            self._of_list[name]()
+        else:
+            await (await self._loaded_actions()).do(name)
 
-    def action_of_run(self, action: str) -> None:
+    async def action_of_run(self, action: str) -> None:
         """Export the model of the run at the cursor, save its predictions, and the like."""
-        from tui.screens.run_actions import RunActions  # the first paint need not wait for it
+        (await self._loaded_actions()).of_run(action)
 
-        row = self._listing.current
-        RunActions(self).do(action, row.run if row is not None else None)
+    async def _loaded_actions(self) -> Actions:
+        if self._actions is None:
+            module = await asyncio.to_thread(import_module, _ACTIONS)
+            self._actions = module.Actions(self, self._listing, self._feed.wake)
+        return self._actions
 
     @override
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
