@@ -164,16 +164,12 @@ class ForecastEvaluator(Evaluator):
         own = {} if self._series is None else self._series.by_target()
         sums = ForecastErrors(parts, self._scales, quantiles, own)
         apart = max(1, sums.horizon // self._stride)
-        by_series = [] if self._series is None else [self._series.table()]
-        tables = [table for table in by_series if table is not None]
-        shown = (
-            [*sums.views(), *tables, *self._at_cutoffs(apart), *self._pictures.views()]
-            if views
-            else []
-        )
+        shown = self._views(sums, apart) if views else []
         metrics = sums.metrics() | self._windows.metrics_at_cutoffs(self._cutoffs, apart)
         return Evaluation(metrics, shown, self._windows.absolute(), apart)
 
-    def _at_cutoffs(self, apart: int) -> list[View]:
-        table = self._windows.at_cutoffs(self._cutoffs, apart, self._time_text)
-        return [table] if table is not None else []
+    def _views(self, sums: ForecastErrors, apart: int) -> list[View]:
+        by_series = None if self._series is None else self._series.table()
+        cutoffs = self._windows.at_cutoffs(self._cutoffs, apart, self._time_text)
+        tables = [table for table in (by_series, cutoffs) if table is not None]
+        return [*sums.views(), *tables, *self._pictures.views()]
