@@ -29,7 +29,8 @@ from engine.text.chat.conversation import names_date
 from engine.text.chat.instructions import Instructions
 from engine.text.chat.prompts import ChatPrompts, PlainPrompts, separator_of
 from engine.text.chat.roles import roles_in
-from engine.text.chat.turns import fault_of_answers, is_learned, texts_within, turns_of
+from engine.text.chat.tools import tools_of
+from engine.text.chat.turns import fault_in, fault_of_answers, is_learned, texts_within, turns_of
 from engine.text.generation.continuation import Sampling, continued
 from engine.text.generation.finite_outputs import NotFinite, or_why_not
 from engine.text.generation.streaming import streamed
@@ -236,6 +237,8 @@ CALL = {"name": "look", "arguments": {"at": "grass"}}
         {"tool_calls": [{"id": None, "type": "function", "function": {**CALL, "x": None}}]},
         {"content": "", "tool_calls": json.dumps([{"type": "function", "function": CALL}])},
         {"content": None, "function_call": CALL},
+        {"content": [{"type": "tool_use", "name": "look", "input": {"at": "grass", "x": None}}]},
+        {"parts": [{"functionCall": {"name": "look", "args": {"at": "grass"}}, "text": None}]},
         {"content": None, "tool_calls": [
             {"type": "function", "function": {**CALL, "arguments": '{"at": "grass"}'}}
         ]},
@@ -247,6 +250,57 @@ def test_calls_of_tools_are_the_same_however_they_are_written(turn: dict[str, An
         "role": "assistant", "content": "",
         "tool_calls": [{"type": "function", "function": CALL}],
     }  # fmt: skip
+
+
+def test_parts_of_thoughts_are_thoughts() -> None:
+    thinking = {"type": "thinking", "thinking": "hm", "signature": "x"}
+    parts = [
+        thinking,
+        {"text": "ah", "thought": True},
+        {"text": "a"},
+        {"type": "image", "text": ""},
+    ]
+    turn = {"role": "assistant", "content": parts[:3]}
+    assert turns_of([turn]) == [
+        {"role": "assistant", "content": "a", "reasoning_content": "hm\nah"}
+    ]
+    assert fault_in([{**turn, "content": parts}]) == "a part of a turn is not text but image"
+
+
+def test_results_of_tools_stand_before_what_the_user_says_with_them() -> None:
+    results = [{"type": "tool_result", "tool_use_id": str(n), "content": f"r{n}"} for n in (1, 2)]
+    first, second, said = turns_of([{"role": "user", "content": [*results, {"text": "so?"}]}])
+    assert first == {"role": "tool", "content": "r1", "tool_call_id": "1"}
+    assert second == {"role": "tool", "content": "r2", "tool_call_id": "2"}
+    assert said == {"role": "user", "content": "so?"}
+
+
+@pytest.mark.parametrize(
+    "tools",
+    [
+        [{"name": "look", "description": "d", "input_schema": {"type": "object"}}],
+        [{"functionDeclarations": [
+            {"name": "look", "description": "d", "parameters": {"type": "object"}}]}],
+        json.dumps([{"name": "look", "description": "d", "parameters": {"type": "object"}}]),
+    ],
+)  # fmt: skip
+def test_tools_are_the_same_however_they_are_written(tools: Any) -> None:
+    function = {"name": "look", "description": "d", "parameters": {"type": "object"}}
+    assert tools_of(tools) == [{"type": "function", "function": function}]
+
+
+def test_a_transcript_is_one_from_its_beginning_on() -> None:
+    said = "\n\nHuman: a\n\nAssistant: b"
+    assert turns_of(said) == [
+        {"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}
+    ]  # fmt: skip
+    for text in (
+        f"Continue:{said}",
+        "\n\nAssistant: b\n\nHuman: a",
+        "Human: a",
+        "Human: a Assistant: b",
+    ):
+        assert turns_of(text) == [{"role": "user", "content": text}]
 
 
 def test_a_template_that_writes_calls_and_tools_gets_them(tokenizer: Any) -> None:
