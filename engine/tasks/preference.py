@@ -39,6 +39,7 @@ from engine.text.generation.finite_outputs import or_why_not
 from engine.text.generation.prompt_tokens import encoded_prompts, prompt_tokens, written_prompts
 from engine.text.preferences.rows import compared, label_of
 from engine.text.preferences.tokens import PreferenceSource, PreferenceTokens
+from engine.text.row_notes import warn
 from engine.text.tokens.cache import encoded
 from engine.text.tokens.source import TokenSource, token_inputs
 
@@ -77,9 +78,11 @@ class Preference(TextTask[PreferenceFitted]):
         samples = encoded(rows, tokenise, [*self.cache_key(fitted), "preference", *form], report)
         samples, faults = without_faulty(samples)
         if not len(samples):
-            raise DataError(f"No row can be used: {' '.join(faults)}", "Raise task.max_length.")
-        for text in faults:
-            report(Log(level="warning", message=text))
+            raise DataError(
+                f"No row can be used: {' '.join(map(str, faults))}", "Raise task.max_length."
+            )
+        for note in faults:
+            report(warn(note))
         return PreferenceSource(samples, tokenizer.pad_token_id, device, table)
 
     @override
