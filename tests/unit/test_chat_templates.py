@@ -132,6 +132,23 @@ def test_the_end_of_each_answer_is_learned_and_known(name: str) -> None:
     assert tokenizer.convert_ids_to_tokens(end_of_turn(tokenizer)) == ENDS[name]
 
 
+@pytest.mark.parametrize("name", KNOWN)
+@pytest.mark.parametrize("weights", [(1, 1), (0, 1), (1, 0)])
+def test_of_two_answers_in_a_row_each_is_learned_by_its_own(
+    name: str, weights: tuple[int, int]
+) -> None:
+    answers = [
+        {"role": "assistant", "content": text, "weight": weight}
+        for text, weight in zip(("green", "sure"), weights, strict=True)
+    ]
+    prompts = ChatPrompts(named(name))
+    samples = samples_of(prompts, {"messages": [TURNS[0], *answers]})
+    [end] = [prompts.tokenizer.decode(end) for end in [end_of_turn(prompts.tokenizer)]]
+    [text] = learned(prompts.tokenizer, samples)
+    said = [one["content"] for one in answers if one["weight"]]
+    assert "".join(text.split()) == "".join(f"{one}{end}" for one in said)
+
+
 def test_a_tokenizer_without_the_marks_of_a_template_is_told_which_fit() -> None:
     tokenizer = tokenizer_with(marks=["<|im_start|>", "<|im_end|>"])
     with pytest.raises(TrainingError, match=r"no token <start_of_turn>.*roles or chatml or mist"):

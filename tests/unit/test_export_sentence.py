@@ -15,4 +15,4 @@ def test_an_export_is_said_to_be_identical_or_by_how_much_it_differs(
     difference: float, said: str
 ) -> None:
     answer = {"path": "a.gguf", "bytes": 2048, "difference": difference}
-    assert export_sentence(answer) == f"a.gguf: 2 KiB, loaded back: {said}"
+    assert export_sentence(answer) == f"a.gguf: 2.0 kB, loaded back: {said}"

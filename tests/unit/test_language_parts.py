@@ -418,25 +418,50 @@ KINDS: dict[str, Any] = {
     ),
     "gpt2": transformers.GPT2Config(n_embd=32, n_layer=2, n_head=2, vocab_size=200),
     "bloom": transformers.BloomConfig(hidden_size=32, n_layer=2, n_head=2, vocab_size=200),
+    "opt": transformers.OPTConfig(
+        hidden_size=32, ffn_dim=64, num_hidden_layers=2, num_attention_heads=2, vocab_size=200,
+        word_embed_proj_dim=32, max_position_embeddings=64,
+    ),
+    "gemma3": transformers.Gemma3TextConfig(
+        hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2,
+        num_key_value_heads=1, head_dim=16, vocab_size=200, sliding_window=6,
+        layer_types=["sliding_attention", "full_attention"],
+    ),
     "mamba": transformers.MambaConfig(
         hidden_size=32, num_hidden_layers=2, state_size=4, vocab_size=200
     ),
 }  # fmt: skip
 
 
+def _by_transformers(model: Any, tokenizer: Any, prompt: list[int], tokens: int) -> str:
+    """What transformers alone generates after one prompt."""
+    ids = torch.tensor([prompt])
+    with torch.no_grad():
+        made = model.generate(
+            input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=tokens,
+            do_sample=False, pad_token_id=tokenizer.pad_token_id,
+            eos_token_id=tokenizer.eos_token_id,
+        )  # fmt: skip
+    text: str = tokenizer.decode(made[0, len(prompt) :], skip_special_tokens=True)
+    return text
+
+
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_is_written_together_is_what_is_written_alone(kind: str, tokenizer: Any) -> None:
+def test_what_is_written_together_is_what_transformers_writes_alone(
+    kind: str, tokenizer: Any
+) -> None:
     torch.manual_seed(0)
     model: Any = transformers.AutoModelForCausalLM.from_config(KINDS[kind])
+    model.generation_config.eos_token_id = tokenizer.eos_token_id
     for part in model.parameters():  # so far apart that no two tokens are equally likely
         part.data.mul_(3)
     draw = random.Random(1)
     prompts = [[draw.randrange(4, 200) for _ in range(draw.choice([1, 3, 3, 9]))] for _ in range(9)]
     # An end comes early for some and not for others.
-    sampling = Sampling(max_new_tokens=12, temperature=0.0, top_p=1.0)
+    sampling = Sampling(max_new_tokens=20, temperature=0.0, top_p=1.0)  # in two rounds
     together = continued(model.eval(), tokenizer, prompts, sampling, longest=64)
     alone = [continued(model, tokenizer, [one], sampling, longest=64)[0] for one in prompts]
-    assert together == alone
+    assert together == alone == [_by_transformers(model, tokenizer, one, 20) for one in prompts]
     assert len(set(together)) > 4
     assert continued(model, tokenizer, [], sampling, longest=64) == []
 
