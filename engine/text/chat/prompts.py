@@ -19,6 +19,7 @@ from engine.text.chat.first_answers import begin_of_first
 from engine.text.chat.repeated_prompts import turns_with_prompt, with_instructions_of
 from engine.text.chat.thoughts import MARKS, parts_of, thought_out
 from engine.text.chat.tools import tools_of
+from engine.text.chat.transcripts import without_mark_blanks
 from engine.text.chat.turns import (
     ASSISTANT,
     USER,
@@ -26,6 +27,7 @@ from engine.text.chat.turns import (
     fault_in,
     holds_turns,
     is_learned,
+    system_text,
     texts_within,
     turns_of,
     with_calls_as_text,
@@ -358,7 +360,7 @@ def cut(text: str) -> Prompt:
 def prompt_text(row: Row, separator: str) -> str:
     """The texts of a prompt with a line each, up to where the completion begins."""
     parts = [
-        _text(row.get("system")), *texts_within(row.get("history")),
+        system_text(row.get("system")), *texts_within(row.get("history")),
         _text(row.get("prompt")), _text(row.get("input")),
     ]  # fmt: skip
     text = "\n".join(part for part in parts if part.strip())
@@ -392,7 +394,8 @@ def _turns(row: Row) -> tuple[list[Turn], int]:
     if "messages" in row:
         turns = without_last_question(turns_of(row["messages"]))
         return with_system(turns, row.get("system")), 0
-    prompt, answers = turns_of(row["prompt"]), turns_of(row["completion"], ASSISTANT)
+    completion = without_mark_blanks(row["completion"], row["prompt"])
+    prompt, answers = turns_of(row["prompt"]), turns_of(completion, ASSISTANT)
     if count := turns_with_prompt(prompt, answers):  # the whole conversation
         prompt, answers = with_instructions_of(prompt, answers[:count]), answers[count:]
     given = with_system(prompt, row.get("system"))
