@@ -70,6 +70,8 @@ class TryItScreen(Screen[None]):
         self._ask: Ask = ask or self._advisor.ask
         self._exchanges = Exchanges(id="answers")
         self._waiting = 0
+        self._wanted = ""
+        """The request for input, once the model is loaded."""
         self._last: Mapping[str, str] = {}
         """The row that was typed last."""
         self._typed: str | None = ""
@@ -132,15 +134,19 @@ class TryItScreen(Screen[None]):
             self._show_head("")
             await self._exchanges.mount(Static(literal(event.columns, 1000).stylize("$text-error")))
         else:
-            self._show_head(_request(event))
+            self._wanted = _request(event)
+            self._show_head(self._wanted)
             typed, self._typed = self._typed or "", None
             rows = InputRows(event.columns, event.ahead, typed, event.by_row)
             await self.mount(rows, before=self.query_one(SteadyFooter))
 
     @on(InputRows.Asked)
     async def _asked(self, event: InputRows.Asked) -> None:
-        """Send the input, unless an answer is pending or nothing was typed."""
-        if self._waiting or not (event.row or event.file or event.future):
+        """Send the input, unless an answer is pending; say what is wanted if nothing was typed."""
+        if self._waiting:
+            return
+        if not (event.row or event.file or event.future):
+            tell(self, f"Nothing is typed yet: {self._wanted}.")
             return
         self._waiting = len(self._ids)
         exchange = Exchange(_question(event), self._ids)
