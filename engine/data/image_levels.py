@@ -81,9 +81,7 @@ def deep_values(image: Image.Image, again: Callable[[], Image.Image]) -> NDArray
         four = _decoded(image, "RGBA")
         return four[:, :, ::2] * _WORD + four[:, :, 1::2]
     if raw == _UNREAD:
-        raise ImageFault(
-            "the image has channels of 16 bits in separate planes; store them together"
-        )
+        raise ImageFault("the image has planes of 16 bits; store its channels together")
     args = _tiles(image)[0].args
     highest = args[1] if image.format == "PPM" and isinstance(args, tuple) else _DEPTHS[-1]
     with again() as other:
