@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 from pydantic import Field
+from typing_extensions import override
 
 from engine.config.tasks.causal_lm import CausalLmConfig
 from engine.data.load import load_texts
@@ -42,7 +43,13 @@ from engine.text.chat.roles import (
     transcript_notes,
 )
 from engine.text.chat.shown_samples import Part, shown_parts
-from engine.text.chat.turns import ASSISTANT, ends_unanswered, fault_in, fault_of_answers
+from engine.text.chat.turns import (
+    ASSISTANT,
+    ends_unanswered,
+    fault_in,
+    fault_of_answers,
+    system_prompt,
+)
 from engine.text.columns import TEXT_NAMES, chosen
 from engine.text.rows import some_of, texts_in, without_faults
 from engine.text.tokens.blocks import are_lines, pieces, sizes_of, tail_rows
@@ -191,6 +198,11 @@ class CausalLmPipeline(ChatPipeline[CausalLmFitted]):
         """Return the tokens that end a text: the tokenizer's own, and the template's."""
         chat = fitted.chat or fitted.form == "messages"
         return ends_of(self.tokenizer(fitted.tokenizer), chat)
+
+    @override
+    def system_prompts(self, table: pa.Table, fitted: CausalLmFitted) -> Iterator[str]:
+        for row in _rows(table, fitted.roles):
+            yield system_prompt(row.get("messages", row.get("prompt")), row.get("system"))
 
     def summarize(self, raw: RawData, fitted: CausalLmFitted) -> DataSummary:
         """Columns, and how long the texts are."""
