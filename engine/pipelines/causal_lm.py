@@ -24,16 +24,11 @@ from engine.pipelines.text import TextFitted
 from engine.reports.counted import counted
 from engine.reports.data_summary import DataSummary
 from engine.reports.note import Note
+from engine.text.chat.chat_prompts import ChatPrompts, chat_lines
 from engine.text.chat.conversation import ends_of, names_date
 from engine.text.chat.instructions import TooLong
-from engine.text.chat.prompts import (
-    ChatPrompts,
-    PlainPrompts,
-    Prompts,
-    chat_lines,
-    prompt_text,
-    separator_of,
-)
+from engine.text.chat.plain_prompts import PlainPrompts, prompt_text, separator_of
+from engine.text.chat.prompts import Prompts
 from engine.text.chat.roles import (
     Form,
     Roles,

@@ -20,7 +20,7 @@ from engine.pipelines.chat import ChatPipeline
 from engine.runs.directory import RunDirectory
 from engine.tasks.task import Task
 from engine.tasks.writer import Writer, Writes
-from engine.text.chat.prompts import ChatPrompts
+from engine.text.chat.chat_prompts import ChatPrompts
 from engine.text.chat.templates import ROLES
 from engine.text.generation.prompt_tokens import prompt_tokens
 from engine.text.tokens.beginning import begun, last_tokens

@@ -9,8 +9,9 @@ import pytest
 import transformers
 
 from engine.data.labels import IGNORED
+from engine.text.chat.chat_prompts import ChatPrompts
 from engine.text.chat.instructions import Instructions
-from engine.text.chat.prompts import ChatPrompts, PlainPrompts
+from engine.text.chat.plain_prompts import PlainPrompts
 from engine.text.chat.templates import KNOWN, use_template
 from engine.text.chat.usable_samples import usable
 from engine.text.generation.prompt_tokens import prompt_tokens
