@@ -80,7 +80,7 @@ def _parse_top(given: list[str]) -> dict[str, object]:
             parser.error(f"there is no option {unknown[0][:60]!a}; --help lists all")
         near = difflib.get_close_matches(unknown[0], COMMANDS, n=1)
         suggestion = f"; did you mean {near[0]}?" if near else ""
-        parser.error(f"there is no {kind} {unknown[0][:60]!a}{suggestion}")
+        parser.error(f"there is no command {unknown[0][:60]!a}{suggestion}")
     return {name: value for name, value in vars(options).items() if value is not None}
 
 
