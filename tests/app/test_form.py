@@ -170,6 +170,7 @@ async def test_a_long_choice_formats_each_value_a_few_times(until: Any, monkeypa
     monkeypatch.setattr("tui.widgets.form.choice.literal", counted)
     app = DltuiApp()
     async with app.run_test(size=(80, 24)) as pilot:
-        app.push_screen(ChoiceScreen("Which", {f"column {number}": "" for number in range(300)}))
-        await until(pilot, lambda: app.screen.query(OptionList).first().option_count == 300)
+        screen = ChoiceScreen("Which", {f"column {number}": "" for number in range(300)})
+        app.push_screen(screen)
+        await until(pilot, lambda: [one.option_count for one in screen.query(OptionList)] == [300])
     assert len(written) < 300 * 10
