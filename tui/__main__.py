@@ -6,14 +6,14 @@ Nothing heavy is imported before it is known what is wanted, so that ``dltui --h
 from __future__ import annotations
 
 import io
-import os
 import sys
 from argparse import Action, ArgumentParser, Namespace, RawDescriptionHelpFormatter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from typing import Any, NoReturn
 
 from tui.cli.commands import COMMANDS, load
-from tui.cli.exit_codes import DONE, FAILED, INTERRUPTED, USAGE
+from tui.cli.exit_codes import DONE
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,11 +22,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without Unicode gets ? instead
-    if given and given[0] in COMMANDS:
-        name, *rest = given
-        return guarded(lambda: _command(name, rest))
-    choices = _parse_top(given)
-    return guarded(lambda: _open(choices))
+    known = bool(given) and given[0] in COMMANDS
+    action = partial(_command, *given) if known else partial(_open, _parse_top(given))
+    from tui.cli.guard import guarded  # `--help` loads nothing of the engine
+
+    return guarded(action)
 
 
 class _Version(Action):
@@ -82,7 +82,7 @@ def _parse_top(given: list[str]) -> dict[str, object]:
     return {name: value for name, value in vars(options).items() if value is not None}
 
 
-def _command(name: str, given: list[str]) -> int:
+def _command(name: str, *given: str) -> int:
     command = load(name)
     parser = ArgumentParser(
         prog=f"dltui {name}",
@@ -95,46 +95,16 @@ def _command(name: str, given: list[str]) -> int:
 
 
 def _open(choices: dict[str, object]) -> int:
-    from engine.errors import UserError
-
+    """Open the program, or answer another one over ``--stdio``."""
     if choices.pop("stdio", False):
         from engine.remote.server import serve
 
         return serve()
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise UserError(
-            "The program opens only in a terminal.",
-            "`dltui run PRESET` trains without one, `dltui --help` lists all commands.",
-        )
     from tui.app import run_app
 
     if "hosts" in choices:
         choices["hosts"] = (choices["hosts"],)
     return run_app(choices=choices)
-
-
-def guarded(action: Callable[[], int]) -> int:
-    """Run ``action``; every error becomes a line and an exit status."""
-    from engine.errors import UserError
-    from tui.cli import console
-    from tui.terminal import crash
-
-    try:
-        status = action()
-        sys.stdout.flush()
-        return status
-    except UserError as error:
-        console.complain(error)
-        return USAGE
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except BrokenPipeError:
-        # The reader has closed the pipe; Python must not report an error on closing the stream.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return DONE
-    except Exception as error:  # noqa: BLE001 — the last resort: a report file and one line
-        console.complain(crash.describe(error))
-        return FAILED
 
 
 if __name__ == "__main__":

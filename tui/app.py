@@ -11,8 +11,9 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import SystemCommand
@@ -30,7 +31,7 @@ from tui.hosts.address import Address, parse_hosts
 from tui.hosts.hosts import Hosts
 from tui.screens.dialogs.actions import actions_of
 from tui.screens.preferences import Preferences
-from tui.screens.runs.openings import screen_of
+from tui.screens.registry import make_screen, screen_of
 from tui.screens.runs.screen import RunsScreen
 from tui.screens.user_commands import read_commands
 from tui.settings import Settings, read_settings
@@ -46,12 +47,12 @@ from tui.terminal.vocabulary import MOVES
 from tui.widgets.notify import KEPT, Messages, complain, tell
 
 if TYPE_CHECKING:
-    from textual.command import Provider
-
     from tui.screens.errands import Errands
 
 _REPLACED = ("Keys", "Screenshot")
 """Commands of Textual's: the first shows a part of what ``?`` does."""
+_ACTIONS = "tui.screens.dialogs.palette:ActionProvider"
+"""The first paint need not wait for it."""
 _THREADS = 32
 """Threads at most. Parts of screens that follow runs or wait for the helper process hold one each,
 and asyncio allows only four more than there are processors."""
@@ -63,7 +64,7 @@ class DltuiApp(KeysInOrder):
     TITLE = "dltui"
     CSS_PATH = "app.tcss"
     ENABLE_COMMAND_PALETTE = True
-    COMMANDS = {lambda: _actions()}  # noqa: RUF012 — Textual's own type
+    COMMANDS = {partial(resolve_name, _ACTIONS)}  # noqa: RUF012 — Textual's own type
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("question_mark", "read('keys')", "Keys", key_display="?"),
         Binding("exclamation_mark", "read('messages')", "Messages", show=False, key_display="!"),
@@ -92,6 +93,7 @@ class DltuiApp(KeysInOrder):
         self.messages = Messages(maxlen=KEPT)
         self.hosts = Hosts(hosts, partial(_notify_of_host, self), crash.describe)
         self.crash_report: Path | None = None
+        self.errands: Errands | None = None  # created when the first task asks for them
         settings = settings or Settings()
         self.preferences = Preferences(self, settings, store)
         self._typed = typed
@@ -101,13 +103,6 @@ class DltuiApp(KeysInOrder):
         self._left_out = [*moved, *left_out]
         for place, command in enumerate(self.commands):
             self.bind(command.key, f"command({place})", description=command.name, show=False)
-
-    @cached_property
-    def errands(self) -> Errands:
-        """Long tasks on finished runs."""
-        from tui.screens.errands import Errands  # the first paint need not wait for it
-
-        return Errands(self)
 
     @property
     def slow_link(self) -> bool:
@@ -160,8 +155,7 @@ class DltuiApp(KeysInOrder):
     def on_unmount(self) -> None:
         """Close the connections to the hosts, and end helper processes."""
         self.hosts.end()
-        if "errands" in vars(self):
-            self.errands.close()
+        self._close_errands()
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Everything that the keys of the screen do, besides Textual's own commands."""
@@ -182,59 +176,47 @@ class DltuiApp(KeysInOrder):
 
     def action_read(self, name: str) -> None:
         """Show all keys of the screen, or the messages so far."""
-        from tui.screens.dialogs.base import ReadScreen
-        from tui.screens.dialogs.keys import KeysScreen
-        from tui.screens.dialogs.messages import MessagesScreen
-
-        if not isinstance(self.screen, ReadScreen):
-            dialog = KeysScreen(self) if name == "keys" else MessagesScreen(self.messages)
-            self.push_screen(dialog)
+        if not getattr(self.screen, "only_reads", False):
+            self.push_screen(make_screen(name, self if name == "keys" else self.messages))
 
     def action_command(self, place: int) -> None:
         """Run one of the user's commands for the run at hand, and show what it prints."""
-        from tui.screens.dialogs.output import OutputScreen
-
         command = self.commands[place]
         run: RunDirectory | None = getattr(self.screen, "run_at_hand", None)
         if run is None:
             tell(self.screen, f"{command.name} needs a run. Select one, or open it.")
             return
         words = command.arguments(run)
-        self.push_screen(OutputScreen(shlex.join(words), words))
+        self.push_screen(make_screen("command output", shlex.join(words), words))
 
     async def action_quit(self) -> None:
         """End, after a question where a screen holds something unsaved."""
-        from tui.screens.dialogs.confirm import ConfirmScreen
-
         question = ""
         if any(getattr(screen, "unsaved", False) for screen in self.screen_stack):
             question = "There are changes that are not saved. Quit and lose them?"
-        elif "errands" in vars(self) and (running := self.errands.running):
+        elif self.errands is not None and (running := self.errands.running):
             question = f"{running[0]}: not finished. Quit and cancel it?"
         if question:
-            dialog = ConfirmScreen(question, risky=True)
+            dialog = make_screen("confirm", question, True)
             self.push_screen(dialog, lambda yes: self._leave() if yes else None)
         else:
             self._leave()
 
     def _leave(self) -> None:
         """Exit; runs continue, and a message on the terminal says so."""
-        if "errands" in vars(self):
-            self.errands.close()
+        self._close_errands()
         running = next(
             (screen.running for screen in self.screen_stack if isinstance(screen, RunsScreen)), 0
         )
         self.exit(farewell(running))
 
+    def _close_errands(self) -> None:
+        if self.errands is not None:
+            self.errands.close()
+
     @override
     def report(self, error: Exception) -> None:
         self.crash_report = self.crash_report or crash.write_report(error)
-
-
-def _actions() -> type[Provider]:
-    from tui.screens.dialogs.palette import ActionProvider  # the first paint need not wait for it
-
-    return ActionProvider
 
 
 def _notify_of_host(app: DltuiApp, text: str, error: bool) -> None:
@@ -258,8 +240,14 @@ def run_app(first: str | None = None, choices: Mapping[str, Any] | None = None) 
 
     ``choices`` are settings for this time only.
 
-    Raises :class:`~engine.errors.UserError` where ``first`` names no run, or a host cannot be one.
+    Raises :class:`~engine.errors.UserError` without a terminal, where
+    ``first`` names no run, or a host cannot be one.
     """
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UserError(
+            "The program opens only in a terminal.",
+            "`dltui run PRESET` trains without one, `dltui --help` lists all commands.",
+        )
     if first not in (None, "new"):
         RunDirectory.open(runs_folder(), first)
     settings, problem = Settings(), ""

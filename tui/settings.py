@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from engine.errors import UserError
-from engine.files import safe_toml
+from engine.files import atomic, safe_toml
 from engine.files.paths import settings_file
 
 Characters = Literal["auto", "plain", "all"]
@@ -79,16 +79,13 @@ def write_settings(choices: Mapping[str, object]) -> None:
 
     A file that cannot be read is replaced.
     """
-    import tomlkit
-    from tomlkit.exceptions import ParseError
-
-    from engine.files import atomic
+    import tomlkit  # a start need not wait for it
 
     path = settings_file()
     try:
         safe_toml.read(path)
         document = tomlkit.parse(path.read_text(encoding="utf-8"))
-    except (OSError, safe_toml.TomlError, ParseError):
+    except (OSError, safe_toml.TomlError, tomlkit.exceptions.ParseError):
         document = tomlkit.document()
     document.update(choices)
     try:

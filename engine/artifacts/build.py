@@ -29,19 +29,20 @@ def build_network(task: Task[Any], fitted: Fitted, compute: Compute) -> nn.Modul
     config = task.config.adapter
     if not config.active:
         return _plain(task, fitted, compute)
-    from engine.adapters.frozen import compress_frozen
-    from engine.adapters.lora import with_adapter
+    from engine.adapters import frozen, lora
 
     place = torch.get_default_device()
     if not config.quantized:
-        network = with_adapter(_plain(task, fitted, compute), config, base_of(task.config.model))
+        network = lora.with_adapter(
+            _plain(task, fitted, compute), config, base_of(task.config.model)
+        )
     else:
         # The device may have no room for the network as it is before.
         with torch.device("meta" if place.type == "meta" else "cpu"):
             with _brief():
                 network = _plain(task, fitted, compute)
-            network = with_adapter(network, config, base_of(task.config.model))
-    compress_frozen(network, config.quantized, compute)
+            network = lora.with_adapter(network, config, base_of(task.config.model))
+    frozen.compress_frozen(network, config.quantized, compute)
     return network.to(place)
 
 

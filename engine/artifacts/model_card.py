@@ -182,11 +182,10 @@ def _usage(folder: Path, config: RunConfig, network: str, fitted: Fitted) -> lis
 
 def _renaming(network: str) -> str:
     """The argument without which a class does not find the weights of its base."""
-    import transformers  # half a second, which networks of others do without
-
+    # transformers takes half a second, which networks of others do without.
     from engine.models.weights.pretrained import body_of_another_name
 
-    names = body_of_another_name(getattr(transformers, network))
+    names = body_of_another_name(network)
     return f", key_mapping={names}" if names else ""
 
 

@@ -6,6 +6,7 @@ import contextlib
 import inspect
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
 import torch
@@ -49,13 +50,12 @@ def as_onnx(network: nn.Module, call: Call, optimize: bool = True) -> tuple[Any,
     On the device meta, where constants have no values, it cannot be optimized. Raises
     :class:`TrainingError` where torch cannot, :class:`RunError` where a package is missing.
     """
-    try:
-        import onnxruntime  # noqa: F401 — what is exported is tried in it
-        import onnxscript  # noqa: F401 — the exporter needs it and would say so less clearly
-    except ImportError as error:
-        raise RunError(
-            f"ONNX needs the package {error.name}.", "Install it with `pip install 'dltui[onnx]'`."
-        ) from error
+    # What is exported is tried in onnxruntime; of onnxscript torch would say less clearly.
+    for package in ("onnxruntime", "onnxscript"):
+        if find_spec(package) is None:
+            raise RunError(
+                f"ONNX needs the package {package}.", "Install it with `pip install 'dltui[onnx]'`."
+            )
     leaves, structure = tree_flatten_with_path((call.arguments, call.named))
     places = [number for number, (_, leaf) in enumerate(leaves) if _is(leaf)]
     values = tuple(leaves[number][1] for number in places)

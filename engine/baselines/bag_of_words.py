@@ -12,6 +12,10 @@ from engine.baselines.evaluated import evaluated
 from engine.baselines.logistic import fitted_classes, fitted_flags
 from engine.metrics.evaluator import Evaluation
 from engine.metrics.uncertainty.paired import text_keys
+from engine.processes.later import Later
+
+text, pipeline = Later("sklearn.feature_extraction.text"), Later("sklearn.pipeline")
+linear_model = Later("sklearn.linear_model")
 
 WORDS_AND_LOGISTIC = "words and logistic regression"
 WORDS_AND_RIDGE = "words and ridge regression"
@@ -49,18 +53,11 @@ def numbers_from_words(
     texts: Sequence[str], targets: Sequence[float | None], new: Sequence[str]
 ) -> NDArray[np.float64]:
     """Return the numbers of ``new`` texts by a ridge regression over words and pairs of words."""
-    # A second of imports, only once the network is trained.
-    from sklearn.linear_model import Ridge
-    from sklearn.pipeline import make_pipeline
-
-    model = make_pipeline(_words(), Ridge())
+    model = pipeline.make_pipeline(_words(), linear_model.Ridge())
     model.fit(texts, np.array(targets, np.float64))
     return np.asarray(model.predict(new), np.float64)
 
 
 def _words() -> Any:
     """Return what makes weighted words and pairs of words of texts."""
-    # A second of imports, only once the network is trained.
-    from sklearn.feature_extraction.text import TfidfVectorizer
-
-    return TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"(?u)\S+")
+    return text.TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"(?u)\S+")

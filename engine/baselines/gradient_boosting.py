@@ -12,6 +12,9 @@ from threadpoolctl import threadpool_limits
 
 from engine.batches.source import Batch, Source
 from engine.data.tables.schema import Features
+from engine.processes.later import Later
+
+ensemble = Later("sklearn.ensemble")
 
 NAME = "gradient boosting"
 
@@ -36,10 +39,7 @@ def boosted_classes(
     """Probabilities ``[rows, classes]`` and classes of the rows that were held out."""
     inputs, targets = _arrays(train, MAX_ROWS)
     fewest = int(np.unique(targets, return_counts=True)[1].min())
-    # A second or two of imports, only once the network is trained.
-    from sklearn.ensemble import HistGradientBoostingClassifier
-
-    model = HistGradientBoostingClassifier(
+    model = ensemble.HistGradientBoostingClassifier(
         max_iter=max(10, min(_MAX_ROUNDS, _MAX_TREES // classes)),
         categorical_features=_categories(features),
         early_stopping=len(targets) > _HOLD_OUT_ROWS and fewest > 1,
@@ -64,9 +64,7 @@ def log_loss(probabilities: NDArray[np.float32], targets: NDArray[np.int64]) -> 
 def boosted_numbers(train: Source, held_out: Source, features: Features) -> tuple[Floats, Floats]:
     """Predictions and truth of the rows that were held out, standardised."""
     inputs, targets = _arrays(train, MAX_ROWS)
-    from sklearn.ensemble import HistGradientBoostingRegressor
-
-    model = HistGradientBoostingRegressor(
+    model = ensemble.HistGradientBoostingRegressor(
         max_iter=_MAX_ROUNDS, categorical_features=_categories(features), random_state=0
     )
     with _threads(len(targets)):
@@ -90,9 +88,14 @@ def _categories(features: Features) -> list[int]:
 
 
 def _arrays(source: Source, limit: int) -> tuple[Floats, NDArray[Any]]:
-    """Inputs ``[rows, numbers and then codes]`` and targets, at most ``limit`` rows of them."""
+    """Inputs and targets of at most ``limit`` rows."""
     step = max(1, -(-len(source) // limit))
-    [batch] = source.read([torch.arange(0, len(source), step)])
+    return inputs_and_targets(source, np.arange(0, len(source), step))
+
+
+def inputs_and_targets(source: Source, places: NDArray[np.int64]) -> tuple[Floats, NDArray[Any]]:
+    """Inputs ``[rows, numbers and then codes]`` and targets of the rows at ``places``."""
+    [batch] = source.read([torch.from_numpy(places)])
     return _of_batch(batch)
 
 

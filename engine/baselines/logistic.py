@@ -9,6 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.processes.later import Later
+
+dummy, exceptions = Later("sklearn.dummy"), Later("sklearn.exceptions")
+linear_model = Later("sklearn.linear_model")
+
 Likelihoods = Callable[[Any], NDArray[np.float32]]
 """A function from features ``[rows, features]`` to a probability for each class."""
 
@@ -20,15 +25,12 @@ def fitted_classes(
 
     ``strength`` is the inverse of the regularization.
     """
-    # A second of imports, only once the network is trained.
-    from sklearn.dummy import DummyClassifier
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.linear_model import LogisticRegression
-
-    one = len(set(codes)) == 1
-    model = DummyClassifier() if one else LogisticRegression(C=strength, max_iter=most_steps)
+    model: Any = dummy.DummyClassifier()
+    if len(set(codes)) > 1:
+        model = linear_model.LogisticRegression(C=strength, max_iter=most_steps)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # the last digits change no verdict
+        # The last digits change no verdict.
+        warnings.simplefilter("ignore", exceptions.ConvergenceWarning)
         model.fit(features, codes)
 
     def likelihoods(new: Any) -> NDArray[np.float32]:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from engine.processes.later import Later
+
+text = Later("sklearn.feature_extraction.text")
+
 SAME_TEXT = "the source as it is"
 NEAREST_SOURCE = "the target of the nearest training source"
 ROWS = 20_000
@@ -18,10 +22,7 @@ def targets_of_nearest(
 
     Likeness is the cosine of TF-IDF weights of parts of words.
     """
-    # A second of imports, only once the network is trained.
-    from sklearn.feature_extraction.text import TfidfVectorizer
-
-    weights = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), sublinear_tf=True)
+    weights = text.TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), sublinear_tf=True)
     known = weights.fit_transform(sources)
     asked = weights.transform(new)
     found: list[int] = []

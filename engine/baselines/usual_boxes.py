@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 from engine.metrics.images.detection import Found
 from engine.models.images.detector import MOST
+from engine.processes.later import Later
+
+cluster = Later("sklearn.cluster")
 
 USUAL_BOXES = "the most frequent boxes"
 BOXES = 20_000
@@ -21,16 +24,13 @@ def usual_boxes(boxes: NDArray[np.float64], classes: NDArray[np.int64]) -> Found
     ``boxes`` are ``[objects, 4]`` of the training images, as shares. Each class has as many of the
     :data:`MOST` objects as its part of them, and at least one; their scores are parts of all boxes.
     """
-    # A second of imports, only once the network is trained.
-    from sklearn.cluster import KMeans
-
     step = -(-len(boxes) // BOXES)
     boxes, classes = boxes[::step], classes[::step]
     found: list[tuple[NDArray[np.float64], int, float]] = []
     for number, count in zip(*np.unique(classes, return_counts=True), strict=True):
         own = boxes[classes == number]
         most = min(len(np.unique(own, axis=0)), max(1, MOST * count // len(boxes)))
-        groups = KMeans(most, n_init=1, random_state=0).fit(own)
+        groups = cluster.KMeans(most, n_init=1, random_state=0).fit(own)
         sizes = np.bincount(groups.labels_, minlength=most) / len(boxes)
         found += [
             (middle, int(number), float(size))

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import psutil
@@ -15,6 +17,7 @@ import pynvml
 from engine.runs.events import Event, Resources
 
 INTERVAL_SECONDS = 5.0
+_MOMENT = 0.2
 
 
 @contextmanager
@@ -40,6 +43,13 @@ def measure() -> Resources:
         process_memory=psutil.Process().memory_info().rss,
         gpus=gpus(),
     )
+
+
+@cache
+def begin() -> None:
+    """Let the first load of the CPU be measured from a moment ago, not from nothing."""
+    psutil.cpu_percent()
+    time.sleep(_MOMENT)
 
 
 def gpus() -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from engine.errors import RunError, UserError
+from engine.hardware.resources import gpu_names
 from engine.launch.start import Handle, start
 from engine.processes.signals import Termination
 from engine.queue import entries as queue
@@ -91,8 +92,6 @@ def work(parallel: int, per_gpu: bool, tell: Tell) -> None:
 
 
 def _gpus() -> list[str]:
-    from engine.hardware.resources import gpu_names
-
     found = gpu_names()
     if not found:
         raise RunError("There is no GPU here.", "Choose how many runs at once with --parallel.")

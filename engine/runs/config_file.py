@@ -35,7 +35,8 @@ class ConfigFile:
         Raises :class:`RunError` when it cannot be read, and for an imported run, which has none.
         """
         text = self.text()
-        _refuse_imported(text)
+        if is_imported(text):
+            raise _imported(text).refusal
         try:
             return _parsed(text)
         except ValueError as error:
@@ -49,11 +50,7 @@ class ConfigFile:
         Raises :class:`RunError`.
         """
         text = self.text()
-        if not is_imported(text):
-            return None
-        from engine.runs.imported import parse_imported
-
-        return parse_imported(text)
+        return _imported(text) if is_imported(text) else None
 
     def text(self) -> str:
         """Return the text of the configuration. Raises :class:`RunError`."""
@@ -108,8 +105,7 @@ def _text_of(config: RunConfig) -> str:
     return tomlkit.dumps(config.values())
 
 
-def _refuse_imported(text: str) -> None:
-    if is_imported(text):
-        from engine.runs.imported import refuse_imported
+def _imported(text: str) -> ImportedRun:
+    from engine.runs.imported import parse_imported
 
-        refuse_imported(text)
+    return parse_imported(text)

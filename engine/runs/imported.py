@@ -66,10 +66,8 @@ class ImportedRun(BaseModel):
         return _HEADING + tomlkit.dumps(values)
 
 
-def parse_imported(text: str) -> ImportedRun | None:
-    """Parse a ``config.toml``; ``None`` for a run of this program. Raises :class:`RunError`."""
-    if not is_imported(text):  # as for most runs of a long list
-        return None
+def parse_imported(text: str) -> ImportedRun:
+    """Parse the ``config.toml`` of an imported run. Raises :class:`RunError`."""
     try:
         return ImportedRun.model_validate(safe_toml.loads(text)["imported"])
     except (ValidationError, ValueError, KeyError) as error:
@@ -78,5 +76,5 @@ def parse_imported(text: str) -> ImportedRun | None:
 
 def refuse_imported(text: str) -> None:
     """Raise :class:`RunError` for the ``config.toml`` of an imported run."""
-    if (imported := parse_imported(text)) is not None:
-        raise imported.refusal
+    if is_imported(text):
+        raise parse_imported(text).refusal

@@ -18,6 +18,7 @@ from engine.files import safe_toml
 from engine.files.sanitize import plain
 from engine.runs.directory import RunDirectory
 from engine.runs.imported import parse_imported
+from engine.runs.imported_text import is_imported
 
 _LISTED = ("task", "data", "model")
 _NAME = re.compile(r'^name = "([a-z0-9._-]+)"$', re.MULTILINE)
@@ -51,8 +52,9 @@ def listed_config(run: RunDirectory) -> ListedConfig:
 
 def _of_others(text: str) -> ListedConfig | None:
     """Return what is shown of an imported run; ``None`` for any other. Raises ``RunError``."""
-    if (imported := parse_imported(text)) is None:
+    if not is_imported(text):
         return None
+    imported = parse_imported(text)
     return ListedConfig(
         plain(imported.name),
         data=imported.program,

@@ -36,10 +36,13 @@ from engine.batches.source import Batch
 from engine.data.fitted import Fitted
 from engine.errors import RunError, TrainingError
 from engine.files.paths import expanded, is_file, is_folder, runs_folder
+from engine.processes.later import Later
 from engine.runs.directory import RunDirectory
 from engine.service.flip_notes import flip_notes
 from engine.tasks.create import create_task
 from engine.tasks.task import Task
+
+onnxruntime = Later("onnxruntime")
 
 _TOLERANCE = 1e-4
 SCHEMA = "fitted.json"
@@ -102,14 +105,13 @@ def answer(run: str, destination: str, form: str, dtype: str = "") -> dict[str, 
 def _handed_over(run: RunDirectory, target: Path, form: str, dtype: str) -> dict[str, Any]:
     """Write a language model for a program that serves it."""
     # seconds: what generates texts, for language models alone
-    from engine.service.handover import RECIPIENTS
-    from engine.service.speaker import speaker_of
+    from engine.service.handover import hand_over
 
-    speaker = speaker_of(run)
+    give = hand_over(run, form)
     try:
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name[:40]}.") as name:
             written = Path(name) / target.name
-            handed = RECIPIENTS[form](speaker, written, target, dtype)
+            handed = give(written, target, dtype)
             written.rename(target)
     except OSError as error:
         raise RunError(f"Cannot write {target}: {error.strerror or error}.") from error
@@ -208,8 +210,6 @@ def _onnx(finished: Finished, target: Path) -> float:
     deployment = finished.task.deployment()
     network = deployment.network(finished.network)
     program, inputs = as_onnx(network, finished.call)
-    import onnxruntime  # an extra, which was looked for
-
     program.model.metadata_props[SCHEMA] = finished.fitted.model_dump_json()
     program.save(str(target), external_data=False)
     session = onnxruntime.InferenceSession(str(target), providers=["CPUExecutionProvider"])

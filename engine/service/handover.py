@@ -11,6 +11,7 @@ import shlex
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +37,9 @@ from engine.artifacts.tracing import REFUSALS, reason_of
 from engine.errors import TrainingError, UserError
 from engine.files.sanitize import first_line, plain
 from engine.files.slugs import to_name
-from engine.service.speaker import Speaker
-from engine.text.chat.prompts import PlainPrompts
+from engine.runs.directory import RunDirectory
+from engine.service.speaker import Speaker, speaker_of
+from engine.text.chat.plain_prompts import PlainPrompts
 from engine.text.tokens.beginning import beginning_of
 
 _TOLERANCE = 1e-4
@@ -311,3 +313,11 @@ RECIPIENTS: dict[str, Callable[[Speaker, Path, Path, str], Handed]] = {
     "vllm-lora": _vllm_lora,
 }
 """By name: writes the model at a first place, for use at a second one, in a type of weights."""
+
+
+def hand_over(run: RunDirectory, form: str) -> Callable[[Path, Path, str], Handed]:
+    """Load a run's model; return what writes it, as a recipient of :data:`RECIPIENTS` wants it.
+
+    Raises :class:`~engine.errors.UserError`.
+    """
+    return partial(RECIPIENTS[form], speaker_of(run))

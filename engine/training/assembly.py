@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import nn
@@ -15,7 +15,7 @@ from engine.errors import TrainingError
 from engine.files import atomic
 from engine.processes.collector import collector_paused
 from engine.runs.earlier_base import earlier_base
-from engine.runs.events import FORGETTING, Log, Model
+from engine.runs.events import FORGETTING, Model
 from engine.runs.progress_marks import ProgressMarks
 from engine.training.checkpoint_writer import Saver
 from engine.training.checkpoints.state import TrainingState, parameter_count, seed_everything
@@ -31,9 +31,6 @@ from engine.training.started import started
 from engine.training.trainer import Trainer
 from engine.training.trainer_setup import Outlets, Setup
 from engine.training.training_session import TrainingSession
-
-if TYPE_CHECKING:
-    from engine.models.weights.outline import Outline
 
 _OWN_STATISTICS = (
     "This network has batch norms, and in each process they see its share of a batch only: the "
@@ -106,9 +103,11 @@ def _network(training: TrainingSession, material: Material) -> nn.Module:
         if not group.sharded:
             with compute.device:
                 network = build()
-        elif (made := _outline(training, build)) is not None:
-            return group.shard(made.network, compute.device, made.weights())
         else:
+            from engine.training.outlined import outline_of  # torch's compiler, a second
+
+            if (made := outline_of(training, build)) is not None:
+                return group.shard(made.network, compute.device, made.weights())
             # It may be too large for any single device.
             seed_everything(task.config.train.seed)
             with torch.device("cpu"):
@@ -116,27 +115,6 @@ def _network(training: TrainingSession, material: Material) -> nn.Module:
     if group.leads:
         keep_initial(training.session.run, task, network)
     return group.shard(network, compute.device)
-
-
-def _outline(training: TrainingSession, build: Callable[[], nn.Module]) -> Outline | None:
-    """Return the outline of a network to be sharded; ``None`` where it must be built whole."""
-    from engine.models.weights.outline import outline  # torch's compiler, a second
-    from engine.models.weights.recorded_build import NotRecorded
-
-    reason = ""
-    if training.task.config.adapter.init_lora_weights == "pissa":
-        reason = "the adapter's beginning is kept"
-    elif training.task.config.adapter.quantized:
-        reason = "its weights are quantised"
-    else:
-        try:
-            return outline(build)
-        except NotRecorded as error:
-            reason = str(error)
-    if training.group.leads:
-        message = f"Each process builds the whole network before it is sharded: {reason}."
-        training.session.events.write(Log(level="info", message=message))
-    return None
 
 
 def _use_kernels(training: TrainingSession, network: nn.Module) -> None:

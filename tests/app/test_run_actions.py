@@ -19,7 +19,7 @@ from engine.service.saved_predictions import answer as save
 from tui.app import DltuiApp
 from tui.screens.dialogs.actions import actions_of
 from tui.screens.dialogs.confirm import ConfirmScreen
-from tui.screens.errands import Errands
+from tui.screens.errands import Errands, errands_of
 from tui.screens.queue import QueueScreen
 from tui.screens.registry import make_screen
 from tui.screens.results.screen import ResultsScreen
@@ -217,7 +217,7 @@ async def test_a_run_without_a_model_says_so(make_run, training, until, text_of)
 async def test_leaving_the_program_asks_while_something_is_running(until, text_of) -> None:
     app = DltuiApp()
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        app.errands.do("Exporting a model", lambda _: ["done"], wait_for_the_end)
+        errands_of(app).do("Exporting a model", lambda _: ["done"], wait_for_the_end)
         await until(pilot, lambda: "Exporting a model" in text_of(pilot))
         await pilot.press("ctrl+q")
         await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
@@ -262,7 +262,7 @@ async def test_a_tried_model_stays_loaded_while_the_program_is_open(customers, u
             await until(pilot, lambda: isinstance(app.screen, ResultsScreen))
             await pilot.press("t")
             await until(pilot, lambda: app.screen.query(InputRows))
-            helpers.append(app.errands.models._process)
+            helpers.append(errands_of(app).models._process)
             await pilot.press("escape")
         await until(pilot, lambda: isinstance(app.screen, ResultsScreen))
         assert helpers[0] is helpers[1]

@@ -13,8 +13,9 @@ from engine.processes.identity import ProcessIdentity
 from engine.runs import control
 from engine.runs.directory import RunDirectory
 from engine.runs.events import Evaluated, Event, EventLog, Failed, Finished, Progress, Started
-from tui.__main__ import guarded, main
+from tui.__main__ import main
 from tui.cli.commands import COMMANDS, load
+from tui.cli.guard import guarded
 
 CONFIG = {
     "name": "digits-cnn",

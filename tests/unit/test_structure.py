@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 from graphlib import CycleError, TopologicalSorter
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -138,6 +139,42 @@ def test_only_what_needs_a_large_package_waits_for_it(package: str, waiting: set
         if any(f"{other}.".startswith(f"{package}.") for other in reached(module))
     }
     assert found == waiting
+
+
+def test_imports_stand_at_the_top_of_files_with_few_exceptions() -> None:
+    """An import inside a function is for an extra, or for what is large and seldom needed."""
+    inside, for_types = [], []
+    for name, path in MODULES.items():
+        tree = ast.parse(path.read_text())
+        top = {id(node) for node in tree.body}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+                for_types += [(name, child.lineno) for child in node.body]
+                top |= {id(child) for child in node.body}
+        inside += [
+            (name, node.lineno)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Import | ast.ImportFrom) and id(node) not in top
+        ]
+    assert 20 < len(inside) <= 60, inside
+    assert 5 < len(for_types) <= 25, for_types
+
+
+def test_every_package_that_is_imported_later_exists() -> None:
+    named = {
+        node.args[0].value
+        for path in MODULES.values()
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == "Later"
+        and isinstance(node.args[0], ast.Constant)
+    }
+    assert "sklearn.linear_model" in named
+    found = {name for name in named if find_spec(str(name).partition(".")[0])}
+    assert {"sklearn.linear_model", "sklearn.ensemble"} <= found
+    for name in found:
+        import_module(str(name))
 
 
 def test_rooms_hold_the_modules() -> None:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from engine.runs.imported import ImportedRun
+from engine.runs.imported import ImportedRun
 
 _FIRST = 8
 """Settings that are shown where there is little room."""

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from engine.config.run_config import RunConfig
 from engine.runs.history import History
 from tui.format.numbers import amount
-
-if TYPE_CHECKING:
-    from engine.config.run_config import RunConfig
 
 
 def key_settings(config: RunConfig, history: History | None = None) -> dict[str, str]:

@@ -49,17 +49,16 @@ class Hosts:
         if not self._addresses:
             return
         # A program without hosts need not load these.
-        from tui.hosts.host import Host
-        from tui.hosts.sockets import make_folder
+        from tui.hosts import host, sockets
 
-        sockets = self._sockets = make_folder()
+        folder = self._sockets = sockets.make_folder()
         hosts = [
-            Host(address, sockets, self._notice, describe=self._describe)
+            host.Host(address, folder, self._notice, describe=self._describe)
             for address in self._addresses
         ]
-        self._hosts = {host.name: host for host in hosts}
-        for host in self:
-            host.connection.start()
+        self._hosts = {one.name: one for one in hosts}
+        for one in self:
+            one.connection.start()
 
     def end(self) -> None:
         """Close all connections; nothing is left of them on either side."""

@@ -89,10 +89,12 @@ class Errands:
 
 
 class _HasErrands(Protocol):
-    @property
-    def errands(self) -> Errands: ...
+    errands: Errands | None
 
 
 def errands_of(app: App[Any]) -> Errands:
-    """Return the tasks of the program."""
-    return cast(_HasErrands, app).errands
+    """Return the tasks of the program, which begins with none."""
+    program = cast(_HasErrands, app)
+    if program.errands is None:
+        program.errands = Errands(app)
+    return program.errands

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from engine.queue import entries
 from engine.runs.status import State
+from tui.hosts.host import Host
 from tui.hosts.hosts import Hosts
-
-if TYPE_CHECKING:
-    from tui.hosts.host import Host
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,10 +17,14 @@ from engine.runs.directory import RunDirectory
 SCREENS = {
     "adapters": "tui.screens.adapters.screen:AdaptersScreen",
     "chat": "tui.screens.chat.screen:ChatScreen",
+    "command output": "tui.screens.dialogs.output:OutputScreen",
     "compare": "tui.screens.compare.screen:CompareScreen",
+    "confirm": "tui.screens.dialogs.confirm:ConfirmScreen",
     "data check": "tui.screens.new_run.data_check:DataCheckScreen",
     "explanation": "tui.screens.dialogs.explanation:ExplanationScreen",
     "images": "tui.screens.new_run.contact_sheet:ContactSheetScreen",
+    "keys": "tui.screens.dialogs.keys:KeysScreen",
+    "messages": "tui.screens.dialogs.messages:MessagesScreen",
     "model check": "tui.screens.new_run.model_check:ModelCheckScreen",
     "monitor": "tui.screens.monitor.screen:MonitorScreen",
     "new run": "tui.screens.new_run.screen:NewRunScreen",
@@ -49,6 +53,12 @@ def make_screen(name: str, *arguments: Any) -> Screen[Any]:
     """Create a screen with the arguments of its class."""
     screen: Screen[Any] = resolve_name(SCREENS[name])(*arguments)
     return screen
+
+
+def screen_of(run: RunDirectory) -> Screen[Any]:
+    """Create a run's results, or its monitor while it is running."""
+    finished = run.status.state().ended and run.report.path.exists()
+    return make_screen("results" if finished else "monitor", run)
 
 
 def try_screen(

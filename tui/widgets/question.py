@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from textual.message import Message
 from textual.timer import Timer
 from textual.widget import Widget
 
+from engine.config.overrides import Tree
 from engine.errors import UserError
 from engine.service.client import Superseded
-
-if TYPE_CHECKING:
-    from engine.config.overrides import Tree
 
 Answer = dict[str, Any]
 

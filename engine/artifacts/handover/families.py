@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from torch import nn
 
 from engine.errors import TrainingError
+from engine.processes.later import Later
+
+gguf = Later("gguf")
 
 Array = NDArray[np.float32]
 _ROPE = ("default", "linear", "llama3")
@@ -176,8 +179,6 @@ def _factor(frequency: float, rope: Mapping[str, Any]) -> float:
 
 def tensor_names(family: Family, layers: int, names: Sequence[str]) -> dict[str, str]:
     """Return GGUF's names of tensors by those of transformers; raises :class:`TrainingError`."""
-    import gguf  # an extra, which was looked for
-
     arch = {name: arch for arch, name in gguf.MODEL_ARCH_NAMES.items()}[family.name]
     names_map = gguf.get_tensor_name_map(arch, layers)
     found = {name: names_map.get_name(name, try_suffixes=(".weight", ".bias")) for name in names}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,9 @@ from engine.artifacts.handover.families import (
 )
 from engine.artifacts.handover.vocabulary import vocabulary_of
 from engine.errors import RunError, TrainingError
+from engine.processes.later import Later
+
+gguf = Later("gguf")
 
 TYPES = {"float32": "F32", "float16": "F16", "bfloat16": "BF16", "q8_0": "Q8_0"}
 """GGUF's names of the types of weights; norms and biases are kept as float32."""
@@ -43,18 +47,14 @@ class Talk:
 
 def check_installed() -> None:
     """Raise :class:`RunError` where the package ``gguf`` is missing."""
-    try:
-        import gguf  # noqa: F401 — an extra
-    except ImportError as error:
+    if find_spec("gguf") is None:
         raise RunError(
             "GGUF files need the package gguf.", "Install it with `pip install 'dltui[gguf]'`."
-        ) from error
+        )
 
 
 def write_gguf(path: Path, network: nn.Module, tokenizer: Any, dtype: str, talk: Talk) -> None:
     """Write one file with everything. Raises ``OSError`` and :class:`TrainingError`."""
-    import gguf  # an extra, which was looked for
-
     config: Any = network.config
     family = family_of(config)
     weights = dict(weights_of(network, family))
@@ -122,8 +122,6 @@ def _describe_tokenizer(writer: Any, tokenizer: Any, rows: int, talk: Talk) -> N
 
 def as_written(network: nn.Module, dtype: str) -> nn.Module:
     """Return a copy whose weights have the values that a file of ``dtype`` has."""
-    import gguf  # an extra, which was looked for
-
     apart = copy.deepcopy(network)
     with torch.no_grad():
         for name, value in apart.state_dict().items():

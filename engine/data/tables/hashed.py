@@ -9,6 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.data.tables.schema import ScoredKind
+from engine.processes.later import Later
+
+text, preprocessing = Later("sklearn.feature_extraction.text"), Later("sklearn.preprocessing")
 
 BUCKETS: Mapping[ScoredKind, int] = {"text": 1 << 13, "id": 1 << 15}
 _LONGEST = 2000
@@ -23,15 +26,12 @@ def hashed(kind: ScoredKind, values: Sequence[str | None]) -> Sparse:
 
     Parts are 3 and 4 characters: they find endings, typing errors and scripts without blanks.
     """
-    # A second of imports that tables without such columns do not need.
-    from sklearn.feature_extraction.text import HashingVectorizer
-
     shared: dict[str, Any] = {"n_features": BUCKETS[kind], "alternate_sign": False, "norm": None}
     cells = ["" if value is None else value[:_LONGEST] for value in values]
     if kind == "id":
-        return HashingVectorizer(analyzer=_itself, **shared).transform(cells)
-    words = HashingVectorizer(token_pattern=r"(?u)\b\w+\b", **shared)
-    parts = HashingVectorizer(analyzer="char_wb", ngram_range=(3, 4), **shared)
+        return text.HashingVectorizer(analyzer=_itself, **shared).transform(cells)
+    words = text.HashingVectorizer(token_pattern=r"(?u)\b\w+\b", **shared)
+    parts = text.HashingVectorizer(analyzer="char_wb", ngram_range=(3, 4), **shared)
     counts = words.transform(cells) + parts.transform(cells)
     counts.data = 1 + np.log(counts.data)
     return counts
@@ -43,9 +43,7 @@ def _itself(text: str) -> list[str]:
 
 def weighted(counts: Sparse, rarity: NDArray[np.floating]) -> Sparse:
     """Return TF-IDF: counts times the rarity of their column, each row of length 1."""
-    from sklearn.preprocessing import normalize
-
-    return normalize(counts.multiply(rarity[None, :].astype(np.float64)).tocsr())
+    return preprocessing.normalize(counts.multiply(rarity[None, :].astype(np.float64)).tocsr())
 
 
 def rarity_of(counts: Sparse) -> NDArray[np.float64]:

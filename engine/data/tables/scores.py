@@ -19,6 +19,9 @@ from engine.data.tables.hashed import BUCKETS, Sparse, hashed, rarity_of, weight
 from engine.data.tables.row_hashes import row_hashes
 from engine.data.tables.schema import Column, ScoredColumn, ScoredKind
 from engine.data.tables.values import texts
+from engine.processes.later import Later
+
+linear_model, decomposition = Later("sklearn.linear_model"), Later("sklearn.decomposition")
 
 FOLDS = 5
 _DIMENSIONS = 16
@@ -46,8 +49,6 @@ def fit_scores(
     targets: Mapping[str, Floats],
 ) -> ScoredColumn:
     """Learn the scores of a column, for targets of mean 0 by name."""
-    from sklearn.linear_model import Ridge
-
     kind: ScoredKind = "id" if column.type == "id" else "text"
     counts = hashed(kind, texts(values, True).to_pylist())
     rarity = rarity_of(counts).astype(np.float16)
@@ -57,7 +58,9 @@ def fit_scores(
     for fold in range(FOLDS):
         others = folds != fold
         if others.any():
-            ridge = Ridge(_SHRINKAGE[kind], fit_intercept=False, solver="sparse_cg", tol=1e-3)
+            ridge = linear_model.Ridge(
+                _SHRINKAGE[kind], fit_intercept=False, solver="sparse_cg", tol=1e-3
+            )
             coefficients = ridge.fit(matrix[others], wanted[others]).coef_
             weights[fold] = coefficients.reshape(len(targets), -1).T
     dimensions = _dimensions(matrix) if kind == "text" else b""
@@ -69,12 +72,10 @@ def fit_scores(
 
 def _dimensions(matrix: Sparse) -> bytes:
     """Return the ``[buckets, dimensions]`` directions in which texts differ the most."""
-    from sklearn.decomposition import TruncatedSVD
-
     count = min(_DIMENSIONS, matrix.shape[0] - 1)
     if count < 1 or not matrix.nnz:
         return b""
-    components = TruncatedSVD(count, random_state=0).fit(matrix).components_
+    components = decomposition.TruncatedSVD(count, random_state=0).fit(matrix).components_
     return bytes(components.T.astype(np.float16).tobytes())
 
 

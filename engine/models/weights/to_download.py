@@ -26,14 +26,13 @@ def bytes_to_download(config: ModelConfig) -> int:
 
 def _of_transformers(config: WeightsConfig) -> int:
     # The estimate of a network from scratch does not wait for transformers, nor has its memory.
-    from engine.models.weights.pretrained import bytes_by_type, readable, weights_of
-    from engine.models.weights.weightless import local_weights
+    from engine.models.weights import pretrained, weightless
 
-    with readable(config):
-        weights = weights_of(config)
+    with pretrained.readable(config):
+        weights = pretrained.weights_of(config)
         place = weights.place
-        here = is_folder(Path(place)) or local_weights(place, weights.revision)
-    return 0 if here else sum(bytes_by_type(config).values())
+        here = is_folder(Path(place)) or weightless.local_weights(place, weights.revision)
+    return 0 if here else sum(pretrained.bytes_by_type(config).values())
 
 
 def _of_torchvision(name: str) -> int:

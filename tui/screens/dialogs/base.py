@@ -23,6 +23,9 @@ class ReadScreen(Dialog[None]):
         Binding("escape,q,question_mark,enter", "dismiss(None)", "Close"),
     ]
 
+    only_reads = True
+    """Whether it shows text to read: a second one is not put on top."""
+
     def __init__(self, title: str, lines: Sequence[Content]) -> None:
         super().__init__()
         self._title = title

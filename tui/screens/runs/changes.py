@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from textual.screen import Screen
 
 from engine.runs.summary import RunSummary
 from tui.format.run_states import RESUMABLE
+from tui.screens.dialogs.confirm import ConfirmScreen
 from tui.screens.placed_changes import PlacedChanges, hosts_of
+from tui.screens.runs.annotate import AnnotateScreen, Change
 from tui.screens.runs.rows import when
 from tui.screens.runs.undo import PastChanges
 from tui.terminal.key_names import key_of
 from tui.widgets.notify import in_thread, tell
-
-if TYPE_CHECKING:
-    from tui.screens.runs.annotate import Change
 
 
 class RunChanges:
@@ -84,7 +82,6 @@ class RunChanges:
 
     def annotate(self, rows: Sequence[RunSummary]) -> None:
         """Edit tags and note."""
-        from tui.screens.runs.annotate import AnnotateScreen  # the first paint need not wait for it
 
         def answered(change: Change | None) -> None:
             if change is not None:
@@ -110,8 +107,6 @@ class RunChanges:
         self._do(write, "")
 
     def _confirmed(self, question: str, action: Callable[[], object], done: str) -> None:
-        from tui.screens.dialogs.confirm import ConfirmScreen
-
         def answered(yes: bool | None) -> None:
             if yes:
                 self._do(action, done)

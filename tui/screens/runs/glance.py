@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from engine.config.run_config import RunConfig
 from engine.errors import UserError
+from engine.runs.comparison import Row, differences
 from engine.runs.diagnosis import diagnose
 from engine.runs.directory import RunDirectory
 from engine.runs.events import Failed, Imported
@@ -18,10 +20,8 @@ from tui.charts.plot import Pair
 from tui.format.imported import imported_settings
 from tui.format.key_settings import key_settings
 from tui.format.metric_names import metric_names
-
-if TYPE_CHECKING:
-    from engine.config.run_config import RunConfig
-    from engine.runs.comparison import Row
+from tui.screens.runs.shown_rows import Before
+from tui.widgets.run_panels import AXES, curves, usable_axis
 
 
 @dataclass(frozen=True)
@@ -46,10 +46,6 @@ class Glance:
     """Fields whose values differ from that run's."""
     last: str = ""
     """The newest message of the log."""
-
-
-Before = Callable[[RunSummary], RunSummary | None]
-"""Finds the run before another one, among all: in the thread that reads."""
 
 
 class GlanceReader:
@@ -90,10 +86,6 @@ class GlanceReader:
 
 def glance(row: RunSummary, history: History, before: RunSummary | None = None) -> Glance:
     """Read what the pane shows beside the history; what cannot be read is left out."""
-    # The first paint need not wait for these.
-    from engine.runs.comparison import differences
-    from tui.widgets.run_panels import AXES, curves, usable_axis
-
     decides = (row.metric, "validation") in history.curves
     metric = row.metric if decides else metric_names(history)[0]
     axis = usable_axis([history], AXES[0])

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from textual.content import Content
@@ -25,7 +23,6 @@ LEAST_HEIGHT = 30
 """Rows of a screen that has a line to spare."""
 _SECONDS = 5.0, 20.0
 """Between two measurements: usually, and over a slow connection."""
-_MOMENT = 0.2
 _BAR = 8
 _FULL = 0.9
 """Share from which a bar has its warning colour."""
@@ -65,21 +62,12 @@ class MachineStrip(Canvas):
 
 
 def _measure() -> Iterator[Machine]:
-    from engine.hardware.resources import measure  # the first paint need not wait for it
+    from engine.hardware import resources  # the first paint need not wait for it
 
-    _begin()
+    resources.begin()
     folder = runs_folder()
     free = shutil.disk_usage(folder).free if folder.exists() else 0
-    yield Machine(measure(), free, len(entries.entries()), entries.running())
-
-
-@cache
-def _begin() -> None:
-    """Let the load of the CPU be measured from a moment ago, not from nothing."""
-    import psutil
-
-    psutil.cpu_percent()
-    time.sleep(_MOMENT)
+    yield Machine(resources.measure(), free, len(entries.entries()), entries.running())
 
 
 def gauges(machine: Machine, queue_key: str) -> Iterator[Content]:

@@ -6,23 +6,21 @@ import shlex
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from threading import Timer
-from typing import TYPE_CHECKING
 
+import tomlkit
 from textual.screen import Screen
 
 from engine.config.run_config import RunConfig
 from engine.errors import UserError
 from engine.runs.directory import RunDirectory
 from engine.runs.summary import RunSummary
+from tui.hosts.host import Host
 from tui.screens.dialogs.ask_value import AskValueScreen
 from tui.screens.errands import errands_of
 from tui.screens.placed_changes import hosts_of
 from tui.widgets.form.choice import ChoiceScreen
 from tui.widgets.notify import complain, in_thread, tell
 from tui.widgets.question import Answer
-
-if TYPE_CHECKING:
-    from tui.hosts.host import Host
 
 _HERE = "this machine"
 _QUEUE = ", queue"
@@ -104,8 +102,6 @@ class OnHosts:
 
     def _launch(self, host: Host, config: RunConfig, queue: bool) -> None:
         def launch() -> None:
-            import tomlkit  # the first paint need not wait for it
-
             text = tomlkit.dumps(config.values())
             run = host.launch(text, queue)
             done = f"{run} {'is in the queue of' if queue else 'has started on'} {host.name}."

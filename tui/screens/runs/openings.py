@@ -4,32 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
 
 from textual.screen import Screen
 
+from engine.config.overrides import Tree
+from engine.config.presets import Preset, find_preset, load_preset
 from engine.errors import UserError
-from engine.runs.directory import RunDirectory
+from engine.launch.start import Handle, launch
 from engine.runs.status import State
 from engine.runs.summary import RunSummary
+from tui.charts.chart import MOST_SERIES
 from tui.screens.clone import clone
+from tui.screens.errands import errands_of
 from tui.screens.placed_changes import hosts_of, is_own
-from tui.screens.registry import load_screens, make_screen, try_screen
+from tui.screens.registry import load_screens, make_screen, screen_of, try_screen
+from tui.screens.runs.imports import import_from, imported_lines
+from tui.screens.runs.on_hosts import OnHosts
 from tui.screens.save_preset import save_preset_of
+from tui.widgets.form.path_picker import PathPickerScreen
 from tui.widgets.notify import complain, tell
-
-if TYPE_CHECKING:
-    from engine.config.overrides import Tree
-    from engine.config.presets import Preset
-    from engine.launch.start import Handle
-    from tui.screens.runs.on_hosts import OnHosts
-
-
-def screen_of(run: RunDirectory) -> Screen[Any]:
-    """Return a run's results, or its monitor while it is running."""
-    finished = run.status.state().ended and run.report.path.exists()
-    return make_screen("results" if finished else "monitor", run)
 
 
 class Openings:
@@ -37,13 +30,7 @@ class Openings:
 
     def __init__(self, screen: Screen[None]) -> None:
         self._screen = screen
-
-    @cached_property
-    def _on_hosts(self) -> OnHosts:
-        """The actions on runs of other machines."""
-        from tui.screens.runs.on_hosts import OnHosts  # the first paint need not wait for it
-
-        return OnHosts(self._screen)
+        self._on_hosts = OnHosts(screen)
 
     def new(self, values: Tree | None = None, preset: str = "") -> None:
         """Create a new run; ``preset`` is the name of the origin of ``values``."""
@@ -55,7 +42,6 @@ class Openings:
 
     def presets(self) -> None:
         """Choose a preset and create a new run from it."""
-        from engine.config.presets import load_preset
 
         def chosen(preset: Preset | None) -> None:
             if preset is None:
@@ -99,9 +85,6 @@ class Openings:
 
     def import_runs(self) -> None:
         """Import runs of other programs from a path that the user types."""
-        from tui.screens.errands import errands_of
-        from tui.screens.runs.imports import import_from, imported_lines
-        from tui.widgets.form.path_picker import PathPickerScreen
 
         def answered(path: str | None) -> None:
             if path:
@@ -114,8 +97,6 @@ class Openings:
 
     def try_it(self, rows: Sequence[RunSummary]) -> None:
         """Try the runs' models on new inputs, side by side."""
-        from tui.screens.errands import errands_of
-
         if not all(is_own(self._screen, row.run) for row in rows):
             return
         for row in rows:
@@ -137,8 +118,6 @@ class Openings:
 
     def compare(self, rows: Sequence[RunSummary]) -> None:
         """Compare the runs."""
-        from tui.charts.chart import MOST_SERIES  # the first paint need not wait for it
-
         screen = self._screen
         if len(rows) < 2:
             tell(screen, "Select at least two runs with space, then compare them.")
@@ -161,7 +140,4 @@ class Openings:
 
 def _launch(preset: str) -> Handle:
     """Start a preset; in a thread, as the configuration takes long to load."""
-    from engine.config.presets import find_preset, load_preset
-    from engine.launch.start import launch
-
     return launch(load_preset(find_preset(preset)))

@@ -9,6 +9,7 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.timer import Timer
 
+from engine.runs.comparison import text_of
 from engine.runs.summary import RunSummary
 from tui.charts.canvas import Canvas
 from tui.charts.chart import Chart
@@ -17,7 +18,8 @@ from tui.format.run_states import shown_state
 from tui.format.text import literal
 from tui.format.verdict import OUTCOMES
 from tui.screens.placed_changes import hosts_of
-from tui.screens.runs.glance import Before, Glance, GlanceReader
+from tui.screens.runs.glance import Glance, GlanceReader
+from tui.screens.runs.shown_rows import Before
 from tui.terminal.key_names import key_of
 from tui.widgets.visible_feed import VisibleFeed
 
@@ -126,8 +128,6 @@ def below(glance: Glance, width: int, compare_key: str) -> Iterator[Content]:
 
 
 def _changes(glance: Glance, width: int, compare_key: str) -> Iterator[Content]:
-    from engine.runs.comparison import text_of  # loaded by whatever made the glance
-
     rows: Sequence[tuple[str, str]] = [
         (row.name.rpartition(".")[2], f"{text_of(row.values[0])} → {text_of(row.values[1])}")
         for row in glance.changed

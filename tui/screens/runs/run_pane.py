@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from textual.containers import Vertical
 
 from engine.runs.summary import RunSummary
+from tui.screens.runs.shown_rows import Before
 
 if TYPE_CHECKING:
-    from tui.screens.runs.glance import Before
     from tui.screens.runs.pane_content import PaneContent
 
 LEAST_WIDTH, LEAST_HEIGHT = 100, 20

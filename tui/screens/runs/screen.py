@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+import asyncio
+from importlib import import_module
+from typing import Any, ClassVar, Protocol
 
 from textual import on
 from textual.app import ComposeResult
@@ -17,21 +19,18 @@ from engine.runs.directory import RunDirectory
 from tui.charts.canvas import Canvas
 from tui.hosts.hosts import Hosts
 from tui.screens.last_run import take
-from tui.screens.registry import load_screens
 from tui.screens.run_keys import RUN_KEYS
-from tui.screens.runs.actions import OPENS, START, ListActions
-from tui.screens.runs.changes import RunChanges
 from tui.screens.runs.cursor_target import CursorTarget
 from tui.screens.runs.endings import Endings
 from tui.screens.runs.host_lines import HostLines
+from tui.screens.runs.list_actions import list_actions
 from tui.screens.runs.list_reader import RunListReader
 from tui.screens.runs.machine_strip import MachineStrip
-from tui.screens.runs.openings import Openings
 from tui.screens.runs.rows import detail
 from tui.screens.runs.run_filter import RunFilter
 from tui.screens.runs.run_listing import RunListing
 from tui.screens.runs.run_pane import RunPane
-from tui.screens.runs.welcome import EXPERIMENTS, welcome
+from tui.screens.runs.welcome import EXPERIMENTS, START, welcome
 from tui.terminal.key_names import key_of
 from tui.widgets.listing import Listing
 from tui.widgets.run_feed import RunFeed
@@ -40,6 +39,14 @@ from tui.widgets.steady_footer import SteadyFooter
 REFRESH_SECONDS = 1.0
 _REST = 5.0
 """A list that takes long to read is read again after this multiple of the time."""
+_CHANGES = "tui.screens.runs.change_actions"
+_CHANGING = ("stop", "resume", "pin", "annotate", "delete", "undo")
+_OPENINGS = "tui.screens.runs.opening_actions"
+"""Loaded when a key first asks for it: the first paint need not wait for it."""
+
+
+class _Actions(Protocol):
+    async def do(self, name: str) -> None: ...
 
 
 class RunsScreen(Screen[None]):
@@ -93,8 +100,8 @@ class RunsScreen(Screen[None]):
         self._feed = RunFeed(self, reader.read, REFRESH_SECONDS, self._listing.take, rest=_REST)
         self._endings = Endings(self)
         self._target = CursorTarget(self._listing)
-        changes = RunChanges(self, self._feed.wake)
-        self._actions = ListActions(self._listing, self._filter, Openings(self), changes)
+        self._of_list = list_actions(self._listing, self._filter)
+        self._actions: dict[str, _Actions] = {}
 
     @property
     def running(self) -> int:
@@ -153,15 +160,23 @@ class RunsScreen(Screen[None]):
 
         What is typed meanwhile waits for the screen.
         """
-        await load_screens(OPENS.get(name, ()))
-        self._actions.do(name)
+        if name in self._of_list:
+            self._of_list[name]()
+        elif name in _CHANGING:
+            await (await self._loaded(_CHANGES, self._feed.wake)).do(name)
+        else:
+            await (await self._loaded(_OPENINGS)).do(name)
 
-    def action_of_run(self, action: str) -> None:
+    async def action_of_run(self, action: str) -> None:
         """Export the model of the run at the cursor, save its predictions, and the like."""
-        from tui.screens.run_actions import RunActions  # the first paint need not wait for it
+        await self.action_do(action)
 
-        row = self._listing.current
-        RunActions(self).do(action, row.run if row is not None else None)
+    async def _loaded(self, module: str, *arguments: Any) -> _Actions:
+        """Return the actions of a module, which is imported in a thread when it is first needed."""
+        if module not in self._actions:
+            found = await asyncio.to_thread(import_module, module)
+            self._actions[module] = found.Actions(self, self._listing, *arguments)
+        return self._actions[module]
 
     @override
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

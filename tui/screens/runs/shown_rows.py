@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from textual.content import Content
 
@@ -12,6 +12,9 @@ from engine.runs.summary import RunSummary
 from tui.format.text import literal
 from tui.screens.runs.list_reader import Rows
 from tui.screens.runs.rows import BY_TITLE, STARTED, ordered
+
+Before = Callable[[RunSummary], RunSummary | None]
+"""Finds the run before another one, among all: in the thread that reads."""
 
 
 class ShownRows:

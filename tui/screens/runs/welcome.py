@@ -16,6 +16,8 @@ EXPERIMENTS: Mapping[str, tuple[str, str, str]] = {
     "5": ("Tables", "breast-cancer-mlp", "tumours by thirty measures, an MLP"),
 }
 """Domain, preset and what is learned, by key; each trains in seconds on any machine."""
+START = "start "
+"""The beginning of the names of the actions that start one of them."""
 
 
 def welcome(new_key: str, presets_key: str) -> Content:

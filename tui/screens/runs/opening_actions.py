@@ -1,18 +1,20 @@
-"""The actions of the keys of the list of runs, by the names in their bindings."""
+"""The keys of the list that open screens and begin tasks, by the names in their bindings."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from engine.runs.summary import RunSummary
-from tui.screens.runs.changes import RunChanges
-from tui.screens.runs.openings import Openings
-from tui.screens.runs.run_filter import RunFilter
-from tui.screens.runs.run_listing import RunListing
-from tui.screens.runs.welcome import EXPERIMENTS
+from textual.screen import Screen
 
-OPENS: Mapping[str, Sequence[str]] = {
+from engine.runs.summary import RunSummary
+from tui.screens.registry import load_screens
+from tui.screens.run_actions import RunActions
+from tui.screens.runs.openings import Openings
+from tui.screens.runs.run_listing import RunListing
+from tui.screens.runs.welcome import EXPERIMENTS, START
+
+_OPENS: Mapping[str, Sequence[str]] = {
     "new": ("new run",),
     "clone": ("new run",),
     "presets": ("presets", "new run"),
@@ -24,56 +26,45 @@ OPENS: Mapping[str, Sequence[str]] = {
     "try_it": ("try it", "chat"),
 }
 """The screens that an action may open."""
-START = "start "
-"""The beginning of the actions that start one of the experiments of an empty list."""
 
 
-class ListActions:
-    """Actions on the run at the cursor, on the selected runs, and on the list."""
+class Actions:
+    """What needs the run at the cursor, the selected runs, or none."""
 
-    def __init__(
-        self, listing: RunListing, filter: RunFilter, openings: Openings, changes: RunChanges
-    ) -> None:
+    def __init__(self, screen: Screen[None], listing: RunListing) -> None:
         self._listing = listing
+        self._of_finished = RunActions(screen)
+        openings = Openings(screen)
         self._of_current: Mapping[str, Callable[[RunSummary], None]] = {
             "open": openings.open,
             "clone": openings.clone,
             "fetch": openings.fetch,
             "save_preset": openings.save_preset,
-            "stop": changes.stop,
-            "resume": changes.resume,
         }
         self._of_chosen: Mapping[str, Callable[[Sequence[RunSummary]], None]] = {
             "compare": openings.compare,
             "try_it": openings.try_it,
-            "pin": changes.pin,
-            "annotate": changes.annotate,
-            "delete": changes.delete,
         }
-        self._of_list: Mapping[str, Callable[[], object]] = {
+        self._of_none: Mapping[str, Callable[[], object]] = {
             "new": openings.new,
             "presets": openings.presets,
             "import": openings.import_runs,
             **{name: partial(openings.show, name) for name in ("trash", "adapters")},
-            "filter": filter.open,
-            "show_all": filter.close,
-            "clear": filter.clear,
-            "sort": partial(listing.sort_by_next, 1),
-            "reverse": partial(listing.sort_by_next, 0),
-            "select": partial(listing.toggle, 1),
-            "select_all": listing.toggle_all,
-            "undo": changes.undo,
             **{
                 f"{START}{preset}": partial(openings.start, preset)
                 for _, preset, _ in EXPERIMENTS.values()
             },
         }
 
-    def do(self, name: str) -> None:
+    async def do(self, name: str) -> None:
         """Do something; without selected runs, with the one at the cursor."""
-        if name in self._of_list:
-            self._of_list[name]()
+        await load_screens(_OPENS.get(name, ()))
+        if name in self._of_none:
+            self._of_none[name]()
         elif name in self._of_chosen:
             self._of_chosen[name](self._listing.chosen)
+        elif name not in self._of_current:
+            row = self._listing.current
+            self._of_finished.do(name, row.run if row is not None else None)
         elif (row := self._listing.current) is not None:
             self._of_current[name](row)

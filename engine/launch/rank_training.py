@@ -1,0 +1,37 @@
+"""The training of one process of several, with everything that it imports."""
+
+from __future__ import annotations
+
+import os
+import traceback
+
+from torch.distributed.elastic.multiprocessing.errors import get_error_handler
+
+from engine.errors import UserError
+from engine.launch.attempt import defect
+from engine.launch.rank import Rank
+from engine.launch.rank_files import DEFECT, MENDABLE, PEER_LOST
+from engine.processes.signals import Termination
+from engine.runs.events import Event, EventLog, Failed
+from engine.runs.session import RunSession
+from engine.training.checkpoints.peers import lost_a_peer
+from engine.training.checkpoints.store import store_of_ranks
+from engine.training.run import train_beside
+
+
+def train_rank(rank: Rank, events: EventLog, termination: Termination) -> tuple[int, Event | None]:
+    """Train with the other processes; returns exit status and final event."""
+    try:
+        session = RunSession(rank.run, rank.run.config.read(), events, termination)
+        host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+        store = store_of_ranks(rank.number, host, port)
+        return 0, train_beside(session, rank.number, rank.size, rank.local, store)
+    except UserError as error:
+        get_error_handler().record_exception(error)
+        return MENDABLE, Failed(message=str(error), usage=error.usage)
+    except Exception as error:  # noqa: BLE001 — reported in the last event and the log
+        traceback.print_exc()
+        if lost_a_peer(error):
+            return PEER_LOST, None
+        get_error_handler().record_exception(error)  # with its time: the earliest error counts
+        return DEFECT, Failed(message=defect(error), report=str(rank.run.log))
