@@ -29,9 +29,10 @@ def ids(text: str) -> list[int]:
     return [TOKENIZER.cls_token_id, *words, TOKENIZER.sep_token_id]
 
 
-def tokenised(rows: dict[str, list[Any]], **options: Any) -> dict[str, list[Any]]:
-    usual = {"query": "", "passage": "", "max_length": 16}
-    return TokenisePairs(TOKENIZER, **usual | options)(rows)
+def tokenised(
+    rows: dict[str, list[Any]], query: str = "", passage: str = "", max_length: int = 16
+) -> dict[str, list[Any]]:
+    return TokenisePairs(TOKENIZER, query, passage, max_length)(rows)
 
 
 def rows_of(tensor: torch.Tensor) -> list[list[int]]:
