@@ -35,7 +35,7 @@ def parse_rule(text: str) -> ThresholdRule:
         positive, _, negative = rest.partition(":")
         costs = _number(positive), _number(negative)
         if not all(0 < cost < math.inf for cost in costs):  # nan is neither
-            raise ValueError("both costs must be numbers above 0, such as cost 5:1")
+            raise ValueError("both costs must be above 0 and finite, such as cost 5:1")
         return ThresholdRule("cost", *costs)
     return ThresholdRule("value", _share(text))
 

@@ -46,7 +46,7 @@ def test_the_examples_are_rules(text: str) -> None:
         ("precision", "'' is not a number"),
         ("precision 90", "90 must be above 0 and below 1"),
         ("cost 5", "'' is not a number"),
-        ("cost 0:1", "both costs must be numbers above 0"),
+        ("cost 0:1", "both costs must be above 0"),
         ("cost 1:-1", "both costs must be"),
         ("cost nan:1", "both costs must be"),
         ("cost 1:inf", "both costs must be"),
