@@ -172,7 +172,7 @@ def _merge(finished: Finished, target: Path) -> float:
     files.save(network, target)
     files.companions(target)
     (target / SCHEMA).write_text(finished.fitted.model_dump_json(indent=2) + "\n")
-    write_card(target, finished.task.config, finished.fitted, finished.metrics)
+    write_card(target, finished.task.config, finished.fitted, finished.metrics, described=False)
     return max(_largest(finished, _merged_in(finished, target)), _through_others(finished, target))
 
 
