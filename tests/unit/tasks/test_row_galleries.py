@@ -77,8 +77,8 @@ class TestRows:
         ]
         first, second = map(cells, gallery.views)
         assert first == {
-            "age": "30", "city": "", "share": "1.0", "day": "0001-01-01", "price": "0.00", "tags": "",
-            "label": "z",
+            "age": "30", "city": "", "share": "1.0", "day": "0001-01-01", "price": "0.00",
+            "tags": "", "label": "z",
         }  # fmt: skip
         assert second["city"] == "Rom "
         assert second["share"] == "0.30000000000000004"
@@ -286,6 +286,18 @@ def test_an_image_that_was_taken_for_another_is_shown_as_the_network_sees_it(
     assert (picture.name, picture.caption) == ("2.png", "cat, predicted dog (95%)")
     assert list(base64.b64decode(picture.rgb)) == [0] * 3 + [128] * 3 + [255] * 6
     assert (gallery.total, gallery.explained[0].target) == (1, "dog")
+
+
+def test_each_mistake_has_its_own_image(fitted: ImageFitted) -> None:
+    """The worst mistake is the last image."""
+    pixels = torch.tensor([-2.0, 0.0, 2.0])[:, None, None, None].expand(3, 1, 2, 2)
+    source: Any = Images(pixels)
+    gallery = mistakes_gallery(evaluated([[0.0, 1.0], [1.0, 0.0], [0.0, 2.0]], [0] * 3), source,
+                               fitted)  # fmt: skip
+    assert gallery is not None
+    assert [row[0] for row in gallery.rows] == ["a/b/2.png", "a/b/0.png"]
+    shown = [view.pictures[0] for view in gallery.views if isinstance(view, Pictures)]
+    assert [(one.name, set(one.pixels)) for one in shown] == [("2.png", {255}), ("0.png", {0})]
 
 
 def test_images_without_mistakes_have_no_gallery(fitted: ImageFitted) -> None:
