@@ -12,6 +12,7 @@ import pytest
 import torch
 import yaml
 from huggingface_hub import ModelCard
+from pydantic import Field
 from safetensors.torch import save_file
 
 from engine.artifacts.model_card import class_names, class_of, write_card
@@ -43,8 +44,8 @@ ADAPTER = {
 class Classes(Fitted):
     """What a classifier fits."""
 
-    classes: list[str] = []
-    members: list[int] = []
+    classes: list[str] = Field(default_factory=list)
+    members: list[int] = Field(default_factory=list)
 
 
 Write = Callable[..., str]
