@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -54,6 +54,7 @@ def test_an_output_that_is_no_number_is_never_lost(place: int, value: float) -> 
     assert math.isnan(distance(tensors(*bad), tensors(*good)))
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.lists(st.floats(width=32), min_size=1, max_size=6), st.data())
 def test_a_difference_is_the_same_in_both_directions(values: list[float], data: Any) -> None:
     others = data.draw(st.lists(st.floats(width=32), min_size=len(values), max_size=len(values)))
