@@ -30,7 +30,8 @@ class ImageIndex:
         """Return the image that annotations in the file ``beside`` call ``name``.
 
         Of several of that name, the one whose folders are the most like those of the name, of the
-        same split, and like those of the annotations; ``None`` where there is none.
+        same split, and like those of the annotations, as ``labels/cam1/7.txt`` is of
+        ``images/cam1/7.jpg``; ``None`` where there is none.
         """
         parts = PurePath(name.replace("\\", "/")).parts
         if not parts:
@@ -40,8 +41,10 @@ class ImageIndex:
             return None
         split = split_of(Path(beside))
 
-        def likeness(image: Path) -> tuple[int, bool, int]:
-            return _tail(image.parts, parts), split_of(image) == split, _head(image, beside)
+        def likeness(image: Path) -> tuple[int, bool, int, int]:
+            above = image.parts[:-1]
+            named, near = _tail(above, parts[:-1]), _tail(above, beside.parts[:-1])
+            return named, split_of(image) == split, near, _head(image, beside)
 
         return max(found, key=likeness)
 

@@ -23,17 +23,19 @@ from engine.pipelines.text import TextFitted
 from engine.reports.counted import counted
 from engine.reports.data_summary import DataSummary
 from engine.reports.note import Note
+from engine.text.chat.chat_prompts import ChatPrompts, chat_lines
 from engine.text.chat.conversation import ends_of, names_date
 from engine.text.chat.instructions import TooLong
-from engine.text.chat.prompts import (
-    ChatPrompts,
-    PlainPrompts,
-    Prompts,
-    chat_lines,
-    prompt_text,
-    separator_of,
+from engine.text.chat.plain_prompts import PlainPrompts, prompt_text, separator_of
+from engine.text.chat.prompts import Prompts
+from engine.text.chat.roles import (
+    Form,
+    Roles,
+    by_role,
+    reads_transcripts,
+    roles_in,
+    transcript_notes,
 )
-from engine.text.chat.roles import Form, Roles, by_role, roles_in
 from engine.text.chat.shown_samples import Part, shown_parts
 from engine.text.chat.turns import ASSISTANT, ends_unanswered, fault_in, fault_of_answers
 from engine.text.columns import TEXT_NAMES, chosen
@@ -86,9 +88,23 @@ class CausalLmPipeline(ChatPipeline[CausalLmFitted]):
         for table in raw.splits.values():
             for name in roles.columns:
                 chosen(table, name, "The data to learn from")
-        raw = raw.with_splits(raw.splits, *_missing_context(raw, roles), *_unanswered(raw, roles))
+        notes = [
+            *self._transcripts(raw, roles),
+            *_missing_context(raw, roles),
+            *_unanswered(raw, roles),
+        ]
+        raw = raw.with_splits(raw.splits, *notes)
         faults = _faults_of_pairs if roles.form == "pairs" else _faults_of_messages
         return cut_splits(without_faults(raw, lambda table: faults(table, roles)), self.config.data)
+
+    def _transcripts(self, raw: RawData, roles: Roles) -> list[Note]:
+        """Notes on the columns of texts of whole conversations."""
+        if roles.form != "messages":
+            return []
+        columns = roles.columns
+        return transcript_notes(
+            [name for name in columns if reads_transcripts(raw.train, name, self.section)]
+        )
 
     def _cut_text(self, raw: RawData, column: str) -> RawData:
         data = self.config.data

@@ -21,7 +21,7 @@ from engine.errors import DataError, RunError, UserError
 from engine.runs.directory import RunDirectory
 from engine.tasks.task import Task
 from engine.tasks.writer import Writer, Writes
-from engine.text.chat.prompts import ChatPrompts
+from engine.text.chat.chat_prompts import ChatPrompts
 from engine.text.chat.roles import by_role
 from engine.text.chat.templates import ROLES
 from engine.text.chat.turns import SYSTEM, turns_of

@@ -163,17 +163,22 @@ class TabularClassification(TabularTask[ClassesFitted]):
 
     @override
     def baselines(self, raw: RawData, fitted: ClassesFitted) -> list[Baseline]:
-        """Gradient boosting."""
+        """Gradient boosting, and where it is asked for TabICL."""
         sources = self.held_out(raw, fitted)
         if sources is None:
             return []
         classes = fitted.classes
-        probabilities, truth = boosted_classes(*sources, fitted.features, len(classes))
-        loss = log_loss(probabilities, truth)
         threshold = self._threshold(fitted)
-        predicted = None if threshold is None else threshold.decisions(probabilities)
-        result = evaluate_classes(probabilities, truth, classes, loss, predicted=predicted)
-        return [Baseline(NAME, result)]
+
+        def evaluate(probabilities: NDArray[np.float32], truth: NDArray[np.int64]) -> Evaluation:
+            loss = log_loss(probabilities, truth)
+            predicted = None if threshold is None else threshold.decisions(probabilities)
+            return evaluate_classes(probabilities, truth, classes, loss, predicted=predicted)
+
+        boosted = evaluate(*boosted_classes(*sources, fitted.features, len(classes)))
+        other = self.tabicl()
+        more = [] if other is None else [other.classes(*sources, len(classes), evaluate)]
+        return [Baseline(NAME, boosted), *more]
 
     @override
     def pooled(self, predicted: pa.Table, truth: pa.ChunkedArray) -> Evaluation:

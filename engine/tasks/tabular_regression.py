@@ -134,15 +134,21 @@ class TabularRegression(TabularTask[NumbersFitted]):
 
     @override
     def baselines(self, raw: RawData, fitted: NumbersFitted) -> list[Baseline]:
-        """Gradient boosting."""
+        """Gradient boosting, and where it is asked for TabICL."""
         sources = self.held_out(raw, fitted)
         if sources is None:
             return []
-        predicted, truth = boosted_numbers(*sources, fitted.features)
-        outputs = torch.from_numpy(predicted)[:, None].expand(-1, self.outputs(fitted))
-        loss = float(self._loss(outputs, torch.from_numpy(truth).double()))
-        guess, true = (part * fitted.std + fitted.mean for part in (predicted, truth))
-        return [Baseline(NAME, evaluate_numbers(guess, true, loss))]
+
+        def evaluate(predicted: NDArray[Any], truth: NDArray[Any]) -> Evaluation:
+            outputs = torch.from_numpy(predicted)[:, None].expand(-1, self.outputs(fitted))
+            loss = float(self._loss(outputs, torch.from_numpy(truth).double()))
+            guess, true = (part * fitted.std + fitted.mean for part in (predicted, truth))
+            return evaluate_numbers(guess, true, loss)
+
+        boosted = evaluate(*boosted_numbers(*sources, fitted.features))
+        other = self.tabicl()
+        more = [] if other is None else [other.numbers(*sources, evaluate)]
+        return [Baseline(NAME, boosted), *more]
 
     @override
     def pooled(self, predicted: pa.Table, truth: pa.ChunkedArray) -> Evaluation:

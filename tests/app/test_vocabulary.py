@@ -117,6 +117,7 @@ def test_the_page_of_keys_has_each_meaning(meaning) -> None:
         "right_square_bracket": "]", "left_square_bracket": "[", "slash": "/", "plus": "+",
         "question_mark": "?", "exclamation_mark": "!", "ampersand": "&", "asterisk": "*",
         "dollar_sign": "$", "minus": "-", "less_than_sign": "<", "greater_than_sign": ">",
+        "equals_sign": "=",
     }  # fmt: skip
     key = re.escape(signs.get(meaning.key, meaning.key))
     row = rf"\| `{key}` \| `{meaning.name}` \| {re.escape(meaning.text)} \|"

@@ -28,8 +28,9 @@ SHORT = {"f32": "float32", "bf16": "bfloat16", "f16": "float16"}
 
 def export_sentence(answer: Mapping[str, Any]) -> str:
     """Return a sentence on a finished export."""
-    agrees = f"loaded back and agrees to {answer['difference']:.1g}"
-    return f"{answer['path']}: {size(answer['bytes'])}, {agrees}"
+    difference = answer["difference"]
+    found = f"outputs within {difference:.1g} of the model's" if difference else "identical outputs"
+    return f"{answer['path']}: {size(answer['bytes'])}, loaded back: {found}"
 
 
 def free_name(run: str, form: str) -> str:

@@ -33,6 +33,7 @@ class _Named(_Part):
     name: str
     metrics: _Numbers = {}
     verdict: _Verdict | None = None
+    missing: str = ""
 
 
 class _Base(_Part):

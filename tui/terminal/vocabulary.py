@@ -92,6 +92,13 @@ VOCABULARY = (
     Meaning(
         "command", "dollar_sign", "Run", "the command line of the run", ("shell", "cli", "copy")
     ),
+    Meaning(
+        "measure",
+        "equals_sign",
+        "Run",
+        "measure the time of a run",
+        ("speed", "duration", "how long", "eta"),
+    ),
     Meaning("start", "ctrl+r", "Run", "start the run", ("train", "run", "launch")),
     Meaning("enqueue", "ctrl+l", "Run", "put the run into the queue", ("queue", "later")),
     Meaning("write", "ctrl+s", "Run", "save as a preset, predictions, combined adapters"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,28 +15,31 @@ from engine.errors import DataError
 from engine.files import safe_json
 from engine.files.sanitize import plain
 
+_INSTANCES = "instances_"
+"""How COCO calls its files of boxes; captions and key points of the same images stand beside."""
+
 
 def read_coco(root: Path, files: Sequence[Path], images: ImageIndex) -> Annotations:
-    """Read JSON files below ``root``; those that are no annotations are passed over.
+    """Read JSON files below ``root``; those that are no annotations of boxes are passed over.
 
     Raises :class:`DataError`.
     """
-    read = {file: record for file in files if (record := _record(root / file)) is not None}
+    found = Annotations()
+    chosen = _without_other_tasks(files, found.tally)
+    read = {file: record for file in chosen if (record := _record(root / file)) is not None}
     if not read:
         raise DataError(
             f"{plain(root)}: no JSON file has images and annotations, as COCO's have.",
             "Set data.format if the annotations are in another format.",
         )
-    found = Annotations()
     names = {file: _categories(record, file) for file, record in read.items()}
     found.classes = list(dict.fromkeys(name for own in names.values() for name in own.values()))
     for file, record in read.items():
         split = split_of(file) or TRAIN
         objects = _objects(record, names[file], file, found.tally)
-        for image in _entries(record, "images"):
-            name = str(image.get("file_name", ""))
+        for number, name in _images(record, file, found.tally):
             path = images.find(name, file)
-            own = objects.pop(_key(image.get("id")), [])
+            own = objects.pop(number, [])
             if path is None:
                 found.tally.add("an image of the annotations is missing", name or file)
             else:
@@ -45,6 +48,28 @@ def read_coco(root: Path, files: Sequence[Path], images: ImageIndex) -> Annotati
             for _ in lost:
                 found.tally.add("an object's image is not in the annotations", file)
     return found
+
+
+def _without_other_tasks(files: Sequence[Path], tally: Tally) -> Sequence[Path]:
+    """Return the files called as COCO's of boxes are, if there are some, else all."""
+    instances = [file for file in files if file.name.startswith(_INSTANCES)]
+    folders = {file.parent for file in instances}
+    for file in files:
+        if file.parent in folders and file not in instances:
+            tally.add(f"a JSON file beside those called {_INSTANCES}… is not read", file)
+    return instances or files
+
+
+def _images(record: Mapping[str, Any], file: Path, tally: Tally) -> Iterator[tuple[Any, str]]:
+    """Yield the number and the name of each image; of several with one number, the first."""
+    seen: set[Any] = set()
+    for image in _entries(record, "images"):
+        number = _key(image.get("id"))
+        if number is not None and number in seen:
+            tally.add("an image has the id of another", f"{file}, image {number}")
+            continue
+        seen.add(number)
+        yield number, str(image.get("file_name", ""))
 
 
 def _record(path: Path) -> Mapping[str, Any] | None:

@@ -17,6 +17,8 @@ from engine.files.sanitize import plain
 
 _LARGEST = 5_000_000
 """Bytes of an annotation."""
+_BOTH = "trainval"
+"""The list of the training and validation images together."""
 _SIDES = ("xmin", "ymin", "xmax", "ymax")
 
 
@@ -24,7 +26,8 @@ def read_voc(root: Path, files: Sequence[Path], images: ImageIndex) -> Annotatio
     """Read XML files below ``root``.
 
     As VOC's own, pixels count from 1 and the last one belongs to the box, unless some box begins
-    at 0. Raises :class:`DataError`.
+    at 0. Where ``ImageSets/Main`` lists images to train on, those in no list are left out: VOC has
+    images with annotations of other tasks. Raises :class:`DataError`.
     """
     found = Annotations()
     listed = _listed(root)
@@ -38,7 +41,11 @@ def read_voc(root: Path, files: Sequence[Path], images: ImageIndex) -> Annotatio
         if path is None:
             found.tally.add("an image of the annotations is missing", file)
             continue
-        split = listed.get(file.stem) or split_of(file) or TRAIN
+        split = listed.get(file.stem) or split_of(file)
+        if not split and TRAIN in listed.values():
+            found.tally.add("an image is in no list of ImageSets/Main", file)
+            continue
+        split = split or TRAIN
         read.append((split, path, list(_objects(tree, file, found.tally))))
     if not read:
         raise DataError(f"{plain(root)}: no XML file annotates one of the images.")
@@ -94,8 +101,9 @@ def _listed(root: Path) -> Mapping[str, str]:
     listed: dict[str, str] = {}
     folder = next((f for f in sorted(root.rglob("ImageSets/Main")) if is_folder(f)), None)
     for file in sorted(folder.glob("*.txt")) if folder else ():
-        split = split_of(Path(file.name))
+        split = TRAIN if file.stem == _BOTH else split_of(Path(file.name))
         if split and "_" not in file.stem:  # others list a single class
             lines = file.read_text(errors="replace").splitlines()
-            listed |= {line.split()[0]: split for line in lines if line.strip()}
+            own = {line.split()[0]: split for line in lines if line.strip()}
+            listed = own | listed if file.stem == _BOTH else listed | own
     return listed

@@ -133,12 +133,14 @@ def _names(root: Path, files: Sequence[Path]) -> dict[int, str]:
 
 def _names_in(path: Path) -> dict[int, str]:
     try:
-        record = yaml.safe_load(path.read_text(errors="replace"))
+        # Every scalar as it is written: a class may be called no, 01 or 1.10.
+        record = yaml.load(path.read_text(errors="replace"), yaml.BaseLoader)
     except (OSError, yaml.YAMLError, RecursionError) as error:
         raise DataError(f"{plain(path)} cannot be read: {plain(error)}.") from error
     names = record.get("names") if isinstance(record, dict) else None
     if isinstance(names, list):
-        return {number: str(name) for number, name in enumerate(names)}
-    if isinstance(names, dict) and all(isinstance(number, int) for number in names):
-        return {number: str(name) for number, name in sorted(names.items())}
+        return {number: str(name or number) for number, name in enumerate(names)}
+    if isinstance(names, dict) and all(str(number).isdecimal() for number in names):
+        numbered = sorted((int(number), name) for number, name in names.items())
+        return {number: str(name or number) for number, name in numbered}
     return {}

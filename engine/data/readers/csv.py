@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,6 +21,7 @@ from engine.data.raw import with_decimal_mark
 from engine.data.readers.around import (
     clean_text,
     further_headers,
+    without_footer,
     without_lines,
     without_repeated_header,
     without_titles,
@@ -38,10 +41,11 @@ from engine.data.readers.reading import Reading, ReadOptions, unique_names
 from engine.data.readers.single_quotes import with_double_quotes
 from engine.errors import DataError
 from engine.files.sanitize import plain
+from engine.reports.counted import counted
 from engine.reports.note import Note
 
-_PADDED = r"^\s*[-+]?0\d"
-_PADDED_FIRST = re.compile(rb'"?\s*-?0\d')
+_PADDED = r"^\s*[-+]?0[\dxX]"
+_PADDED_FIRST = re.compile(rb'"?\s*-?0[\dxX]')
 _LONG_NUMBER = r"^\s*[-+]?\d{16,}\s*$"
 _NOT_UTC = r"[^Zz]\s*$"
 _UTC = r"[+-]00(?::?00)?\s*$"
@@ -51,6 +55,7 @@ _WINDOW = 1 << 18
 """Bytes that are looked through at a time, which stay in the processor's cache."""
 _OPEN = re.compile(r'"(?:[^"]|"")*')
 """A quoted cell that is not closed."""
+_ENCLOSED = r'^"([^"]*)"$'
 _LONG_CELL = 30
 """A cell of more lines is reported: a quote may be missing."""
 
@@ -58,9 +63,9 @@ _LONG_CELL = 30
 def read_csv(path: Path, text: str, options: ReadOptions) -> Reading:
     """The table in ``text`` with notes on what was found out; types are those of the whole column.
 
-    Whole numbers of which some begin with a zero are codes, and stay texts; so do numbers with more
-    digits than float64 has, and times with an offset from UTC. Raises :class:`DataError` that names
-    the file and the row.
+    Whole numbers of which some begin with a zero, as ``007`` and ``0x1F``, are codes, and stay
+    texts; so do numbers with more digits than float64 has, and times with an offset from UTC.
+    Raises :class:`DataError` that names the file and the row.
     """
     if not text or text.isspace():
         raise DataError(f"{plain(path.name)} is empty.")
@@ -93,9 +98,9 @@ def read_csv(path: Path, text: str, options: ReadOptions) -> Reading:
     if not dialect.header:
         why = f"{plain(path.name)} has no header; columns are numbered"
         notes.append(Note(why, read_as="a row of values", rows=1, change="data.header=yes"))
-    table, left_out = without_total(path, _without_blank_columns(table))
-    notes += left_out
     decimal = "" if dialect.decimal_point == "." else dialect.decimal_point
+    table, left_out = without_total(path, _without_blank_columns(table), decimal)
+    notes += left_out
     if decimal:
         table = with_decimal_mark(table, decimal)
     header: Literal["yes", "no"] = "yes" if dialect.header else "no"
@@ -114,7 +119,8 @@ def _table_and_dialect(
     delimiter = find_delimiter(sample_of(text), options.delimiter or declared)
     text, titles = without_titles(path, text, delimiter, rows_of(sample_of(text), delimiter))
     dialect = find_dialect(sample_of(text), delimiter, options.header, options.decimal)
-    notes += titles
+    text, footer = without_footer(path, text, delimiter)
+    notes += [*titles, *footer]
     if not dialect.header:
         return text, dialect, notes
     text, repeated = without_repeated_header(path, text)
@@ -145,7 +151,8 @@ def stray_quotes(text: str, delimiter: str) -> str:
     """Describe opening quotes that have no closing ones; empty where quotes enclose cells.
 
     They would join lines: where some lines are joined by quotes, although every line by itself has
-    the same number of cells, the quotes are characters like others.
+    the same number of cells, the quotes are characters like others. Not so where the rest of the
+    text keeps to the format with these lines joined: then the cell holds a line end.
     """
     lines = [line for line in LINE_END.split(text) if line]
     if len({line.count(delimiter) for line in lines}) > 1 or delimiter not in lines[0]:
@@ -156,16 +163,25 @@ def stray_quotes(text: str, delimiter: str) -> str:
         for cell in line.split(delimiter)
         if cell.startswith('"') and not (len(cell) > 1 and cell.endswith('"'))
     ]
-    if not opened:
+    if not opened or _is_well_quoted(text, delimiter):
         return ""
     return f"{len(opened):,} opening quotes without a closing one, the first in line {opened[0]:,}"
+
+
+def _is_well_quoted(text: str, delimiter: str) -> bool:
+    """Whether quotes are only where RFC 4180 has them, and all rows have as many cells."""
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    try:
+        return len({len(row) for row in rows if row}) == 1
+    except csv.Error:
+        return False
 
 
 def _unquoted(table: pa.Table) -> pa.Table:
     """Remove the quotes of cells that are enclosed in them."""
     for i, name in enumerate(table.column_names):
         if pa.types.is_string(table[i].type):
-            cells = pc.replace_substring_regex(table[i], r'^"([^"]*)"$', r"\1")
+            cells = pc.replace_substring_regex(table[i], _ENCLOSED, r"\1")
             table = table.set_column(i, name, cells)
     return table
 
@@ -228,6 +244,8 @@ class _Source:
         """The names in the header, or those of numbered columns."""
         dialect = self.dialect
         first = rows_of(sample_of(self.text), dialect.delimiter, dialect.quoted)[0]
+        if not dialect.quoted:
+            first = [re.sub(_ENCLOSED, r"\1", name) for name in first]
         return first if dialect.header else [f"column_{i + 1}" for i in range(len(first))]
 
 
@@ -286,7 +304,7 @@ def _with_texts(table: pa.Table, place: int, texts: pa.ChunkedArray) -> pa.Table
 
 
 def _has_padded(data: bytes, delimiter: str) -> bool:
-    """Return whether any cell may be a number that begins with a zero, such as ``012``, ``-07``."""
+    """Return whether any cell may be a number as ``012``, ``-07`` and ``0x1F``."""
     if _PADDED_FIRST.match(data):
         return True
     first, *others = f'{delimiter}"\n\r '.encode()
@@ -295,7 +313,8 @@ def _has_padded(data: bytes, delimiter: str) -> bool:
         before = window == first
         for mark in others:
             before |= window == mark
-        padded = (window[:-1] == ord("0")) & (window[1:] - np.uint8(ord("0")) < 10)
+        follows = (window[1:] - np.uint8(ord("0")) < 10) | (window[1:] | 0x20 == ord("x"))
+        padded = (window[:-1] == ord("0")) & follows
         negative = before[:-1] & (window[1:] == ord("-"))
         if (before[:-2] & padded[1:]).any() or (negative[:-2] & padded[2:]).any():
             return True
@@ -357,7 +376,8 @@ def _explained(
         return DataError(f"{name} is not a readable CSV file: {plain(error)}.")
     row = bad[0]
     number = f"row {row.number}" if row.number is not None else f"the row {plain(row.text, 60)!r}"
-    problem = f"{name}, {number}: {row.actual_columns} cells instead of {row.expected_columns}"
+    found = counted(row.actual_columns, "cell")
+    problem = f"{name}, {number}: {found} instead of {row.expected_columns}"
     before = source.text[: max(0, source.text.find(row.text))].replace("\r", "")
     if before.endswith("\n\n") and before.strip():
         return DataError(

@@ -23,6 +23,7 @@ _STEPS = {
 """Names of frequencies, and those of pandas."""
 _OWN = ("time", "value")
 """Columns that are no attributes of a series."""
+_LAST = np.datetime64("9999-12-31T23:59:59.999999")
 _DATES = ("%Y-%m-%d %H-%M-%S", "%Y-%m-%d")
 
 
@@ -95,6 +96,8 @@ def _series(path: Path, header: _Header, number: int, line: str) -> pa.Table:
         )
     texts = written.split(",") if written.strip() else ["?"]  # a series without any value
     try:
+        if "_" in written or not written.isascii():  # float reads 1_000 and digits of any script
+            raise ValueError
         values = np.array([np.nan if v.strip() == "?" else float(v) for v in texts])
     except ValueError:
         raise _wrong(path, number, "has a value that is neither a number nor ?") from None
@@ -120,12 +123,19 @@ def _series(path: Path, header: _Header, number: int, line: str) -> pa.Table:
 
 
 def _dates(start: pd.Timestamp, step: str, count: int) -> pd.DatetimeIndex:
-    """Dates from ``start`` on; months are counted from its day, wherever in the month it is."""
+    """Dates from ``start`` on; months are counted from its day, wherever in the month it is.
+
+    Raises ``ValueError`` or ``OverflowError`` beyond the year 9999.
+    """
     months = {"YS": 12, "QS": 3, "MS": 1}.get(step)
     if months is None:
-        return pd.date_range(start, periods=count, freq=step).as_unit("us")
-    later = [start + pd.DateOffset(months=months * i) for i in range(count)]
-    return pd.DatetimeIndex(later).as_unit("us")
+        dates = pd.date_range(start, periods=count, freq=step).as_unit("us")
+    else:
+        later = [start + pd.DateOffset(months=months * i) for i in range(count)]
+        dates = pd.DatetimeIndex(later).as_unit("us")
+    if dates.to_numpy()[-1] > _LAST:  # Python's datetime has no later one
+        raise OverflowError
+    return dates
 
 
 def _wrong(path: Path, number: int, what: str) -> DataError:

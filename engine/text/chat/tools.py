@@ -1,6 +1,8 @@
 """Tools and their calls, in the forms in which people keep them, as chat templates expect them.
 
 Both are objects or their JSON, bare (``{"name": …}``) or under ``function``, as OpenAI writes them.
+Anthropic has the parameters of a tool under ``input_schema``, Gemini lists of tools under
+``functionDeclarations``.
 """
 
 from __future__ import annotations
@@ -11,10 +13,13 @@ from typing import Any
 from engine.data.written_value import written_value
 from engine.text.written_lists import listed
 
+_DECLARED = ("functionDeclarations", "function_declarations")
+_SCHEMA = "input_schema"
+
 
 def tools_of(value: Any) -> list[Any]:
     """Return the tools that a model may call."""
-    return [_wrapped(tool) for tool in _records(value)]
+    return [_wrapped(_as_openai(tool)) for record in _records(value) for tool in _declared(record)]
 
 
 def calls_in(turn: Mapping[str, Any]) -> list[Any]:
@@ -61,6 +66,22 @@ def _records(value: Any) -> list[Any]:
 def _parsed(value: Any) -> Any:
     """Return what a text is the notation of, ``None`` for others; other values as they are."""
     return written_value(value) if isinstance(value, str) else value
+
+
+def _declared(record: Any) -> list[Any]:
+    """Return the tools of a record that declares several, else the record alone."""
+    if not isinstance(record, Mapping):
+        return [record]
+    lists = (record[name] for name in _DECLARED if isinstance(record.get(name), list))
+    return next(lists, [record])
+
+
+def _as_openai(tool: Any) -> Any:
+    """Return a tool with its parameters where OpenAI has them."""
+    if not isinstance(tool, Mapping) or _SCHEMA not in tool:
+        return tool
+    names = {_SCHEMA: "parameters"}
+    return {names.get(name, name): value for name, value in tool.items()}
 
 
 def _wrapped(record: Any) -> Any:
