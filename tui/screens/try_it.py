@@ -30,7 +30,7 @@ from tui.widgets.steady_footer import SteadyFooter
 
 
 class _Head(Canvas):
-    """What is tried, and what is going on or wanted."""
+    """The run that is tried, and what is running or asked for."""
 
     def __init__(self, ids: Sequence[str]) -> None:
         super().__init__(id="head")
