@@ -172,7 +172,7 @@ def test_the_format_is_returned_for_files_that_are_to_be_read_alike(
         ("", r"rows\.csv is empty"),
         (" \n\r\n\t", r"rows\.csv is empty"),
         ("a,b\n1,2\n1,2,3\n", r"rows\.csv, row 3: 3 cells instead of 2"),
-        ("a,b\n1,2\n1\n", r"row 3: 1 cells instead of 2"),
+        ("a,b\n1,2\n1\n", r"row 3: 1 cell instead of 2"),
         ("a,b\n1,2\n\nc,d,e\n5,6,7\n", "another table seems to begin there"),
     ],
 )
