@@ -17,6 +17,7 @@ from engine.data.fitted import Fitted
 from engine.files import atomic
 from engine.files.sanitize import plain
 from engine.models.build import base_of
+from engine.pipelines.text import TextFitted
 
 Metrics = Mapping[str, Mapping[str, float | None]]
 """By split, by name."""
@@ -39,18 +40,25 @@ _AS_SENTENCES = (
     'passages = model.encode_document(["a passage", "another"])',
     "print(model.similarity(queries, passages))",
 )  # fmt: skip
+_LONGEST_PATH = 4096
 _FEW_CLASSES = 30
 """Up to this number, all are listed in the code on the page."""
 
 
-def write_card(folder: Path, config: RunConfig, fitted: Fitted, metrics: Metrics) -> None:
-    """Write ``README.md`` into an exported folder, with metadata as the hub reads it."""
+def write_card(
+    folder: Path, config: RunConfig, fitted: Fitted, metrics: Metrics, described: bool
+) -> None:
+    """Write ``README.md`` into an exported folder, with metadata as the hub reads it.
+
+    ``described`` says whether the folder has the experiment as ``config.toml``.
+    """
     network = class_of(folder)
+    experiment = "The experiment is described in `config.toml`; it" if described else "It"
     lines = [
         "---", _metadata(folder, config, network, metrics), "---", "",
-        f"# {config.name}", "", _about(folder, config), "",
+        f"# {config.name}", "", _about(folder, config), "", *_inputs(fitted),
         *_kept(config, fitted), *_table(metrics), *_usage(folder, config, network, fitted),
-        "The experiment is described in `config.toml`; it was trained with dltui.", "",
+        f"{experiment} was trained with dltui.", "",
     ]  # fmt: skip
     atomic.write_text(folder / "README.md", "\n".join(lines))
 
@@ -131,6 +139,16 @@ def _about(folder: Path, config: RunConfig) -> str:
     )
 
 
+def _inputs(fitted: Fitted) -> list[str]:
+    """Return a sentence on the texts that a model reads, in their order; none for other inputs."""
+    if not isinstance(fitted, TextFitted):
+        return []
+    columns = [getattr(fitted, name, "") for name in ("text", "text_pair")]
+    named = ", then ".join(f"`{plain(column)}`" for column in columns if column)
+    read = f"It reads the column {named}: " if named else "It reads "
+    return [f"{read}up to {fitted.max_length:,} tokens.", ""]
+
+
 def _kept(config: RunConfig, fitted: Fitted) -> list[str]:
     """Return a sentence on the members of an ensemble that are kept, where not all are."""
     kept: list[int] = getattr(fitted, "members", [])
@@ -166,11 +184,11 @@ def _usage(folder: Path, config: RunConfig, network: str, fitted: Fitted) -> lis
         return _code(_AS_SENTENCES)
     code = [f"from transformers import {network}"]
     if holds_adapter(folder):
-        place = plain(base_of(config.model))
+        place = json.dumps(plain(base_of(config.model), _LONGEST_PATH), ensure_ascii=False)
         code += [
             "from peft import PeftModel", "",
             *_loading(
-                f'base = {network}.from_pretrained("{place}"{_renaming(network)}',
+                f"base = {network}.from_pretrained({place}{_renaming(network)}",
                 class_names(fitted),
             ),
             'model = PeftModel.from_pretrained(base, "path/to/this/folder")',

@@ -75,7 +75,7 @@ def _measured(
         return None
     speed = speed_so_far(events)
     if speed is None:
-        raise TrainingError("The run ended before two reports of its speed.")
+        raise TrainingError("The run ended after too few updates to measure their time.")
     return speed
 
 

@@ -39,6 +39,7 @@ from engine.tasks.calibration import Calibration
 from engine.tasks.explanations.row import ExplainedOutputs
 from engine.tasks.member_pruning import MemberLosses
 from engine.tasks.row_text import row_text
+from engine.tasks.tabicl import tabicl_of
 from engine.tasks.tabular import TabularTask, each_output
 
 _SHOWN = 5
@@ -150,9 +151,9 @@ class TabularClassification(TabularTask[ClassesFitted]):
 
     @override
     def predicted_columns(
-        self, network: nn.Module, batch: Batch, fitted: ClassesFitted
+        self, outputs: torch.Tensor, fitted: ClassesFitted
     ) -> dict[str, pa.Array]:
-        scores = _scores(network, batch, fitted).detach().cpu().double().numpy()
+        scores = _scores_of(outputs, fitted).detach().cpu().double().numpy()
         best = decisions(scores, self._threshold(fitted))
         columns = {
             "label": pa.array(fitted.classes, pa.string()).take(pa.array(best)),
@@ -176,7 +177,7 @@ class TabularClassification(TabularTask[ClassesFitted]):
             return evaluate_classes(probabilities, truth, classes, loss, predicted=predicted)
 
         boosted = evaluate(*boosted_classes(*sources, fitted.features, len(classes)))
-        other = self.tabicl()
+        other = tabicl_of(self.section, self.config.compute)
         more = [] if other is None else [other.classes(*sources, len(classes), evaluate)]
         return [Baseline(NAME, boosted), *more]
 
@@ -199,7 +200,11 @@ class TabularClassification(TabularTask[ClassesFitted]):
 
 def _scores(network: nn.Module, batch: Batch, fitted: ClassesFitted) -> torch.Tensor:
     """Return the probabilities ``[batch, classes]``."""
-    return (row_logits(network, batch) / fitted.temperature).float().softmax(1)
+    return _scores_of(row_logits(network, batch), fitted)
+
+
+def _scores_of(logits: torch.Tensor, fitted: ClassesFitted) -> torch.Tensor:
+    return (logits / fitted.temperature).float().softmax(1)
 
 
 def _record(row: Sequence[float], label: int, classes: Sequence[str]) -> dict[str, Any]:

@@ -119,7 +119,7 @@ class EstimateBar(Static):
         if self._estimate is not None:
             self._say(Content("\n").join(_lines(self._estimate, self._time(self._estimate))))
         elif self._config is not None:
-            lines = "estimating size and memory …", self._measuring()
+            lines = filter(None, ["estimating size and memory …", self._measuring()])
             self._say(Content("\n").join(map(literal, lines)).stylize("$text-muted"))
 
     def _measuring(self) -> str:
