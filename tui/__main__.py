@@ -76,6 +76,8 @@ def _parse_top(given: list[str]) -> dict[str, object]:
     if unknown:
         import difflib
 
+        if unknown[0].startswith("-"):
+            parser.error(f"there is no option {unknown[0][:60]!a}; --help lists all")
         near = difflib.get_close_matches(unknown[0], COMMANDS, n=1)
         suggestion = f"; did you mean {near[0]}?" if near else ""
         parser.error(f"there is no command {unknown[0][:60]!a}{suggestion}")

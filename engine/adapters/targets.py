@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections import Counter
-from collections.abc import Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 
 from peft.utils.constants import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING
@@ -28,11 +28,13 @@ def target_groups(network: nn.Module) -> list[TargetGroup]:
     """
     layers = adaptable(network)
     grouped: dict[str, dict[str, Layer]] = {}
-    for name, module in layers.items():
-        grouped.setdefault(_group_of(name), {})[name] = module
+    for name, group in _groups_of(layers).items():
+        grouped.setdefault(group, {})[name] = layers[name]
     defaults = set(_peft_defaults(layers, network))
     linear = linear_layers(network).keys()
-    return [_group(name, members, defaults, linear) for name, members in grouped.items()]
+    in_attention = {name for name in layers if _in_attention(name)}
+    presets = {ALL_LINEAR: linear, ATTENTION: in_attention, PEFT_DEFAULT: defaults}
+    return [_group(name, members, presets) for name, members in grouped.items()]
 
 
 def resolve(network: nn.Module, config: AdapterConfig) -> list[str]:
@@ -101,21 +103,39 @@ def _group_of(name: str) -> str:
     return f"{before.rpartition('.')[2]}.{last}" if last.isdigit() and before else last
 
 
-def _group(
-    name: str, members: dict[str, Layer], defaults: Set[str], linear: Set[str]
-) -> TargetGroup:
-    presets = {
-        ALL_LINEAR: members.keys() <= linear,
-        ATTENTION: all(map(_in_attention, members)),
-        PEFT_DEFAULT: members.keys() <= defaults,
+def _groups_of(layers: Iterable[str]) -> dict[str, str]:
+    """Return the group of each layer, by full names.
+
+    Layers that differ in the part before the last one are different groups, unless it is a number.
+    """
+    places: dict[str, set[str]] = {}
+    for name in layers:
+        places.setdefault(_group_of(name), set()).add(_place(name))
+    return {
+        name: f"{_place(name)}.{group}"
+        if len(places[group]) > 1 and "." not in group and _place(name)
+        else group
+        for name in layers
+        for group in [_group_of(name)]
     }
+
+
+def _place(name: str) -> str:
+    """Return the part of a name before the last one; empty for a number and for none."""
+    place = name.rpartition(".")[0].rpartition(".")[2]
+    return "" if place.isdigit() else place
+
+
+def _group(name: str, members: dict[str, Layer], presets: Mapping[str, Set[str]]) -> TargetGroup:
+    counts = {preset: len(members.keys() & chosen) for preset, chosen in presets.items()}
     return TargetGroup(
         name=name,
         count=len(members),
         shapes=tuple(dict.fromkeys(_shape(module) for module in members.values())),
         parameters_per_rank=sum(_per_rank(module) for module in members.values()),
         outputs=sum(_sides(module)[1] for module in members.values()),
-        preset=tuple(preset for preset, chosen in presets.items() if chosen),
+        preset=tuple(preset for preset, count in counts.items() if count == len(members)),
+        parts={preset: count for preset, count in counts.items() if 0 < count < len(members)},
     )
 
 

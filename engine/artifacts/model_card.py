@@ -17,6 +17,7 @@ from engine.data.fitted import Fitted
 from engine.files import atomic
 from engine.files.sanitize import plain
 from engine.models.build import base_of
+from engine.pipelines.text import TextFitted
 
 Metrics = Mapping[str, Mapping[str, float | None]]
 """By split, by name."""
@@ -43,14 +44,20 @@ _FEW_CLASSES = 30
 """Up to this number, all are listed in the code on the page."""
 
 
-def write_card(folder: Path, config: RunConfig, fitted: Fitted, metrics: Metrics) -> None:
-    """Write ``README.md`` into an exported folder, with metadata as the hub reads it."""
+def write_card(
+    folder: Path, config: RunConfig, fitted: Fitted, metrics: Metrics, described: bool
+) -> None:
+    """Write ``README.md`` into an exported folder, with metadata as the hub reads it.
+
+    ``described`` says whether the folder has the experiment as ``config.toml``.
+    """
     network = class_of(folder)
+    experiment = "The experiment is described in `config.toml`; it" if described else "It"
     lines = [
         "---", _metadata(folder, config, network, metrics), "---", "",
-        f"# {config.name}", "", _about(folder, config), "",
+        f"# {config.name}", "", _about(folder, config), "", *_inputs(fitted),
         *_kept(config, fitted), *_table(metrics), *_usage(folder, config, network, fitted),
-        "The experiment is described in `config.toml`; it was trained with dltui.", "",
+        f"{experiment} was trained with dltui.", "",
     ]  # fmt: skip
     atomic.write_text(folder / "README.md", "\n".join(lines))
 
@@ -129,6 +136,16 @@ def _about(folder: Path, config: RunConfig) -> str:
         f"{what} An adapter ({adapter.method}, rank {adapter.r}, alpha {adapter.alpha}) on "
         f"{plain(base_of(config.model))}."
     )
+
+
+def _inputs(fitted: Fitted) -> list[str]:
+    """Return a sentence on the texts that a model reads, in their order; none for other inputs."""
+    if not isinstance(fitted, TextFitted):
+        return []
+    columns = [getattr(fitted, name, "") for name in ("text", "text_pair")]
+    named = ", then ".join(f"`{plain(column)}`" for column in columns if column)
+    read = f"It reads the column {named}: " if named else "It reads "
+    return [f"{read}up to {fitted.max_length:,} tokens.", ""]
 
 
 def _kept(config: RunConfig, fitted: Fitted) -> list[str]:

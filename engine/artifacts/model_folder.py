@@ -71,7 +71,7 @@ def write_exported(
     shutil.rmtree(writing, ignore_errors=True)
     writing.mkdir(mode=0o700)
     save(writing)
-    write_card(writing, task.config, fitted, metrics)
+    write_card(writing, task.config, fitted, metrics, described=True)
     atomic.write_text(writing / "fitted.json", fitted.model_dump_json(indent=2) + "\n")
     atomic.write_text(writing / "config.toml", tomlkit.dumps(task.config.values()))
     write_manifest(writing)

@@ -28,7 +28,13 @@ def type_named(name: str, config: ModelConfig) -> torch.dtype:
 
     Raises :class:`TrainingError` where there is none.
     """
-    return TYPES[_stored(config) if name == STORED else name]
+    name = _stored(config) if name == STORED else name
+    if name not in TYPES:
+        raise TrainingError(
+            f"No folder of a model has weights of the type {name}.",
+            "Choose one of " + ", ".join(TYPES) + ".",
+        )
+    return TYPES[name]
 
 
 def _stored(config: ModelConfig) -> str:

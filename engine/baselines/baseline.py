@@ -1,4 +1,4 @@
-"""Baselines: other forecasts of the same rows, in a limit of time."""
+"""Baselines: other predictions of the same rows."""
 
 from __future__ import annotations
 
@@ -13,3 +13,7 @@ class Baseline:
 
     name: str
     evaluation: Evaluation
+    missing: str = ""
+    """The reason why there is no result, as a sentence; empty where there is one."""
+    advice: str = ""
+    """A sentence on what would give it more rows or windows; empty where it has all."""

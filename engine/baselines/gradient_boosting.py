@@ -88,9 +88,14 @@ def _categories(features: Features) -> list[int]:
 
 
 def _arrays(source: Source, limit: int) -> tuple[Floats, NDArray[Any]]:
-    """Inputs ``[rows, numbers and then codes]`` and targets, at most ``limit`` rows of them."""
+    """Inputs and targets of at most ``limit`` rows."""
     step = max(1, -(-len(source) // limit))
-    [batch] = source.read([torch.arange(0, len(source), step)])
+    return inputs_and_targets(source, np.arange(0, len(source), step))
+
+
+def inputs_and_targets(source: Source, places: NDArray[np.int64]) -> tuple[Floats, NDArray[Any]]:
+    """Inputs ``[rows, numbers and then codes]`` and targets of the rows at ``places``."""
+    [batch] = source.read([torch.from_numpy(places)])
     return _of_batch(batch)
 
 

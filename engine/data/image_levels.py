@@ -13,7 +13,9 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, TiffImagePlugin
+
+from engine.data.image_limits import ImageFault
 
 Depth = Literal["", "integer", "floating"]
 """Kind of the values in an image of more than eight bits; empty for others."""
@@ -26,6 +28,10 @@ _OTHER_ENDS = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L
 _WORD = 256
 _GREY = ("1", "L", "I", "F", "LA")
 _GREY_AND_ALPHA = "LA;16B"
+_WHITE_IS_ZERO, _SEPARATE = 0, 2
+"""Values of TIFF's tags: inverted grey, and channels that are stored one after the other."""
+_PLANES = ("R", "G", "B", "A")
+_UNREAD = "planes"
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
@@ -59,11 +65,14 @@ def deep_values(image: Image.Image, again: Callable[[], Image.Image]) -> NDArray
     """Values of an upright image: ``[height, width]``, or with 2 to 4 channels behind.
 
     The last one of 2 or 4 is the opacity. PIL keeps the upper byte of a colour alone, so ``again``,
-    which opens the same image, is decoded with the bytes the other way round.
+    which opens the same image, is decoded with the bytes the other way round. Raises
+    :class:`~engine.data.image_limits.ImageFault`.
     """
     raw = _in_words(image)
     if not raw:
         values = np.asarray(ImageOps.exif_transpose(image))
+        if _is_inverted(image):
+            values = (2 ** _bits(image) - 1) - values
         hidden = image.info.get("transparency")
         if not isinstance(hidden, int) or values.ndim > 2:
             return values
@@ -71,6 +80,8 @@ def deep_values(image: Image.Image, again: Callable[[], Image.Image]) -> NDArray
     if raw == _GREY_AND_ALPHA:
         four = _decoded(image, "RGBA")
         return four[:, :, ::2] * _WORD + four[:, :, 1::2]
+    if raw == _UNREAD:
+        raise ImageFault("the image has planes of 16 bits; store its channels together")
     args = _tiles(image)[0].args
     highest = args[1] if image.format == "PPM" and isinstance(args, tuple) else _DEPTHS[-1]
     with again() as other:
@@ -86,8 +97,9 @@ def _decoded(image: Any, raw: str) -> NDArray[np.float32]:
         if image.format == "PPM":
             tile = tile._replace(codec_name="raw", args=(raw, 0, 1))
         else:
-            args = raw if isinstance(tile.args, str) else (raw, *(tile.args or ())[1:])
-            tile = tile._replace(args=args)
+            args = (tile.args,) if isinstance(tile.args, str) else (tile.args or ("",))
+            plane = args[0] + raw[raw.index(";") :] if args[0] in _PLANES else raw
+            tile = tile._replace(args=(plane, *args[1:]))
         tiles.append(tile)
     image.tile = tiles
     return np.asarray(ImageOps.exif_transpose(image)).astype(np.float32)
@@ -101,6 +113,8 @@ def is_grey(image: Image.Image) -> bool:
 
 def _in_words(image: Image.Image) -> str:
     """Return the raw mode of an image with channels of 16 bits; empty for others."""
+    if _tag(image, TiffImagePlugin.PLANAR_CONFIGURATION) == [_SEPARATE] and _bits(image) == 16:
+        return _of_planes(image)
     for tile in _tiles(image)[:1]:
         args: Any = (tile.args,) if isinstance(tile.args, str) else (tile.args or ("",))
         if tile.codec_name == "ppm" and image.mode == "RGB" and args[1] >= _WORD:
@@ -108,6 +122,32 @@ def _in_words(image: Image.Image) -> str:
         if str(args[0])[:-1] in ("RGB;16", "RGBA;16", "RGBX;16") or args[0] == _GREY_AND_ALPHA:
             return str(args[0])
     return ""
+
+
+def _of_planes(image: Any) -> str:
+    """Return the raw mode of channels of 16 bits that are stored one after the other.
+
+    PIL takes them for channels of eight bits; of compressed ones it keeps the upper byte alone.
+    """
+    if all(tile.codec_name == "raw" and tile.args[0] in _PLANES for tile in _tiles(image)):
+        return f"RGB;16{'B' if image.tag_v2.prefix == b'MM' else 'L'}"
+    return _UNREAD
+
+
+def _is_inverted(image: Image.Image) -> bool:
+    """Return whether 0 is white in grey values that PIL leaves as they are stored."""
+    inverted = _tag(image, TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == [_WHITE_IS_ZERO]
+    return inverted and image.mode.startswith("I;")
+
+
+def _bits(image: Image.Image) -> int:
+    return int((_tag(image, TiffImagePlugin.BITSPERSAMPLE) or [1])[0])
+
+
+def _tag(image: Any, number: int) -> list[Any]:
+    """Return the values of a tag of TIFF; none for other formats."""
+    found = getattr(image, "tag_v2", {}).get(number, [])
+    return list(found) if isinstance(found, tuple | list) else [found]
 
 
 def _tiles(image: Image.Image) -> Any:

@@ -42,9 +42,18 @@ class Trace:
         """Return a table without the numbers of its rows, and these; -1 where they were lost."""
         if _NUMBERS not in table.column_names:
             return table, np.full(table.num_rows, -1)
-        packed = table[_NUMBERS].combine_chunks()
-        numbers = np.frombuffer(b"".join(packed.to_pylist()), np.int64)
+        # Copied anew, so that its buffer begins with the first of them.
+        packed = pa.concat_arrays(table[_NUMBERS].chunks or [pa.array([], _NUMBER_TYPE)])
+        begin = packed.offset
+        numbers = np.frombuffer(packed.buffers()[1], np.int64)[begin : begin + len(packed)]
         return table.drop_columns([_NUMBERS]), numbers
+
+    def in_split(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the numbers of rows within the split that they were read from."""
+        ends = np.cumsum([0, *(table.num_rows for table in self.splits.values())])
+        return np.where(
+            numbers < 0, numbers, numbers - ends[np.searchsorted(ends, numbers, side="right") - 1]
+        )
 
     def names(self, numbers: NDArray[np.int64]) -> list[RowName]:
         """Return the names of the rows with these numbers."""

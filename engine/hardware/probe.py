@@ -10,6 +10,7 @@ import torch
 
 from engine.config.compute import ComputeConfig
 from engine.hardware.device import choose
+from engine.reports.counted import counted
 
 
 def probe() -> dict[str, Any]:
@@ -42,7 +43,8 @@ def _mps() -> list[dict[str, Any]]:
 
 def _cpu() -> dict[str, Any]:
     name = platform.processor() or platform.machine()
-    return {"device": "cpu", "name": f"{name}, {torch.get_num_threads()} threads", "memory": None}
+    threads = counted(torch.get_num_threads(), "thread")
+    return {"device": "cpu", "name": f"{name}, {threads}", "memory": None}
 
 
 if __name__ == "__main__":

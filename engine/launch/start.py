@@ -39,9 +39,11 @@ class Handle:
         self.run.requests.send(Request(control.STOP))
 
 
-def launch(config: RunConfig, folder: Path | None = None) -> Handle:
-    """Create a run directory and start its worker; raises :class:`RunError`."""
-    return start(RunDirectory.create(folder or runs_folder(), config))
+def launch(
+    config: RunConfig, folder: Path | None = None, environment: Mapping[str, str] | None = None
+) -> Handle:
+    """Create a run directory and start its worker, see :func:`start`; raises :class:`RunError`."""
+    return start(RunDirectory.create(folder or runs_folder(), config), environment)
 
 
 def start(run: RunDirectory, environment: Mapping[str, str] | None = None) -> Handle:

@@ -19,13 +19,22 @@ from torch.distributed import Store, rendezvous  # type: ignore[attr-defined]
 
 from engine.config.run_config import RunConfig
 from engine.errors import TrainingFailed, UserError
-from engine.launch.attempt import attempt
-from engine.launch.rank_files import DEFECT, MENDABLE, PEER_LOST, report_file
+from engine.launch.attempt import attempt, defect
+from engine.launch.rank_files import (
+    DEFECT,
+    MENDABLE,
+    PEER_LOST,
+    cause_of,
+    final_event,
+    forget,
+    report_file,
+    write_final_event,
+)
 from engine.launch.stall import watched
-from engine.processes.signals import Termination
+from engine.processes.signals import Terminated, Termination
 from engine.runs import resume
 from engine.runs.directory import RunDirectory
-from engine.runs.events import Event, EventLog, Interrupted
+from engine.runs.events import Event, EventLog, Failed, Interrupted
 from engine.runs.session import RunSession
 from engine.training.checkpoints.peers import lost_a_peer
 from engine.training.run import train_beside
@@ -49,6 +58,8 @@ def main(arguments: list[str]) -> int:
         again = how == "auto" or os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") != "0"
         found = resume.newest_like(Path(folder), config) if again else None
         run = found or RunDirectory.create(Path(folder), config)
+        for other in range(1, size):
+            forget(run, other)
         store.set(_RUN, run.id)
         print(f"run {run.id}", file=sys.stderr)  # noqa: T201 — the launcher shows it
         last = attempt(run, lambda session: _lead(session, store, size))
@@ -61,11 +72,29 @@ def main(arguments: list[str]) -> int:
 def _lead(session: RunSession, store: Store, size: int) -> Event:
     try:
         with watched(session):
-            return train_beside(session, 0, size, _local(), store)
+            last = train_beside(session, 0, size, _local(), store)
+    except Terminated:
+        # The launcher ends all processes when one fails: that is no request of the user.
+        _raise_failure(session.run, size)
+        raise
     except Exception as error:
         if lost_a_peer(error):
+            _raise_failure(session.run, size)
             raise TrainingFailed("Another process failed: the launcher shows its error.") from error
         raise
+    if isinstance(last, Interrupted):
+        _raise_failure(session.run, size)
+    return last
+
+
+def _raise_failure(run: RunDirectory, size: int) -> None:
+    """Raise the error of the process that failed first, if one here has recorded it."""
+    ends = {rank: final_event(run, rank) for rank in range(1, size)}
+    failed = {rank: end for rank, end in ends.items() if isinstance(end, Failed)}
+    if failed:
+        rank = min(failed, key=lambda rank: failed[rank].time)
+        status = DEFECT if failed[rank].report else MENDABLE
+        raise cause_of(run, rank, size, status).error()
 
 
 def _follow(folder: Path, store: Store, rank: int, size: int) -> int:
@@ -77,11 +106,14 @@ def _follow(folder: Path, store: Store, rank: int, size: int) -> int:
         session = RunSession(run, run.config.read(), events, Termination())
         try:
             train_beside(session, rank, size, _local(), store)
-        except UserError:
+        except UserError as error:
+            write_final_event(run, rank, Failed(message=str(error), usage=error.usage))
             raise
         except Exception as error:
             if lost_a_peer(error):
                 return PEER_LOST
+            failed = Failed(message=defect(error), report=str(run.log))
+            write_final_event(run, rank, failed)
             raise
     return 0
 

@@ -6,6 +6,7 @@ it and does not fail by it.
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -70,11 +71,12 @@ def notified(run: RunDirectory, events: EventLog) -> Iterator[Callable[[], None]
 
     Settings that are not usable are a warning of the run, which does not fail by them. What fails
     later is reported in its log alone, as nothing may come after its final event.
+    ``DLTUI_NOTIFY=off`` in the environment notifies of nothing.
     """
     there: dict[str, Destination] = {}
     try:
         settings = read_notify_settings()
-        if settings.urls:
+        if settings.urls and os.environ.get("DLTUI_NOTIFY") != "off":
             there["the user"] = Notifier(run, settings)
     except UserError as error:
         events.write(Log(level="warning", message=f"Notifications are off for this run: {error}"))

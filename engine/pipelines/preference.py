@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 from pydantic import Field
+from typing_extensions import override
 
 from engine.config.tasks.preference import PreferenceConfig
 from engine.data.load import load_texts
@@ -20,16 +21,12 @@ from engine.pipelines.chat import ChatPipeline
 from engine.pipelines.text import TextFitted
 from engine.reports.counted import counted
 from engine.reports.data_summary import DataSummary
+from engine.text.chat.chat_prompts import ChatPrompts, chat_lines
 from engine.text.chat.conversation import ends_of, names_date
-from engine.text.chat.prompts import (
-    ChatPrompts,
-    PlainPrompts,
-    Prompts,
-    chat_lines,
-    prompt_text,
-    separator_of,
-)
-from engine.text.chat.roles import by_role
+from engine.text.chat.plain_prompts import PlainPrompts, prompt_text, separator_of
+from engine.text.chat.prompts import Prompts
+from engine.text.chat.roles import by_role, reads_transcripts, transcript_notes
+from engine.text.chat.turns import system_prompt
 from engine.text.columns import chosen
 from engine.text.preferences.columns import preference_columns
 from engine.text.preferences.rows import compared, fault_of, label_of
@@ -49,6 +46,8 @@ class PreferenceFitted(TextFitted):
     """The day that a chat template writes into each conversation; empty where it writes none."""
     beginning: list[int] = Field(default_factory=list)
     """The tokens before each text that is no conversation; none in models that recorded none."""
+    transcripts: bool = False
+    """Whether texts of whole conversations are read as turns."""
 
 
 class PreferencePipeline(ChatPipeline[PreferenceFitted]):
@@ -64,22 +63,33 @@ class PreferencePipeline(ChatPipeline[PreferenceFitted]):
         for table in raw.splits.values():
             for role, name in columns.items():
                 chosen(table, name, f"task.{role}")
-        raw = without_faults(raw, lambda table: list(map(fault_of, _rows(table, columns))))
-        raw = cut_splits(raw, self.config.data)
+        said = self._transcripts(raw.train, columns)
+        raw = raw.with_splits(raw.splits, *transcript_notes(said))
+
+        def faults(table: pa.Table) -> list[str | None]:
+            return [fault_of(row, bool(said)) for row in _rows(table, columns)]
+
+        raw = cut_splits(without_faults(raw, faults), self.config.data)
         if "label" in columns:
             _check_labels(raw.splits[TRAIN], columns)
         return raw
 
+    def _transcripts(self, table: pa.Table, columns: dict[str, str]) -> list[str]:
+        """Return the columns of texts of whole conversations that are read as turns."""
+        texts = (columns.get(role) for role in ("prompt", "chosen", "rejected", "completion"))
+        return [name for name in texts if name and reads_transcripts(table, name, self.section)]
+
     def fit(self, raw: RawData) -> PreferenceFitted:
         """Train a tokenizer where the network is new."""
         columns = preference_columns(raw.train, self.section)
-        some = [compared(row) for row in _rows(some_of(raw.train), columns)]
+        said = bool(self._transcripts(raw.train, columns))
+        some = [compared(row, said) for row in _rows(some_of(raw.train), columns)]
         turns = any(isinstance(side.prompt, list) for side in some) or any(
             isinstance(answer, list) for side in some for answer in side.answers.values()
         )
         written = [side.row(answer) for side in some for answer in side.answers.values()]
         separator = "\n" if turns else separator_of(written)
-        trained = self.learn_tokenizer(_texts(raw.train, columns, turns, separator))
+        trained = self.learn_tokenizer(_texts(raw.train, columns, turns, separator, said))
         tokenizer = self.tokenizer(trained)
         chat = turns or self.writes_texts_as_chat(trained)
         return PreferenceFitted(
@@ -91,6 +101,7 @@ class PreferencePipeline(ChatPipeline[PreferenceFitted]):
             # Fixed, so that the tokens are the same on any later day.
             date=date.today().isoformat() if chat and names_date(tokenizer) else "",
             beginning=self.beginning(chat, trained),
+            transcripts=said,
         )
 
     def prompts(self, fitted: PreferenceFitted) -> Prompts:
@@ -104,10 +115,17 @@ class PreferencePipeline(ChatPipeline[PreferenceFitted]):
         """Return the tokens that end a text: the tokenizer's own, and the template's."""
         return ends_of(self.tokenizer(fitted.tokenizer), fitted.chat)
 
+    @override
+    def system_prompts(self, table: pa.Table, fitted: PreferenceFitted) -> Iterator[str]:
+        for row in _rows(table, fitted.columns):
+            asked = compared(row, fitted.transcripts).asked
+            yield system_prompt(asked["prompt"], asked.get("system"))
+
     def summarize(self, raw: RawData, fitted: PreferenceFitted) -> DataSummary:
         """Columns, the form of the answers, and how long they are."""
         columns, some = fitted.columns, some_of(raw.train)
-        texts = list(_texts(some, columns, fitted.chat, fitted.separator))
+        form = (fitted.chat, fitted.separator, fitted.transcripts)
+        texts = list(_texts(some, columns, *form))
         facts = self.measured(texts, fitted)
         facts["answers"] = _answers_fact(raw.train, columns)
         facts["prompts"] = "through the chat template" if fitted.chat else "as plain text"
@@ -136,10 +154,12 @@ def _rows(table: pa.Table, columns: dict[str, str]) -> Iterator[dict[str, Any]]:
         yield from piece.to_pylist()
 
 
-def _texts(table: pa.Table, columns: dict[str, str], turns: bool, separator: str) -> Iterator[str]:
+def _texts(
+    table: pa.Table, columns: dict[str, str], turns: bool, separator: str, transcripts: bool
+) -> Iterator[str]:
     """Each prompt with each of its answers, as one text."""
     for row in _rows(table, columns):
-        side = compared(row)
+        side = compared(row, transcripts)
         for answer in side.answers.values():
             written = side.row(answer)
             yield (chat_lines(written) if turns else prompt_text(written, separator) + str(answer))

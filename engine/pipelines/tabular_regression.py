@@ -15,7 +15,7 @@ from engine.config.tasks.tabular_regression import TabularRegressionConfig
 from engine.data.on_disk import evenly
 from engine.data.raw import RawData, decimal_mark_of
 from engine.data.tables.columns import set_number_format
-from engine.data.tables.number_format import doubt_of_numbers
+from engine.data.tables.number_format import doubt_of_numbers, shortened
 from engine.data.tables.other_marks import other_marks
 from engine.data.tables.schema import NumberFormat
 from engine.data.tables.values import number_format_of, numbers, tidy
@@ -96,8 +96,12 @@ class TabularRegressionPipeline(TabularPipeline[NumbersFitted]):
         if chosen is not None or not pa.types.is_string(values.type):
             return
         good = values.filter(pa.array(np.isfinite(numbers(values, written))))
-        if why := doubt_of_numbers(good.unique().to_pylist(), written, decimal):
-            yield Note(why, name, "numbers", rows, f"data.columns.{name}")
+        different = good.unique().to_pylist()
+        if short := shortened(different, written):
+            yield Note(short, name, "numbers", rows, kind="converted")
+        if why := doubt_of_numbers(different, written, decimal):
+            example = '="numeric 1.234,5"' if "thousands" in why else ""
+            yield Note(why, name, "numbers", rows, f"data.columns.{name}{example}")
 
     @override
     def later_target_notes(self, table: pa.Table, target: str, split: str) -> Iterator[Note]:

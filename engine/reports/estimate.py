@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from engine.reports.speed import Speed
+
 Verdict = Literal["fits", "tight", "does not fit"]
 
 TIGHT_SHARE = 0.85
@@ -54,6 +56,28 @@ class Estimate:
     download: int = 0
     """Bytes of pre-trained weights that are not on this machine yet."""
     notes: tuple[str, ...] = ()
+    evaluations: int = 0
+    """Evaluations on the validation split in the whole run."""
+    speed: Speed | None = None
+    """The speed of runs with these settings on this machine; ``None`` where there are none."""
+
+    @property
+    def epoch_seconds(self) -> float | None:
+        """Seconds of an epoch, with its evaluations; ``None`` where the speed is unknown."""
+        if self.speed is None or not self.steps:
+            return None
+        share = self.steps_per_epoch / self.steps
+        return share * self._training_seconds(self.speed)
+
+    @property
+    def seconds(self) -> float | None:
+        """Seconds of the run, with what is ``around`` the updates as far as it is known."""
+        if self.speed is None:
+            return None
+        return self._training_seconds(self.speed) + (self.speed.around or 0.0)
+
+    def _training_seconds(self, speed: Speed) -> float:
+        return self.steps * speed.update + self.evaluations * (speed.evaluation or 0.0)
 
     @property
     def percent(self) -> float:
@@ -71,11 +95,14 @@ class Estimate:
         """Return the estimate as JSON values, derived ones included."""
         record = asdict(self)
         record["memory"]["total"] = self.memory.total
-        return record | {"percent": self.percent, "verdict": self.verdict}
+        derived = ("percent", "verdict", "epoch_seconds", "seconds")
+        return record | {name: getattr(self, name) for name in derived}
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> Estimate:
         """Read back what :meth:`record` made."""
         own = {name: record[name] for name in cls.__dataclass_fields__}
         parts = {name: record["memory"][name] for name in Memory.__dataclass_fields__}
-        return cls(**own | {"memory": Memory(**parts), "notes": tuple(record["notes"])})
+        speed = record["speed"] and Speed(**record["speed"])
+        notes = tuple(record["notes"])
+        return cls(**own | {"memory": Memory(**parts), "notes": notes, "speed": speed})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 
@@ -12,7 +12,8 @@ class TargetGroup:
     """Layers of one name that can get an adapter."""
 
     name: str
-    """Last part of the layers' names: ``query``, ``q_proj``, ``conv1``."""
+    """Last part of the layers' names (``query``, ``q_proj``, ``conv1``), with the part before it
+    where layers of that name have several (``intermediate.dense``, ``output.dense``)."""
     count: int
     shapes: tuple[str, ...]
     """Distinct shapes, inputs before outputs: ``384→384``, ``64→128 3×3``."""
@@ -22,6 +23,12 @@ class TargetGroup:
     """Of all layers of the group: DoRA trains a magnitude for each besides."""
     preset: tuple[str, ...] = ()
     """Those of :data:`TARGET_PRESETS` that contain the group."""
+    parts: Mapping[str, int] = field(default_factory=dict)
+    """Number of layers by preset that contains some of them, but not all."""
+
+    def named(self, target: str) -> bool:
+        """Return whether a target of a configuration contains the group."""
+        return target in self.preset or f".{self.name}".endswith(f".{target}")
 
     def record(self) -> dict[str, Any]:
         """Return the group as JSON values."""

@@ -34,6 +34,14 @@ class EventFile:
             return None
         return next(filter(None, map(decode, lines)), None)
 
+    def oldest(self, within: int = 1 << 20) -> Iterator[Event]:
+        """Yield the events that lie within the first bytes of the file, in their order."""
+        try:
+            lines = plain_paths.read(f"{self._folder}/events.jsonl", within).split(b"\n")
+        except OSError:
+            return
+        yield from filter(None, map(decode, lines))
+
     def last(self, *kinds: type[Event]) -> Event | None:
         """Return the newest event of these kinds (of all, if none is named)."""
         return next(self.newest(*kinds), None)

@@ -19,7 +19,7 @@ from engine.service.loaded_models import pretrained_experiment
 from engine.service.pieces import Pieces
 from engine.service.predict import exported_model, loaded
 from engine.tasks.writer import Writer, Writes
-from engine.text.chat.prompts import ChatPrompts
+from engine.text.chat.chat_prompts import ChatPrompts
 from engine.text.generation.continuation import Sampling
 from engine.text.generation.prompt_tokens import prompt_tokens
 from engine.text.generation.streaming import streamed

@@ -12,9 +12,12 @@ from engine.files.paths import runs_folder
 from engine.hardware import device
 from engine.models.weights.to_download import bytes_to_download
 from engine.reports.estimate import Estimate
+from engine.runs.speed import speed_of_like_runs
 from engine.service.data_cache import held_bytes, loaded
 from engine.tasks.create import create_task
 from engine.training.memory import estimate as memory_estimate
+from engine.training.optimization.cpu_precision import takes_bfloat16
+from engine.training.started import started
 
 
 def answer(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -24,6 +27,8 @@ def answer(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def estimate(config: RunConfig) -> Estimate:
     """Sizes, steps and memory of a run; reads its data, builds its network without weights."""
+    if takes_bfloat16(config):
+        config = config.override(["compute.precision=bfloat16"])
     # Nothing is trained, and other questions to this process must not inherit it.
     compute = device.choose(config.compute.model_copy(update={"deterministic": False}))
     task = create_task(config)
@@ -43,17 +48,21 @@ def estimate(config: RunConfig) -> Estimate:
         train = train.model_copy(update={"batch_size": size})
         memory, largest, notes = case.memory(train, available)
         notes = (f"batches of {size:,}", *notes)
+        settled = [f"train.batch_size={size}", "train.auto_batch_size=false"]
+        config = config.override(settled)
     notes = (*notes_of_data, *notes)
     folder = _existing(runs_folder())
     per_epoch = -(-material.batches(train) // train.gradient_accumulation_steps)
     steps = per_epoch * train.epoch_count
+    if train.max_steps is not None:
+        steps = min(steps, train.max_steps)
     disk, free = sizes.disk(train), shutil.disk_usage(folder).free
     if disk > free:
         notes = (*notes, f"Checkpoints may fill the disk with {folder}.")
     return Estimate(
         parameters=sizes.parameters,
         trainable=sizes.trainable,
-        steps=min(steps, train.max_steps or steps),
+        steps=steps,
         steps_per_epoch=per_epoch,
         samples=material.samples,
         device=str(compute.device),
@@ -66,6 +75,8 @@ def estimate(config: RunConfig) -> Estimate:
         disk_free=free,
         download=bytes_to_download(config.model),
         notes=notes,
+        evaluations=-(-steps // (train.eval_steps or per_epoch)),
+        speed=speed_of_like_runs(config, started(compute, 0), per_epoch, runs_folder()),
     )
 
 

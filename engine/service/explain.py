@@ -16,7 +16,7 @@ from engine.data.fitted import Fitted
 from engine.errors import DataError
 from engine.reports.note import Note
 from engine.reports.picture import Picture
-from engine.service.predict import Row, load, report_to, table_of
+from engine.service.predict import Row, doubts_to, load, table_of
 from engine.tasks.task import Task
 
 
@@ -41,7 +41,7 @@ def answer(
     else:
         table = _typed(task, fitted, file or row)
     notes.extend(task.pipeline.unfit(table, fitted))
-    source = task.encode_new(table, fitted, torch.device(device), report_to(notes))
+    source = task.encode_new(table, fitted, torch.device(device), doubts_to(notes))
     batch = next(iter(source.read(source.evaluation_plan(1)[:1])))
     explanation = task.explain(network, batch, fitted, target)
     if explanation is None:

@@ -140,7 +140,13 @@ def _finished(run: RunDirectory) -> Finished:
 
 def _copy(finished: Finished, target: Path) -> float:
     """The folder as it is: what transformers or peft load, with the record of the run."""
-    shutil.copytree(finished.folder, target)
+    target.mkdir()
+    for path in sorted(finished.folder.rglob("*")):  # folders before their files
+        copy = target / path.relative_to(finished.folder)
+        if is_folder(path):
+            copy.mkdir()
+        else:
+            shutil.copyfile(path, copy)
     return max(_difference_to(finished, target), _through_others(finished, target))
 
 
@@ -166,7 +172,7 @@ def _merge(finished: Finished, target: Path) -> float:
     files.save(network, target)
     files.companions(target)
     (target / SCHEMA).write_text(finished.fitted.model_dump_json(indent=2) + "\n")
-    write_card(target, finished.task.config, finished.fitted, finished.metrics)
+    write_card(target, finished.task.config, finished.fitted, finished.metrics, described=False)
     return max(_largest(finished, _merged_in(finished, target)), _through_others(finished, target))
 
 

@@ -39,7 +39,7 @@ from engine.files.sanitize import first_line, plain
 from engine.files.slugs import to_name
 from engine.runs.directory import RunDirectory
 from engine.service.speaker import Speaker, speaker_of
-from engine.text.chat.prompts import PlainPrompts
+from engine.text.chat.plain_prompts import PlainPrompts
 from engine.text.tokens.beginning import beginning_of
 
 _TOLERANCE = 1e-4

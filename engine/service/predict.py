@@ -26,7 +26,7 @@ from engine.errors import DataError, RunError
 from engine.files.paths import expanded, runs_folder
 from engine.files.sanitize import plain
 from engine.pipelines.abilities import TakesFuture
-from engine.reports.note import Kind, Note
+from engine.reports.note import Note
 from engine.reports.picture import Picture
 from engine.runs.directory import RunDirectory
 from engine.runs.events import Event, Log, Report
@@ -36,8 +36,8 @@ from engine.tasks.task import Task
 
 _NUMBERED = re.compile(r"column_\d+")
 """Names that the columns of a file without a header get."""
-_KINDS: Mapping[str, Kind] = {"info": "converted"}
-"""Kinds of the notes that a task reports as messages of a level; others are doubts."""
+_PROGRESS = "info"
+"""Level of the messages on what is being done; others are doubts."""
 _BESIDE = 4
 """Columns of a file that are shown beside a prediction."""
 _PLAIN = (str, int, float, bool, type(None))
@@ -193,20 +193,30 @@ def _predict(
     notes: list[Note],
 ) -> list[dict[str, Any]]:
     notes.extend(task.pipeline.unfit(table, fitted))
-    source = task.encode_new(table, fitted, torch.device(device), report_to(notes))
+    source = task.encode_new(table, fitted, torch.device(device), doubts_to(notes))
     calibration = task.calibration(fitted)
     if calibration is not None and calibration.recent is not None:
-        fitted = calibration.recent(network, table, report_to(notes))
+        fitted = calibration.recent(network, table, _bands_to(notes))
     with torch.inference_mode():
         return _in_order(task, fitted, network, source)
 
 
-def report_to(notes: list[Note]) -> Report:
-    """Return a function that adds the messages of a task to ``notes``."""
+def doubts_to(notes: list[Note]) -> Report:
+    """Return a function that adds a task's doubts about its rows to ``notes``, not its progress."""
+
+    def report(event: Event) -> None:
+        if isinstance(event, Log) and event.level != _PROGRESS:
+            notes.append(Note(event.message))
+
+    return report
+
+
+def _bands_to(notes: list[Note]) -> Report:
+    """Return a function that adds what was found about bands to ``notes``."""
 
     def report(event: Event) -> None:
         if isinstance(event, Log):
-            notes.append(Note(event.message, kind=_KINDS.get(event.level, "doubt")))
+            notes.append(Note(event.message, kind="converted"))
 
     return report
 

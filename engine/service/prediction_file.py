@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
@@ -103,7 +104,19 @@ def _as_lines(first: pa.Table, others: Iterator[pa.Table], file: BinaryIO) -> No
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, default=_spelled, ensure_ascii=False)
+    try:
+        return json.dumps(value, default=_spelled, ensure_ascii=False, allow_nan=False)
+    except ValueError:  # rare, and to look for such numbers in all rows would cost more
+        return json.dumps(_finite(value), default=_spelled, ensure_ascii=False, allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    """Return a value with null for NaN and infinity, which JSON has no words for."""
+    if isinstance(value, dict):
+        return {name: _finite(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _spelled(value: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from importlib.util import find_spec
 from subprocess import Popen
@@ -16,6 +17,8 @@ from engine.sweep.directory import SweepConfig, SweepDirectory
 from engine.sweep.space import is_space
 
 MOST_PARALLEL = 64
+_SEVERAL = re.compile(r"\.\.|[|,]")
+"""Marks of a text that may stand for several values."""
 
 
 def compose(
@@ -26,13 +29,17 @@ def compose(
     Raises :class:`UserError` for whatever is wrong, before anything is written.
     """
     config = load_preset(find_preset(preset), [])
+    # A value for the kind of a section decides which fields there are.
+    single = [text for text in assignments if not _SEVERAL.search(text.partition("=")[2])]
+    known = fields_of(config.override(single).values())
     space, fixed = {}, []
     for text in assignments:
         field, _, value = text.partition("=")
-        if is_space(value, fields_of(config.values()).get(field)):
+        if is_space(value, known.get(field)):
             space[field] = value
         else:
             fixed.append(text)
+    base = config.override(fixed)
     if not space:
         raise UserError(
             "There is nothing to search.", "Name a field with several values: field=4,8,16."
@@ -45,7 +52,7 @@ def compose(
         raise UserError("minutes is a number above 0, of at most 1,000,000.")
     sweep = SweepConfig(
         name=to_name(name or f"{config.name[:58]}-sweep"),
-        base=config.override(fixed).values(),
+        base=base.values(),
         space=space,
         **settings,
     )

@@ -43,6 +43,7 @@ from engine.text.columns import chosen
 from engine.text.forgetting import MOST, other_texts, token_samples
 from engine.text.generation.finite_outputs import or_why_not
 from engine.text.generation.prompt_tokens import encoded_prompts, written_prompts
+from engine.text.row_notes import warn
 from engine.text.rows import texts_in
 from engine.text.tokens.beginning import begun
 from engine.text.tokens.blocks import BlockSource, pieces, token_row
@@ -112,11 +113,11 @@ class CausalLm(TextTask[CausalLmFitted]):
         key = [*self.cache_key(fitted), only, fitted.too_long, *about, fitted.beginning]
         rows = by_role(table, fitted.roles.by_name)
         rows = rows.append_column(ROW, pa.array(range(rows.num_rows)))
-        samples, sentences = usable(
+        samples, notes = usable(
             encoded(rows, tokenise, key, report), fitted.max_length, fitted.too_long
         )
-        for text in sentences:
-            report(Log(level="warning", message=text))
+        for note in notes:
+            report(warn(note))
         return TokenSource(samples, _Collate(tokenizer.pad_token_id), device)
 
     def encode_new(

@@ -27,7 +27,8 @@ from engine.errors import DataError
 from engine.metrics.evaluator import Evaluator
 from engine.metrics.forecasts.bands import Bands
 from engine.metrics.forecasts.calibrator import Calibrator
-from engine.metrics.forecasts.errors import ForecastEvaluator, Scales, forecast_loss
+from engine.metrics.forecasts.errors import Scales
+from engine.metrics.forecasts.evaluator import ForecastEvaluator, forecast_loss
 from engine.models.build import build_model
 from engine.models.series.quantiles import Quantiles
 from engine.models.series.static import with_static

@@ -19,7 +19,6 @@ from engine.metrics.forecasts.recent_bands import (
     known_before,
     recent_bands,
 )
-from engine.reports.counted import counted
 
 _BATCH = 256
 _TOGETHER = 4096
@@ -121,11 +120,10 @@ def by_latest(latest: LatestWindows, after: Tensor) -> tuple[dict[int, Tensor], 
     series = int(follow.sum())
     most, several = int(counts.max()) if len(counts) else 0, len(counts) > 1
     if not series:
-        where = "no series of the file has more than" if several else "the file has"
+        where = "a series of the file has at most" if several else "the file has"
         return {}, (
-            f"The bands are those of the validation rows: {where} {counted(most, 'window')} after "
-            f"the training rows with a truth, and from {FEWEST:,} on bands follow the latest "
-            "errors."
+            "The bands are fitted on the validation rows. They follow the latest errors once "
+            f"{FEWEST:,} windows after the training rows have known values; {where} {most:,}."
         )
     if int(counts[follow].sum()) // kept_every(1) > _MOST:
         return {}, (

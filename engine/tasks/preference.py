@@ -39,6 +39,7 @@ from engine.text.generation.finite_outputs import or_why_not
 from engine.text.generation.prompt_tokens import encoded_prompts, prompt_tokens, written_prompts
 from engine.text.preferences.rows import compared, label_of
 from engine.text.preferences.tokens import PreferenceSource, PreferenceTokens
+from engine.text.row_notes import warn
 from engine.text.tokens.cache import encoded
 from engine.text.tokens.source import TokenSource, token_inputs
 
@@ -67,17 +68,21 @@ class Preference(TextTask[PreferenceFitted]):
         tokenizer = self.pipeline.tokenizer(fitted.tokenizer)
         single = self.section.loss == "kto"
         prompts = self.pipeline.prompts(fitted)
-        tokenise = PreferenceTokens(tokenizer, fitted.max_length, prompts, single)
+        tokenise = PreferenceTokens(
+            tokenizer, fitted.max_length, prompts, single, fitted.transcripts
+        )
         rows = by_role(table, fitted.columns)
         rows = rows.append_column("row", pa.array(range(table.num_rows), pa.int64()))
         form = [fitted.chat, fitted.separator, tokenizer.chat_template, fitted.date, single,
-                fitted.beginning]  # fmt: skip
+                fitted.beginning, fitted.transcripts]  # fmt: skip
         samples = encoded(rows, tokenise, [*self.cache_key(fitted), "preference", *form], report)
         samples, faults = without_faulty(samples)
         if not len(samples):
-            raise DataError(f"No row can be used: {' '.join(faults)}", "Raise task.max_length.")
-        for text in faults:
-            report(Log(level="warning", message=text))
+            raise DataError(
+                f"No row can be used: {' '.join(map(str, faults))}", "Raise task.max_length."
+            )
+        for note in faults:
+            report(warn(note))
         return PreferenceSource(samples, tokenizer.pad_token_id, device, table)
 
     @override
@@ -103,7 +108,8 @@ class Preference(TextTask[PreferenceFitted]):
             for role, name in fitted.columns.items()
             if name in names or role in ("chosen", "completion")
         }
-        rows = [compared(row).asked for row in by_role(table, columns).to_pylist()]
+        given = by_role(table, columns).to_pylist()
+        rows = [compared(row, fitted.transcripts).asked for row in given]
         return written_prompts(self.pipeline.prompts(fitted), rows)
 
     @override
@@ -169,7 +175,7 @@ class Preference(TextTask[PreferenceFitted]):
 
         def show(rows: pa.Table, given: Likelihoods) -> Sequence[View]:
             some = by_role(rows, fitted.columns).to_pylist()
-            return [Texts("Worst rows", _with_rewards(some, given, self.section))]
+            return [Texts("Worst rows", _with_rewards(some, given, self.section, fitted))]
 
         return PreferenceEvaluator(self.section, partial(likelihoods, section=self.section), show)
 
@@ -185,7 +191,8 @@ class Preference(TextTask[PreferenceFitted]):
     def samples(self, network: nn.Module, source: Source, fitted: PreferenceFitted) -> ShownSamples:
         """Continuations of a few prompts, beside the answers of the data."""
         batch = next(source.read(source.plan(_SHOWN)[:1]))
-        sides = [compared(row) for row in by_role(batch.rows, fitted.columns).to_pylist()[:_SHOWN]]
+        rows = by_role(batch.rows, fitted.columns).to_pylist()[:_SHOWN]
+        sides = [compared(row, fitted.transcripts) for row in rows]
         prompts = self.pipeline.prompts(fitted)
         asked = [prompts.prompt(side.asked) for side in sides]
         tokens = prompt_tokens(self.pipeline.tokenizer(fitted.tokenizer), asked)
@@ -212,13 +219,16 @@ class Preference(TextTask[PreferenceFitted]):
 
 
 def _with_rewards(
-    rows: Sequence[Mapping[str, Any]], given: Likelihoods, section: PreferenceConfig
+    rows: Sequence[Mapping[str, Any]],
+    given: Likelihoods,
+    section: PreferenceConfig,
+    fitted: PreferenceFitted,
 ) -> list[dict[str, str]]:
     """Prompt and answers of each row, each answer with its reward."""
     values, good = rewards(given, section).tolist(), given.desirable.tolist()
     items = []
     for row, both, first in zip(rows, values, good, strict=True):
-        side = compared(row)
+        side = compared(row, fitted.transcripts)
         names = list(side.answers)
         if section.loss == "kto":
             names = names if "label" in row else ["chosen" if first else "rejected"]

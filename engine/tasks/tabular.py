@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from itertools import chain
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import pyarrow as pa
 import torch
@@ -41,6 +41,9 @@ from engine.tasks.row_text import row_text
 from engine.tasks.shown_samples import ShownSamples
 from engine.tasks.task import Task
 
+if TYPE_CHECKING:
+    from engine.baselines.tabicl import TabIcl
+
 _SHOWN_ROWS = 5
 F = TypeVar("F", bound=TabularFitted)
 
@@ -73,10 +76,8 @@ class TabularTask(Task[F]):
         """Return the score that measures a column's importance."""
 
     @abstractmethod
-    def predicted_columns(
-        self, network: nn.Module, batch: Batch, fitted: F
-    ) -> Mapping[str, pa.Array]:
-        """Return the predictions of a batch as columns, for tables of many rows."""
+    def predicted_columns(self, outputs: torch.Tensor, fitted: F) -> Mapping[str, pa.Array]:
+        """Return the predictions of the outputs ``[rows, outputs]`` as columns."""
 
     @abstractmethod
     def pooled(self, predicted: pa.Table, truth: pa.ChunkedArray) -> Evaluation:
@@ -154,6 +155,15 @@ class TabularTask(Task[F]):
             for table in (evenly(raw.train, MAX_ROWS), decisive)
         )
         return train, other
+
+    def tabicl(self) -> TabIcl | None:
+        """TabICL as a baseline; ``None`` where it is not asked for."""
+        section = self.section
+        if not section.tabicl:
+            return None
+        from engine.baselines.tabicl import TabIcl  # the client of the hub, rarely needed
+
+        return TabIcl(section.tabicl, section.tabicl_rows, self.config.compute.device)
 
     @override
     def samples(self, network: nn.Module, source: Source, fitted: F) -> ShownSamples:

@@ -150,9 +150,9 @@ class TabularClassification(TabularTask[ClassesFitted]):
 
     @override
     def predicted_columns(
-        self, network: nn.Module, batch: Batch, fitted: ClassesFitted
+        self, outputs: torch.Tensor, fitted: ClassesFitted
     ) -> dict[str, pa.Array]:
-        scores = _scores(network, batch, fitted).detach().cpu().double().numpy()
+        scores = _scores_of(outputs, fitted).detach().cpu().double().numpy()
         best = decisions(scores, self._threshold(fitted))
         columns = {
             "label": pa.array(fitted.classes, pa.string()).take(pa.array(best)),
@@ -163,17 +163,22 @@ class TabularClassification(TabularTask[ClassesFitted]):
 
     @override
     def baselines(self, raw: RawData, fitted: ClassesFitted) -> list[Baseline]:
-        """Gradient boosting."""
+        """Gradient boosting, and where it is asked for TabICL."""
         sources = self.held_out(raw, fitted)
         if sources is None:
             return []
         classes = fitted.classes
-        probabilities, truth = boosted_classes(*sources, fitted.features, len(classes))
-        loss = log_loss(probabilities, truth)
         threshold = self._threshold(fitted)
-        predicted = None if threshold is None else threshold.decisions(probabilities)
-        result = evaluate_classes(probabilities, truth, classes, loss, predicted=predicted)
-        return [Baseline(NAME, result)]
+
+        def evaluate(probabilities: NDArray[np.float32], truth: NDArray[np.int64]) -> Evaluation:
+            loss = log_loss(probabilities, truth)
+            predicted = None if threshold is None else threshold.decisions(probabilities)
+            return evaluate_classes(probabilities, truth, classes, loss, predicted=predicted)
+
+        boosted = evaluate(*boosted_classes(*sources, fitted.features, len(classes)))
+        other = self.tabicl()
+        more = [] if other is None else [other.classes(*sources, len(classes), evaluate)]
+        return [Baseline(NAME, boosted), *more]
 
     @override
     def pooled(self, predicted: pa.Table, truth: pa.ChunkedArray) -> Evaluation:
@@ -194,7 +199,11 @@ class TabularClassification(TabularTask[ClassesFitted]):
 
 def _scores(network: nn.Module, batch: Batch, fitted: ClassesFitted) -> torch.Tensor:
     """Return the probabilities ``[batch, classes]``."""
-    return (row_logits(network, batch) / fitted.temperature).float().softmax(1)
+    return _scores_of(row_logits(network, batch), fitted)
+
+
+def _scores_of(logits: torch.Tensor, fitted: ClassesFitted) -> torch.Tensor:
+    return (logits / fitted.temperature).float().softmax(1)
 
 
 def _record(row: Sequence[float], label: int, classes: Sequence[str]) -> dict[str, Any]:

@@ -44,6 +44,8 @@ def _record(baseline: Baseline, verdict: AnyVerdict | None) -> dict[str, Any]:
         "name": baseline.name,
         "metrics": finite_all(baseline.evaluation.metrics),
         "verdict": None if verdict is None else verdict.record(),
+        "missing": baseline.missing,
+        "advice": baseline.advice,
     }
 
 

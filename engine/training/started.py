@@ -7,10 +7,10 @@ from importlib.metadata import version
 import torch
 
 from engine.hardware.device import Compute
-from engine.runs.events import Event, Started
+from engine.runs.events import Started
 
 
-def started(compute: Compute, step: int) -> Event:
+def started(compute: Compute, step: int) -> Started:
     """Return the event for a training on ``compute`` that continues after update ``step``."""
     name = str(compute.device)
     if compute.device.type == "cuda":

@@ -10,7 +10,7 @@ import pytest
 
 from engine.processes.identity import ProcessIdentity
 from engine.runs.directory import RunDirectory
-from engine.runs.events import Event, EventLog, Failed
+from engine.runs.events import Event, EventLog, Failed, Stalled
 from engine.runs.summary import summarize
 from tui.app import DltuiApp
 from tui.screens.monitor.screen import MonitorScreen
@@ -66,6 +66,34 @@ async def test_runs_that_end_are_told_once_also_behind_another_screen(
         "\x1b]9;dltui failing: failed, accuracy 0.6000\x07",
         "\x1b]9;dltui listed: finished, accuracy 0.5000\x07",
         "\x1b]9;dltui started: finished, accuracy 0.5000\x07",
+    ]
+
+
+async def test_a_stall_is_told_once_and_not_again_as_the_end(going, until, monkeypatch) -> None:
+    sent: list[str] = []
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr("tui.screens.runs.endings._SECONDS", 0.1)
+    monkeypatch.setattr(
+        "tui.screens.runs.endings.write_sequence", lambda app, text: sent.append(text)
+    )
+    several, alone = going("several"), going("alone")
+    end(several, Stalled(message="earlier"))
+    app = DltuiApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        home = next(one for one in app.screen_stack if isinstance(one, RunsScreen))
+        await until(pilot, lambda: len(home._endings._running) == 2)
+        with EventLog(alone.events.path) as log:
+            log.write(Stalled(message="no update"))
+            log.write(Failed(message="no update"))
+        end(several, Stalled(message="no update"))
+        await until(pilot, lambda: len(sent) == 2)
+        await until(pilot, lambda: len(home._endings._running) == 1)
+        end(several, Failed(message="no"))
+        await until(pilot, lambda: len(sent) == 3)
+    assert sorted(sent) == [
+        "\x1b]9;dltui alone: stalled: no update\x07",
+        "\x1b]9;dltui several: failed, accuracy 0.6000\x07",
+        "\x1b]9;dltui several: stalled: no update\x07",
     ]
 
 

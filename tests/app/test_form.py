@@ -6,9 +6,13 @@ from typing import Any
 
 import pytest
 from textual.app import ComposeResult
+from textual.widgets import OptionList
 
 from engine.config.fields import FieldKind, FieldSpec
+from tui.app import DltuiApp
+from tui.format.text import literal
 from tui.terminal.keyboard import KeysInOrder
+from tui.widgets.form.choice import ChoiceScreen
 from tui.widgets.form.form import Form
 from tui.widgets.form.row import FieldRow
 from tui.widgets.form.view import FieldView, SectionView
@@ -143,3 +147,30 @@ async def test_values_and_problems_are_shown_literally(until: Any, text_of: Any)
         text = text_of(pilot)
     assert "[red]x[/red] ␛[2J" in text
     assert "! [b]no[/b]" in text
+
+
+async def test_a_choice_says_that_nothing_matches(until: Any, text_of: Any) -> None:
+    app = DltuiApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.push_screen(ChoiceScreen("Which", {"adam": "", "sgd": ""}))
+        await until(pilot, lambda: "adam" in text_of(pilot))
+        await pilot.press("x")
+        await until(pilot, lambda: "nothing matches 'x'" in text_of(pilot))
+        await pilot.press("enter", "backspace")
+        await until(pilot, lambda: "adam" in text_of(pilot))
+
+
+async def test_a_long_choice_formats_each_value_a_few_times(until: Any, monkeypatch: Any) -> None:
+    written: list[object] = []
+
+    def counted(text: object, limit: int = 200) -> Any:
+        written.append(text)
+        return literal(text, limit)
+
+    monkeypatch.setattr("tui.widgets.form.choice.literal", counted)
+    app = DltuiApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = ChoiceScreen("Which", {f"column {number}": "" for number in range(300)})
+        app.push_screen(screen)
+        await until(pilot, lambda: [one.option_count for one in screen.query(OptionList)] == [300])
+    assert len(written) < 300 * 10

@@ -7,6 +7,7 @@ import re
 import shlex
 import signal
 import subprocess
+import threading
 from typing import Any
 
 import pytest
@@ -18,6 +19,8 @@ from engine.config.presets import find_preset, load_preset
 from engine.config.run_config import RunConfig
 from engine.files.paths import runs_folder
 from engine.queue import entries
+from engine.reports.estimate import Estimate, Memory
+from engine.reports.speed import Speed
 from engine.runs.directory import RunDirectory, all_runs
 from engine.runs.status import State
 from engine.service.client import AdvisorError, Superseded
@@ -522,3 +525,56 @@ async def test_the_model_is_checked_for_the_task(
         await go_to(pilot, "model.path")
         await pilot.press("enter", "ctrl+u", *"some/where", "enter", "D")
         await until(pilot, lambda: "some/where is not on this machine" in text_of(pilot))
+
+
+def estimating(question: str, **arguments: Any) -> dict[str, Any]:
+    """An advisor that knows the estimate alone."""
+    if question != "estimate":
+        raise Superseded("")
+    return Estimate(
+        parameters=1, trainable=1, steps=40, steps_per_epoch=10, samples=100, device="cpu",
+        precision="float32", memory=Memory(1, 1, 1, 1, 1), available=100, largest_batch=1,
+        adapter=0, disk=0, disk_free=1, evaluations=4,
+    ).record()  # fmt: skip
+
+
+async def test_the_time_is_measured_by_a_key_and_holds_for_its_settings(until, text_of) -> None:
+    go, asked = threading.Event(), []
+
+    def measure(config: RunConfig, told: Any, cancelled: threading.Event) -> Speed:
+        asked.append(config)
+        told(7)
+        go.wait(60)
+        return Speed(update=2.0)
+
+    async with DltuiApp().run_test(size=(120, 30)) as pilot:
+        await opened(pilot, NewRunScreen(ask=estimating, measure=measure), until)
+        await until(pilot, lambda: "time unknown, = measures it" in text_of(pilot))
+        await pilot.press("equals_sign")
+        await until(pilot, lambda: "measuring the time: 7 updates … = ends it" in text_of(pilot))
+        go.set()
+        await until(pilot, lambda: "about 1:20 of training, 20 s an epoch" in text_of(pilot))
+        await typed(pilot, "train.learning_rate", "0.5")
+        await pilot.press("enter")
+        await until(pilot, lambda: "0.5" in value(pilot, "train.learning_rate"))
+        await until(pilot, lambda: "about 1:20 of training, 20 s an epoch" in text_of(pilot))
+        await typed(pilot, "train.batch_size", "7")
+        await pilot.press("enter")
+        await until(pilot, lambda: "time unknown" in text_of(pilot))
+    assert len(asked) == 1
+
+
+async def test_a_measurement_ends_by_its_key_and_with_the_screen(until, text_of) -> None:
+    ended: list[bool] = []
+
+    def measure(config: RunConfig, told: Any, cancelled: threading.Event) -> None:
+        ended.append(cancelled.wait(60))
+
+    async with DltuiApp().run_test(size=(120, 30)) as pilot:
+        await opened(pilot, NewRunScreen(ask=estimating, measure=measure), until)
+        await until(pilot, lambda: "time unknown" in text_of(pilot))
+        await pilot.press("equals_sign", "equals_sign")
+        await until(pilot, lambda: ended and "time unknown" in text_of(pilot))
+        await pilot.press("equals_sign", "escape")
+        await until(pilot, lambda: len(ended) == 2)
+    assert ended == [True, True]

@@ -14,6 +14,8 @@ from tui.screens.new_run.screen import NewRunScreen
 from tui.screens.new_run.targets import TargetsScreen
 from tui.widgets.form.row import FieldRow
 
+DENSE = ["output.dense", "intermediate.dense", "pooler.dense"]
+
 
 @pytest.fixture
 def values(small_encoder: Path, tmp_path: Path) -> dict[str, Any]:
@@ -62,6 +64,9 @@ async def test_a_preset_counts_the_part_of_a_group_that_it_takes(
         await until(pilot, lambda: "8 layers  attention" in text_of(pilot))
         assert "2.0 k trained" in text_of(pilot)
         assert ticked(text_of(pilot)) == ["query", "key", "value"]
+        # Those of attention are two of its four layers.
+        part = next(line for line in text_of(pilot).splitlines() if " output.dense " in line)
+    assert part.split()[:3] == ["[-]", "output.dense", "2/4"]
 
 
 async def test_a_magnitude_for_each_output_is_counted_with_dora(
@@ -81,17 +86,17 @@ async def test_space_chooses_several_and_enter_takes_them(values, advisor, until
         picking = Picking(pilot, values, advisor.ask)
         await until(pilot, lambda: ticked(text_of(pilot)))
         await pilot.press("j", "space", "j", "j", "space")
-        await until(pilot, lambda: ticked(text_of(pilot)) == ["query", "value", "dense"])
+        await until(pilot, lambda: ticked(text_of(pilot)) == ["query", "value", "output.dense"])
         await pilot.press("enter")
         await until(pilot, lambda: picking.chosen)
-    assert picking.chosen == ['["query", "value", "dense"]']
+    assert picking.chosen == ['["query", "value", "output.dense"]']
 
 
 @pytest.mark.parametrize(
     ("key", "names", "preset"),
     [
         ("1", ["query", "key", "value"], "attention"),
-        ("2", ["query", "key", "value", "dense"], "all-linear"),
+        ("2", ["query", "key", "value", *DENSE], "all-linear"),
         ("3", ["query", "value"], "peft-default"),
     ],
 )
@@ -101,7 +106,7 @@ async def test_a_key_chooses_a_preset_by_its_name(
     values["adapter"]["target_modules"] = ["dense"]
     async with DltuiApp().run_test(size=(80, 24)) as pilot:
         picking = Picking(pilot, values, advisor.ask)
-        await until(pilot, lambda: ticked(text_of(pilot)) == ["dense"])
+        await until(pilot, lambda: ticked(text_of(pilot)) == DENSE)
         await pilot.press(key)
         await until(pilot, lambda: ticked(text_of(pilot)) == names)
         await pilot.press("enter")

@@ -180,6 +180,17 @@ async def test_what_is_typed_while_the_model_loads_is_kept(films, until, text_of
         assert lines(pilot)[0].value == "good we"
 
 
+async def test_enter_without_an_input_says_what_is_wanted(films, until, text_of) -> None:
+    answers = Answers({"records": [{"label": "yes", "score": 1.0}]})
+    async with DltuiApp().run_test(size=(80, 24)) as pilot:
+        await opened(pilot, TryItScreen(films, answers), until)
+        await pilot.press("enter")
+        await until(pilot, lambda: "nothing is typed yet: type, and press enter" in text_of(pilot))
+        await pilot.press("x", "enter")
+        await until(pilot, lambda: "nothing is typed" not in text_of(pilot))
+    assert answers.rows == [{"text": "x"}]
+
+
 async def test_predictions_are_saved_from_here(films, advisor, until) -> None:
     async with DltuiApp().run_test(size=(80, 24)) as pilot:
         await opened(pilot, TryItScreen(films, advisor.ask), until)

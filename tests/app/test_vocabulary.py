@@ -26,14 +26,14 @@ SAID = {
     "f": {"Column types", "Format"},
     "g": {"First row", "First field", "First picture", "To the top"},
     "h": {
-        "Chart before", "Value before", "Type before", "Picture before", "Earlier samples",
+        "Previous chart", "Previous value", "Previous type", "Previous picture", "Earlier samples",
         "Scroll left", "Cursor left", "Likelier class",
     },
     "i": {"About the field"},
     "j": {"Row below", "Next chart", "Next field", "Scroll down"},
-    "k": {"Row above", "Chart before", "Field before", "Scroll up"},
+    "k": {"Row above", "Previous chart", "Previous field", "Scroll up"},
     "l": {
-        "Next chart", "Value after", "Next type", "Picture behind", "Later samples",
+        "Next chart", "Next value", "Next type", "Next picture", "Later samples",
         "Scroll right", "Cursor right", "Next class",
     },
     "m": {"Metric", "Metrics, log", "Parameter"},
@@ -62,7 +62,7 @@ SAID = {
     "J": {"Later"},
     "K": {"Earlier"},
     "L": {"Rate"},
-    "M": {"Previous metric", "Parameter before"},
+    "M": {"Previous metric", "Previous parameter"},
     "N": {"Tags and note"},
     "O": {"Reverse the order"},
     "P": {"Presets"},
@@ -117,6 +117,7 @@ def test_the_page_of_keys_has_each_meaning(meaning) -> None:
         "right_square_bracket": "]", "left_square_bracket": "[", "slash": "/", "plus": "+",
         "question_mark": "?", "exclamation_mark": "!", "ampersand": "&", "asterisk": "*",
         "dollar_sign": "$", "minus": "-", "less_than_sign": "<", "greater_than_sign": ">",
+        "equals_sign": "=",
     }  # fmt: skip
     key = re.escape(signs.get(meaning.key, meaning.key))
     row = rf"\| `{key}` \| `{meaning.name}` \| {re.escape(meaning.text)} \|"

@@ -119,7 +119,7 @@ def test_layers_are_picked_for_lora_and_what_it_learned_is_merged(
     terminal.press(*["down"] * 4, "enter")
     terminal.wait_for("[x] key", "all-linear")
     terminal.press("1", "down", "space")
-    terminal.wait_for("[x] query", "[ ] key", "[x] value", "[ ] dense")
+    terminal.wait_for("[x] query", "[ ] key", "[x] value", "[ ] output.dense")
     terminal.press("enter")
     terminal.wait_for("query, value", "trained (", "fits")
     terminal.press("ctrl+r")

@@ -99,6 +99,18 @@ def test_groups_name_the_layers_of_a_network_with_count_shape_and_cost() -> None
     assert "classifier" not in groups
 
 
+def test_layers_of_one_name_in_several_places_are_several_groups() -> None:
+    groups = {group.name: group for group in target_groups(bert())}
+    assert groups["intermediate.dense"].count == 2
+    # Two of them are the output of attention.
+    assert groups["output.dense"].count == 4
+    assert groups["output.dense"].parts == {"attention": 2}
+    assert all(groups[name].named("dense") for name in ("intermediate.dense", "output.dense"))
+    assert not groups["query"].named("ery")
+    assert {"attn.c_proj", "mlp.c_proj"} <= {group.name for group in target_groups(gpt2())}
+    assert "conv1" in {group.name for group in target_groups(resnet())}
+
+
 @pytest.mark.parametrize("method", ["lora", "rslora", "dora"])
 @pytest.mark.parametrize("make", [bert, llama, gpt2, resnet])
 def test_groups_cost_what_peft_adds(make: Any, method: str) -> None:

@@ -37,7 +37,7 @@ from engine.runs.directory import RunDirectory
 from engine.service import handover
 from engine.service.export import answer
 from engine.service.speaker import speaker_of
-from engine.text.chat.prompts import ChatPrompts
+from engine.text.chat.chat_prompts import ChatPrompts
 from tui.__main__ import main
 
 TEXT = (

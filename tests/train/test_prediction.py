@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import base64
+import errno
 import json
+import os
+import shutil
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -15,7 +18,9 @@ import pytest
 import torch
 
 from engine.errors import DataError, RunError, TrainingError, UserError
+from engine.reports.note import Note
 from engine.runs.directory import RunDirectory
+from engine.runs.events import Log
 from engine.service import (
     column_predictions,
     export,
@@ -154,6 +159,43 @@ def test_a_file_for_predictions_needs_a_known_suffix_and_is_not_the_input(
         saved_predictions.answer(flowers.id, str(past), file=str(past))
     with pytest.raises(UserError, match="cannot be written: No such file"):
         saved_predictions.answer(flowers.id, str(tmp_path / "none" / "a.csv"), file=str(past))
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("nwe.csv", "No such file.*Did you mean new.csv"), (".", "is a folder. Give a file")],
+)
+def test_a_file_to_predict_from_that_is_none_is_named(
+    flowers: RunDirectory, tmp_path: Path, name: str, words: str
+) -> None:
+    (tmp_path / "new.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(UserError, match=words):
+        predict.answer(flowers.id, file=str(tmp_path / name))
+
+
+def test_only_doubts_of_a_task_are_noted_beside_predictions() -> None:
+    notes: list[Note] = []
+    report = predict.doubts_to(notes)
+    report(Log(level="info", message="Tokenising 400 rows."))
+    report(Log(level="warning", message="3 rows are empty."))
+    assert notes == [Note("3 rows are empty.")]
+
+
+def test_an_export_to_a_full_disk_says_so(
+    flowers: RunDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(shutil, "copyfile", full)
+    with pytest.raises(UserError, match=r"Cannot write .*/out: No space left on device\.$"):
+        export.answer(flowers.id, str(tmp_path / "out"), "folder")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_type_of_other_files_is_refused(flowers: RunDirectory, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"weights of the type q8_0\. Choose one of float32"):
+        export.answer(flowers.id, str(tmp_path / "out"), "folder", "q8_0")
 
 
 def test_a_model_that_knows_nothing_ahead_takes_no_file_of_the_future(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import resource
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -101,27 +104,32 @@ def test_a_shard_that_is_damaged_leads_to_the_checkpoint_before(
     assert torch.equal(state["network"]["w"], torch.arange(8.0).reshape(4, 2))
 
 
-def test_a_file_holds_a_bounded_number_of_bytes_and_each_tensor_has_one(
-    tmp_path: Path, group: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(shards, "_FILE_BYTES", 64)
-    state = {f"w{number}": sharded(4, 4) for number in range(5)}  # 64 bytes each
+def test_numbers_of_each_type_are_read_with_their_bits(tmp_path: Path, group: Any) -> None:
+    mesh = init_device_mesh("cpu", (1,))
+    # The bytes of the first would leave those of the wider ones at odd places.
+    parts = {
+        str(dtype): (torch.arange(13) * 19 % 7).to(dtype)
+        for dtype in (torch.bool, torch.uint8, torch.int8, torch.bfloat16, torch.float16,
+                      torch.int16, torch.float32, torch.int32, torch.float64, torch.int64)
+    } | {"none": torch.empty(0, 3), "rows": torch.arange(12.0).view(3, 4).T}  # fmt: skip
+    state = {name: DTensor.from_local(part, mesh, [Shard(0)]) for name, part in parts.items()}
     made = saved(tmp_path, 1, state, group)
-    files = [load_file(file) for file in made.path.glob("*.safetensors")]
-    assert sorted(name for file in files for name in file) == [f"/{name}" for name in state]
-    assert max(len(file) for file in files) == 1
-    assert checkpoint.load_newest(tmp_path)[0] is not None
+    _, read, _ = checkpoint.load_newest(tmp_path)
+    torch.testing.assert_close(read, parts, rtol=0, atol=0)
+    (file,) = made.path.glob("*.safetensors")
+    of_another_library = {name.removeprefix("/"): part for name, part in load_file(file).items()}
+    torch.testing.assert_close(of_another_library, parts, rtol=0, atol=0)
+    written = json.loads((made.path / "manifest.json").read_text())["files"][file.name]
+    content = file.read_bytes()
+    assert written == {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
 
 
-def test_a_full_disk_is_told_as_such(
-    tmp_path: Path, group: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import safetensors.torch
-
-    def full(*_: object, **__: object) -> bytes:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(safetensors.torch, "save", full)
-    with pytest.raises(checkpoint.TrainingFailed, match="No space left"):
-        saved(tmp_path, 1, {"network": {"w": sharded(4, 2)}}, group)
+def test_a_full_disk_is_told_as_such(tmp_path: Path, group: Any) -> None:
+    _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, most))
+    try:
+        with pytest.raises(checkpoint.TrainingFailed, match="File too large"):
+            saved(tmp_path, 1, {"network": {"w": sharded(1 << 8, 1 << 8)}}, group)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
     assert not list(tmp_path.iterdir())

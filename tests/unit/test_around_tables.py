@@ -72,6 +72,75 @@ def test_a_title_above_three_columns_is_left_out(tmp_path: Path) -> None:
     assert raw.train.to_pydict() == TABLE | {"c": [b / 4 for b in TABLE["b"]]}
 
 
+WIDE = [(f"x{i % 3}", f"y{i % 5}", i * 7 % 13, i / 4) for i in range(30)]
+WIDE_BODY = "".join(f"{a},{b},{c},{d}\n" for a, b, c, d in WIDE)
+
+
+@pytest.mark.parametrize(
+    ("above", "rows"),
+    [
+        ("Account,DE123,,\nPeriod,May,,\n,,,\n", 2),
+        ("Report of May,,,\n,,,\nMade by,Anna,,\n\n", 2),
+        ('"Account","DE123"\n""\n', 1),
+        ('"Data Source","Indicators",\n\n"Last Updated Date","2024-03-28",\n\n', 2),
+    ],
+)
+def test_names_with_values_above_an_empty_line_are_left_out(
+    tmp_path: Path, above: str, rows: int
+) -> None:
+    raw = load(tmp_path, f"{above}a,b,c,d\n{WIDE_BODY}")
+    assert raw.train.to_pydict() == {
+        name: [row[i] for row in WIDE] for i, name in enumerate("abcd")
+    }
+    [note] = raw.notes
+    assert note.why.startswith("a.csv: left out above the table: ")
+    assert (note.rows, note.kind) == (rows, "dropped")
+
+
+@pytest.mark.parametrize("above", [",a,,\n,,,\n", "x9,y9,,\n,,,\n"])
+def test_no_row_of_values_becomes_the_header_below_an_empty_line(
+    tmp_path: Path, above: str
+) -> None:
+    numbers = "".join(f"{c},{d},{c},{d}\n" for _, _, c, d in WIDE)
+    raw = load(tmp_path, f"{above}{numbers}", header="no")
+    assert raw.train.num_rows >= len(WIDE)
+
+
+@pytest.mark.parametrize(
+    ("below", "why"),
+    [
+        ("\n(30 rows affected)\n", "(30 rows affected)"),
+        ("\nSource: World Bank\n\nUpdated on 1 May", "Source: World Bank, Updated on 1 May"),
+    ],
+)
+def test_lines_below_a_table_and_an_empty_line_are_left_out(
+    tmp_path: Path, below: str, why: str
+) -> None:
+    raw = load(tmp_path, f"a,b\n{BODY}{below}")
+    assert raw.train.to_pydict() == TABLE
+    [note] = raw.notes
+    assert note.why == f"a.csv: left out below the table: {why!r}"
+    assert note.kind == "dropped"
+
+
+@pytest.mark.parametrize(
+    "below",
+    [
+        "Source: World Bank\n",  # no empty line: it may be a row that was cut off
+        "\n12\n",
+        '\n"x\n',
+    ],
+)
+def test_what_may_be_a_row_below_a_table_is_not_dropped(tmp_path: Path, below: str) -> None:
+    with pytest.raises(DataError, match="1 cell instead of 2"):
+        load(tmp_path, f"a,b\n{BODY}{below}")
+
+
+def test_the_end_of_a_cell_of_several_lines_is_no_footer(tmp_path: Path) -> None:
+    raw = load(tmp_path, 'b,a\n1,x0\n2,x1\n3,"first\n\nsecond line\nthird"\n')
+    assert raw.train["a"].to_pylist()[-1] == "first\n\nsecond line\nthird"
+
+
 def test_headers_of_three_rows_are_read_as_one(tmp_path: Path) -> None:
     days = "".join(f"2023-01-{i + 1:02},{990 + i},{66000 + 7 * i}\n" for i in range(30))
     raw = load(tmp_path, f"Price,Close,Volume\nTicker,ABC,ABC\nDate,,\n{days}")
@@ -106,6 +175,13 @@ def test_a_last_row_that_may_be_a_sum_is_asked_about(tmp_path: Path) -> None:
     assert [note.why for note in raw.notes] == [
         "a.csv: the last row, 'Total', may be a sum of the others; it is used like them"
     ]
+
+
+def test_a_last_row_of_sums_is_found_in_any_format_of_numbers(tmp_path: Path) -> None:
+    rows = "".join(f"x{i};{i};1.00{i % 10},50 €\n" for i in range(20))
+    raw = load(tmp_path, f"a;b;c\n{rows}Total;;20.100,00 €\n")
+    assert raw.train.num_rows == 20
+    assert [note.rows for note in raw.notes] == [1]
 
 
 def test_a_second_table_is_refused_with_its_place(tmp_path: Path) -> None:

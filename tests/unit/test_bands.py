@@ -13,7 +13,8 @@ from engine.config.models.registry import MODELS, models_of
 from engine.metrics.evaluator import Evaluation
 from engine.metrics.forecasts.bands import Bands, calibrate
 from engine.metrics.forecasts.calibrator import Calibrator
-from engine.metrics.forecasts.errors import ForecastEvaluator, Scales, forecast_loss
+from engine.metrics.forecasts.errors import Scales
+from engine.metrics.forecasts.evaluator import ForecastEvaluator, forecast_loss
 from engine.models.build import build_model
 from engine.models.series.quantiles import Quantiles
 from engine.models.shapes import SeriesShape

@@ -13,8 +13,10 @@ from engine.batches.source import Noise
 from engine.data.labels import IGNORED
 from engine.pipelines.causal_lm import CausalLmFitted
 from engine.pipelines.preference import PreferenceFitted
+from engine.text.chat.chat_prompts import ChatPrompts
 from engine.text.chat.instructions import Instructions
-from engine.text.chat.prompts import ChatPrompts, PlainPrompts, Prompt
+from engine.text.chat.plain_prompts import PlainPrompts
+from engine.text.chat.prompts import Prompt
 from engine.text.chat.shown_samples import shown_parts
 from engine.text.generation.prompt_tokens import encoded_prompts, prompt_tokens
 from engine.text.preferences.tokens import PreferenceTokens

@@ -10,9 +10,10 @@ import pytest
 
 from engine.data.labels import IGNORED
 from engine.errors import DataError, TrainingError
+from engine.text.chat.chat_prompts import ChatPrompts
 from engine.text.chat.conversation import end_of_turn, rendered
 from engine.text.chat.instructions import Instructions
-from engine.text.chat.prompts import ChatPrompts, PlainPrompts
+from engine.text.chat.plain_prompts import PlainPrompts
 from engine.text.chat.templates import KNOWN, use_template
 from engine.text.chat.usable_samples import usable
 from engine.text.generation.prompt_tokens import prompt_tokens, written_prompts
@@ -132,6 +133,23 @@ def test_the_end_of_each_answer_is_learned_and_known(name: str) -> None:
     assert tokenizer.convert_ids_to_tokens(end_of_turn(tokenizer)) == ENDS[name]
 
 
+@pytest.mark.parametrize("name", KNOWN)
+@pytest.mark.parametrize("weights", [(1, 1), (0, 1), (1, 0)])
+def test_of_two_answers_in_a_row_each_is_learned_by_its_own(
+    name: str, weights: tuple[int, int]
+) -> None:
+    answers = [
+        {"role": "assistant", "content": text, "weight": weight}
+        for text, weight in zip(("green", "sure"), weights, strict=True)
+    ]
+    prompts = ChatPrompts(named(name))
+    samples = samples_of(prompts, {"messages": [TURNS[0], *answers]})
+    [end] = [prompts.tokenizer.decode(end) for end in [end_of_turn(prompts.tokenizer)]]
+    [text] = learned(prompts.tokenizer, samples)
+    said = [one["content"] for one in answers if one["weight"]]
+    assert "".join(text.split()) == "".join(f"{one}{end}" for one in said)
+
+
 def test_a_tokenizer_without_the_marks_of_a_template_is_told_which_fit() -> None:
     tokenizer = tokenizer_with(marks=["<|im_start|>", "<|im_end|>"])
     with pytest.raises(TrainingError, match=r"no token <start_of_turn>.*roles or chatml or mist"):
@@ -181,7 +199,7 @@ def test_answers_that_are_rewritten_later_are_learned_as_they_are_asked_for() ->
     )
     assert samples["row"] == [7, 7]
     _, told = usable(datasets.Dataset.from_dict(samples), 400, "drop")
-    assert told[0].startswith("1 conversation became 2 samples")
+    assert str(told[0]).startswith("1 conversation became 2 samples")
 
 
 def test_a_template_that_asks_in_another_form_than_it_writes_is_refused() -> None:
@@ -212,7 +230,7 @@ def test_rows_that_the_template_refuses_are_left_out_and_told() -> None:
     samples = read({"messages": [TURNS, bad, TURNS, worse], "row": [0, 1, 2, 3]})
     kept, told = usable(datasets.Dataset.from_dict(samples), 100, "drop")
     assert len(kept) == 2
-    assert told == [
+    assert [str(note) for note in told] == [
         "2 rows left out (the first is row 2): the chat template of this model refuses them: "
         "no bad."
     ]
@@ -233,8 +251,10 @@ def test_an_answer_that_does_not_fit_is_dropped_or_cut(too_long: Any, texts: lis
     )
     assert learned(tokenizer, samples) == texts
     _, told = usable(datasets.Dataset.from_dict(samples), place + 1, too_long)
-    assert told[0].startswith("1 of 1 samples have an answer that reaches beyond task.max_length")
-    assert "the first is row 5" in told[0]
+    assert str(told[0]).startswith(
+        "1 of 1 samples have an answer that reaches beyond task.max_length"
+    )
+    assert "the first is row 5" in str(told[0])
 
 
 def test_an_answer_that_ends_at_the_limit_is_whole() -> None:
@@ -259,7 +279,9 @@ def test_what_a_template_leaves_out_of_answers_is_told() -> None:
     samples = read({"messages": [TURNS[:2], thought], "row": [0, 1]})
     assert learned(prompts.tokenizer, samples) == ["green<|im_end|>\n", " green<|im_end|>\n"]
     _, told = usable(datasets.Dataset.from_dict(samples), 200, "drop")
-    assert told[0].startswith("1 of 2 samples lack something of their answers (the first is row 2)")
+    assert str(told[0]).startswith(
+        "1 of 2 samples lack something of their answers (the first is row 2)"
+    )
 
 
 BEGUN = (
@@ -303,7 +325,7 @@ def test_what_a_template_leaves_out_of_the_turns_before_answers_is_told() -> Non
     samples = read({"messages": [TURNS[:2], [SYSTEM, *TURNS[:2]], TURNS], "row": [0, 1, 2]})
     assert samples["unsaid"] == [False, True, False]
     _, told = usable(datasets.Dataset.from_dict(samples), 200, "drop")
-    assert told[0].startswith(
+    assert str(told[0]).startswith(
         "1 of 3 samples lack something of the turns before their answers (the first is row 2)"
     )
 

@@ -30,6 +30,11 @@ def found(values: list[Any], name: str = "c", set_as: str = "") -> Column:
     return detect_columns(table, settings)[0]
 
 
+def test_row_numbers_of_pandas_are_no_input() -> None:
+    assert found([i * 7 % 13 for i in range(ROWS)], "__index_level_0__").reason == "counts the rows"
+    assert found(["a", "b"] * 20, "__index_level_0__").type == "categorical"
+
+
 @pytest.mark.parametrize(
     ("values", "expected"),
     [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,7 @@ def _called(arguments: str) -> str:
     return f'<tool_call>\n{{"name": "f", "arguments": {arguments}}}\n</tool_call>'
 
 
+CALL = _called('{"a": 1}')
 CASES: dict[str, tuple[list[dict[str, Any]], list[tuple[str, list[str]]]]] = {
     "alpaca": (
         [
@@ -146,8 +148,100 @@ CASES: dict[str, tuple[list[dict[str, Any]], list[tuple[str, list[str]]]]] = {
                 _said(("user", "Q"), ("assistant", call), ("tool", "3"), ("assistant", "A")),
                 [f"{call}{END}\n", f"A{END}\n"],
             )
-            for call in (_called('{"a": 1}'), "f(1)")
+            for call in (CALL, "f(1)")
         ],
+    ),
+    "parts of Anthropic": (
+        [
+            {
+                "system": [{"type": "text", "text": "S"}],
+                "messages": [
+                    ASK,
+                    {"role": "assistant", "content": [
+                        {"type": "text", "text": "B"},
+                        {"type": "tool_use", "id": "1", "name": "f", "input": {"a": 1}},
+                    ]},
+                    {"role": "user", "content": [
+                        {"type": "tool_result", "tool_use_id": "1",
+                         "content": [{"type": "text", "text": "3"}]},
+                        {"type": "text", "text": "C"},
+                    ]},
+                    {"role": "assistant", "content": [{"type": "text", "text": "A"}]},
+                ],
+            }
+        ] * 2,
+        [
+            (
+                _said(("system", "S"), ("user", "Q"), ("assistant", f"B\n{CALL}"),
+                      ("tool", "3"), ("user", "C"), ("assistant", "A")),
+                [f"B\n{CALL}{END}\n", f"A{END}\n"],
+            )
+        ] * 2,
+    ),
+    "parts of Gemini": (
+        [
+            {
+                "systemInstruction": {"role": "system", "parts": [{"text": "S"}]},
+                "contents": [
+                    {"role": "user", "parts": [{"text": "Q"}]},
+                    {"role": "model", "parts": [{"functionCall": {"name": "f", "args": {"a": 1}}}]},
+                    {"role": "user", "parts": [
+                        {"functionResponse": {"name": "f", "response": {"r": [3]}}}
+                    ]},
+                    {"role": "model", "parts": [{"text": "A"}]},
+                ],
+            }
+        ] * 2,
+        [
+            (
+                _said(("system", "S"), ("user", "Q"), ("assistant", CALL),
+                      ("tool", '{"r": [3]}'), ("assistant", "A")),
+                [f"{CALL}{END}\n", f"A{END}\n"],
+            )
+        ] * 2,
+    ),
+    "records of OpenAI": (
+        [
+            {
+                "messages": [
+                    ASK,
+                    {"role": "assistant",
+                     "function_call": {"name": "f", "arguments": '{"a": 1}'}, "weight": 0},
+                    {"role": "function", "name": "f", "content": "3"},
+                    REPLY,
+                ],
+                "functions": [{"name": "f", "parameters": {"type": "object"}}],
+                "parallel_tool_calls": False,
+            }
+        ] * 2,
+        [
+            (
+                _said(("user", "Q"), ("assistant", CALL), ("tool", "3"),
+                      ("assistant", "A")),
+                [f"A{END}\n"],
+            )
+        ] * 2,
+    ),
+    "transcripts": (
+        [{"text": "\n\nHuman: Q\n\nAssistant: B: 1\n\nHuman: Q\n\nAssistant: A"}] * 2,
+        [
+            (
+                _said(("user", "Q"), ("assistant", "B: 1"), ("user", "Q"), ("assistant", "A")),
+                [f"B: 1{END}\n", f"A{END}\n"],
+            )
+        ] * 2,
+    ),
+    "transcripts of OpenAssistant": (
+        [{"text": "### Human: Q### Assistant: A"}] * 2,
+        [(_said(("user", "Q"), ("assistant", "A")), [f"A{END}\n"])] * 2,
+    ),
+    "transcripts of which one is preferred": (
+        [{"rejected": "Human: Q\n\nAssistant: B", "chosen": "Human: Q\n\nAssistant: A"}] * 2,
+        [(_said(("user", "Q"), ("assistant", "A")), [f"A{END}\n"])] * 2,
+    ),
+    "transcripts to answer": (
+        [{"prompt": "\n\nHuman: Q\n\nAssistant:", "completion": " A"}] * 2,
+        [(_said(("user", "Q"), ("assistant", "A")), [f"A{END}\n"])] * 2,
     ),
     "weights": (
         [{"messages": [ASK, REPLY | {"weight": 0}, ASK, REPLY | {"weight": 1}]}] * 2,
@@ -212,6 +306,45 @@ def test_instructions_before_a_question_that_is_in_the_answer_too_stand_first(
     assert marked == [(said, [f"A{END}\n"])] * 2
 
 
+def test_a_part_that_is_no_text_leaves_its_row_out(tmp_path: Path) -> None:
+    image = {"type": "image", "source": {"type": "base64", "data": "x"}}
+    text = {"type": "text", "text": "Q"}
+    rows = [
+        {"messages": [{"role": "user", "content": [text]}, REPLY]},
+        {"messages": [{"role": "user", "content": [image, text]}, REPLY]},
+        {"messages": [
+            {"role": "user", "content": [
+                {"type": "tool_result", "tool_use_id": "1", "content": [image]}]},
+            REPLY,
+        ]},
+    ]  # fmt: skip
+    marked, skips = _marked(_file(tmp_path / "a.jsonl", rows))
+    assert len(marked) == 1
+    assert [(skip.reason, skip.count) for skip in skips] == [
+        ("a part of a turn is not text but image", 2)
+    ]
+
+
+def test_transcripts_are_told_and_may_stay_texts(tmp_path: Path) -> None:
+    rows = [{"text": "\n\nHuman: Q\n\nAssistant: A"}] * 40
+    path = _file(tmp_path / "a.jsonl", rows)
+    [note] = _summary(path).notes
+    assert (note.column, note.read_as, note.change) == (
+        "text", "conversations", "task.chat_template"
+    )  # fmt: skip
+    kept = _summary(path, chat_template="none", max_length=8)
+    assert kept.facts["rows"] == "documents"
+    assert not kept.notes
+
+
+def test_a_transcript_among_other_texts_is_a_text(tmp_path: Path) -> None:
+    texts = ["\n\nHuman: Q\n\nAssistant: A", *(f"{count} words of no dialogue" for count in "123")]
+    summary = _summary(
+        _file(tmp_path / "a.jsonl", [{"text": text} for text in texts]), max_length=8
+    )
+    assert summary.facts["rows"] == "documents"
+
+
 def _summary(path: Path, **task: Any) -> Any:
     data = {"kind": "file", "path": str(path), "validation_fraction": 0.0, "test_fraction": 0.0}
     config = {"task": {"kind": "causal_lm", **task}, "data": data, "model": MODEL}
@@ -230,6 +363,19 @@ def test_the_preview_shows_what_is_learned_of_the_first_rows(tmp_path: Path) -> 
     assert chat.facts["chat template"] == "chatml"
     whole = _summary(path, completions_only=False).samples
     assert whole == (((f"Q\nA{END}", True),),)
+
+
+def test_the_preview_shows_what_packing_makes_of_the_rows(tmp_path: Path) -> None:
+    rows = [{"prompt": "Q", "completion": "A" * (number + 1)} for number in range(20)]
+    path = _file(tmp_path / "pairs.jsonl", rows)
+    facts = _summary(path, max_length=8, packing="on").facts
+    tokens = _summary(path, max_length=8).facts["tokens"]  # of a new tokenizer, cut at 8
+    assert facts["tokens"] == tokens
+    assert re.fullmatch(
+        r"the tokens of 20 samples fill \d+ rows of 8; a batch is one row of about \d+ tokens",
+        facts["packing"],
+    )
+    assert "packing" not in _summary(path, packing="off").facts
 
 
 def test_conversations_that_end_with_a_question_are_told(tmp_path: Path) -> None:

@@ -5,10 +5,19 @@ from __future__ import annotations
 import signal
 
 import pytest
+from torch.distributed import HashStore  # type: ignore[attr-defined]
 from torch.distributed.elastic.multiprocessing.errors import ProcessFailure
 
+from engine import RunConfig
+from engine.errors import TrainingError, TrainingFailed, UserError
+from engine.files.paths import runs_folder
+from engine.launch import torchrun
 from engine.launch.agent import first_of
-from engine.launch.rank_files import DEFECT, PEER_LOST
+from engine.launch.attempt import attempt
+from engine.launch.rank_files import DEFECT, PEER_LOST, write_final_event
+from engine.processes.signals import Terminated
+from engine.runs.directory import RunDirectory
+from engine.runs.events import Event, Failed, Interrupted
 
 
 def failed(rank: int, status: int, second: int = 10) -> ProcessFailure:
@@ -41,3 +50,50 @@ def test_where_only_processes_of_another_node_were_lost_none_here_was_the_first(
 def test_a_process_that_was_ended_from_outside_is_the_first_to_fail() -> None:
     ended, lost = failed(0, -signal.SIGTERM), failed(1, PEER_LOST)
     assert first_of({0: ended, 1: lost}) == (0, ended)
+
+
+def ended_by_torchrun(monkeypatch: pytest.MonkeyPatch, ends: dict[int, Failed]) -> RunDirectory:
+    """Return a run whose main process torchrun ended when others had failed."""
+    config = RunConfig.parse(
+        {"task": {"kind": "tabular_classification"}, "model": {"kind": "mlp"},
+         "data": {"kind": "builtin", "name": "iris"}}
+    )  # fmt: skip
+    run = RunDirectory.create(runs_folder(), config)
+    run.ranks.mkdir()
+    for rank, event in ends.items():
+        write_final_event(run, rank, event)
+
+    def train(*_: object) -> Event:
+        raise Terminated
+
+    monkeypatch.setenv("LOCAL_RANK", "0")
+    monkeypatch.setattr(torchrun, "train_beside", train)
+    attempt(run, lambda session: torchrun._lead(session, HashStore(), 3))
+    return run
+
+
+@pytest.mark.parametrize(
+    ("failure", "kind", "text"),
+    [
+        (Failed(message="No column x.", usage=True), TrainingError, "No column x."),
+        (Failed(message="A batch is lost."), TrainingFailed, "A batch is lost."),
+        (
+            Failed(message="Internal error: KeyError", report="log.txt"),
+            TrainingFailed,
+            "Process 3 of 3: Internal error: KeyError",
+        ),
+    ],
+)
+def test_a_run_that_torchrun_ended_shows_the_error_of_the_process_that_failed_first(
+    monkeypatch: pytest.MonkeyPatch, failure: Failed, kind: type[UserError], text: str
+) -> None:
+    later = Failed(message="Later.", time=failure.time + 1)
+    with pytest.raises(kind) as raised:
+        ended_by_torchrun(monkeypatch, {1: later, 2: failure})
+    assert str(raised.value) == text
+
+
+def test_a_run_that_torchrun_was_asked_to_end_is_interrupted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert isinstance(ended_by_torchrun(monkeypatch, {}).events.last(), Interrupted)

@@ -11,7 +11,8 @@ from torch import nn
 from engine.baselines.seasonal_naive import SeasonalNaive
 from engine.batches.source import Batch
 from engine.metrics.evaluator import Evaluation
-from engine.metrics.forecasts.errors import ForecastEvaluator, LossName, Scales, forecast_loss
+from engine.metrics.forecasts.errors import Scales
+from engine.metrics.forecasts.evaluator import ForecastEvaluator, LossName, forecast_loss
 from engine.reports.views import Lines, Table
 
 SCALES = Scales(("a", "b"), (10.0, -3.0), (2.0, 5.0), (1.5, 0.5))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import pydicom
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage
 
@@ -130,3 +132,51 @@ def test_folders_have_images_of_these_formats(tmp_path: Path) -> None:
     raw = load_images(ImageFolderConfig(path=str(tmp_path)))
     assert raw.train.num_rows == 4
     assert not raw.skips
+
+
+def tiff(values: NDArray[np.uint16], order: str, *tags: tuple[int, int]) -> bytes:
+    """An uncompressed TIFF, each plane a strip behind the header; Pillow writes none of these."""
+    planes = values.astype(f"{order}u2").reshape(-1, *values.shape[-2:])
+    size = planes[0].nbytes
+    starts = [8 + number * size for number in range(len(planes))]
+    extra = 8 + planes.nbytes
+    lists = [[16] * len(planes), starts, [size] * len(planes)]
+    entries = {256: [values.shape[-1]], 257: [values.shape[-2]], 258: lists[0], 259: [1],
+               273: lists[1], 277: [len(planes)], 278: [values.shape[-2]], 279: lists[2],
+               **{number: [value] for number, value in tags}}  # fmt: skip
+    head = struct.pack(f"{order}2sHI", b"II" if order == "<" else b"MM", 42, extra)
+    directory, behind = struct.pack(f"{order}H", len(entries)), b""
+    for number, found in sorted(entries.items()):
+        packed = struct.pack(f"{order}{len(found)}I", *found)
+        if len(found) > 1:
+            at = extra + 2 + 12 * len(entries) + 4 + len(behind)
+            behind, packed = behind + packed, struct.pack(f"{order}I", at)
+        directory += struct.pack(f"{order}HHI", number, 4, len(found)) + packed
+    return head + planes.tobytes() + directory + bytes(4) + behind
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_channels_of_16_bits_in_planes_are_read_with_all_bits(order: str) -> None:
+    values = np.random.default_rng(0).integers(0, 4096, (3, SIZE, SIZE)).astype(np.uint16)
+    record = tiff(values, order, (262, 2), (284, 2))
+    levels = find_levels([record])
+    assert levels.integer == (0, 4095)
+    assert decode(record, SIZE, 3, levels=levels) == pytest.approx(
+        values.transpose(1, 2, 0) / 4095, abs=1e-6
+    )
+
+
+def test_grey_of_16_bits_whose_zero_is_white_is_inverted() -> None:
+    values = np.arange(SIZE * SIZE, dtype=np.uint16).reshape(1, SIZE, SIZE) * 257
+    shown, inverted = (
+        decode(record, SIZE, 1, levels=find_levels([record]))
+        for record in (tiff(values, "<", (262, black)) for black in (1, 0))
+    )
+    assert shown[0, 0] == 0
+    assert inverted == pytest.approx(1 - shown, abs=1e-6)
+
+
+def test_planes_of_16_bits_that_cannot_be_read_are_a_fault_with_a_remedy() -> None:
+    values = np.zeros((1, SIZE, SIZE), np.uint16)
+    with pytest.raises(ImageFault, match="store its channels together"):
+        decode(tiff(values, "<", (262, 1), (284, 2)), SIZE, 1)

@@ -25,11 +25,13 @@ from engine.hardware.device import choose
 from engine.metrics.text.language import LanguageEvaluator, frequency_metrics
 from engine.models.language.attention import attention_of, choose_attention
 from engine.models.language.token_losses import token_losses, token_sums
+from engine.text.chat.chat_prompts import ChatPrompts
 from engine.text.chat.conversation import names_date
 from engine.text.chat.instructions import Instructions
-from engine.text.chat.prompts import ChatPrompts, PlainPrompts, separator_of
+from engine.text.chat.plain_prompts import PlainPrompts, separator_of
 from engine.text.chat.roles import roles_in
-from engine.text.chat.turns import fault_of_answers, is_learned, texts_within, turns_of
+from engine.text.chat.tools import tools_of
+from engine.text.chat.turns import fault_in, fault_of_answers, is_learned, texts_within, turns_of
 from engine.text.generation.continuation import Sampling, continued
 from engine.text.generation.finite_outputs import NotFinite, or_why_not
 from engine.text.generation.streaming import streamed
@@ -236,6 +238,9 @@ CALL = {"name": "look", "arguments": {"at": "grass"}}
         {"tool_calls": [{"id": None, "type": "function", "function": {**CALL, "x": None}}]},
         {"content": "", "tool_calls": json.dumps([{"type": "function", "function": CALL}])},
         {"content": None, "function_call": CALL},
+        {"content": [{"type": "tool_use", "name": "look", "input": {"at": "grass", "x": None}}]},
+        {"content": [{"type": "function_call", "name": "look", "arguments": '{"at": "grass"}'}]},
+        {"parts": [{"functionCall": {"name": "look", "args": {"at": "grass"}}, "text": None}]},
         {"content": None, "tool_calls": [
             {"type": "function", "function": {**CALL, "arguments": '{"at": "grass"}'}}
         ]},
@@ -247,6 +252,57 @@ def test_calls_of_tools_are_the_same_however_they_are_written(turn: dict[str, An
         "role": "assistant", "content": "",
         "tool_calls": [{"type": "function", "function": CALL}],
     }  # fmt: skip
+
+
+def test_parts_of_thoughts_are_thoughts() -> None:
+    thinking = {"type": "thinking", "thinking": "hm", "signature": "x"}
+    parts = [
+        thinking,
+        {"text": "ah", "thought": True},
+        {"text": "a"},
+        {"type": "image", "text": ""},
+    ]
+    turn = {"role": "assistant", "content": parts[:3]}
+    assert turns_of([turn]) == [
+        {"role": "assistant", "content": "a", "reasoning_content": "hm\nah"}
+    ]
+    assert fault_in([{**turn, "content": parts}]) == "a part of a turn is not text but image"
+
+
+def test_results_of_tools_stand_before_what_the_user_says_with_them() -> None:
+    results = [{"type": "tool_result", "tool_use_id": str(n), "content": f"r{n}"} for n in (1, 2)]
+    first, second, said = turns_of([{"role": "user", "content": [*results, {"text": "so?"}]}])
+    assert first == {"role": "tool", "content": "r1", "tool_call_id": "1"}
+    assert second == {"role": "tool", "content": "r2", "tool_call_id": "2"}
+    assert said == {"role": "user", "content": "so?"}
+
+
+@pytest.mark.parametrize(
+    "tools",
+    [
+        [{"name": "look", "description": "d", "input_schema": {"type": "object"}}],
+        [{"functionDeclarations": [
+            {"name": "look", "description": "d", "parameters": {"type": "object"}}]}],
+        json.dumps([{"name": "look", "description": "d", "parameters": {"type": "object"}}]),
+    ],
+)  # fmt: skip
+def test_tools_are_the_same_however_they_are_written(tools: Any) -> None:
+    function = {"name": "look", "description": "d", "parameters": {"type": "object"}}
+    assert tools_of(tools) == [{"type": "function", "function": function}]
+
+
+def test_a_transcript_is_one_from_its_beginning_on() -> None:
+    said = "\n\nHuman: a\n\nAssistant: b"
+    assert turns_of(said) == [
+        {"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}
+    ]  # fmt: skip
+    for text in (
+        f"Continue:{said}",
+        "\n\nAssistant: b\n\nHuman: a",
+        "Human: a",
+        "Human: a Assistant: b",
+    ):
+        assert turns_of(text) == [{"role": "user", "content": text}]
 
 
 def test_a_template_that_writes_calls_and_tools_gets_them(tokenizer: Any) -> None:
@@ -364,25 +420,50 @@ KINDS: dict[str, Any] = {
     ),
     "gpt2": transformers.GPT2Config(n_embd=32, n_layer=2, n_head=2, vocab_size=200),
     "bloom": transformers.BloomConfig(hidden_size=32, n_layer=2, n_head=2, vocab_size=200),
+    "opt": transformers.OPTConfig(
+        hidden_size=32, ffn_dim=64, num_hidden_layers=2, num_attention_heads=2, vocab_size=200,
+        word_embed_proj_dim=32, max_position_embeddings=64,
+    ),
+    "gemma3": transformers.Gemma3TextConfig(
+        hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2,
+        num_key_value_heads=1, head_dim=16, vocab_size=200, sliding_window=6,
+        layer_types=["sliding_attention", "full_attention"],
+    ),
     "mamba": transformers.MambaConfig(
         hidden_size=32, num_hidden_layers=2, state_size=4, vocab_size=200
     ),
 }  # fmt: skip
 
 
+def _by_transformers(model: Any, tokenizer: Any, prompt: list[int], tokens: int) -> str:
+    """What transformers alone generates after one prompt."""
+    ids = torch.tensor([prompt])
+    with torch.no_grad():
+        made = model.generate(
+            input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=tokens,
+            do_sample=False, pad_token_id=tokenizer.pad_token_id,
+            eos_token_id=tokenizer.eos_token_id,
+        )  # fmt: skip
+    text: str = tokenizer.decode(made[0, len(prompt) :], skip_special_tokens=True)
+    return text
+
+
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_is_written_together_is_what_is_written_alone(kind: str, tokenizer: Any) -> None:
+def test_what_is_written_together_is_what_transformers_writes_alone(
+    kind: str, tokenizer: Any
+) -> None:
     torch.manual_seed(0)
     model: Any = transformers.AutoModelForCausalLM.from_config(KINDS[kind])
+    model.generation_config.eos_token_id = tokenizer.eos_token_id
     for part in model.parameters():  # so far apart that no two tokens are equally likely
         part.data.mul_(3)
     draw = random.Random(1)
     prompts = [[draw.randrange(4, 200) for _ in range(draw.choice([1, 3, 3, 9]))] for _ in range(9)]
     # An end comes early for some and not for others.
-    sampling = Sampling(max_new_tokens=12, temperature=0.0, top_p=1.0)
+    sampling = Sampling(max_new_tokens=20, temperature=0.0, top_p=1.0)  # in two rounds
     together = continued(model.eval(), tokenizer, prompts, sampling, longest=64)
     alone = [continued(model, tokenizer, [one], sampling, longest=64)[0] for one in prompts]
-    assert together == alone
+    assert together == alone == [_by_transformers(model, tokenizer, one, 20) for one in prompts]
     assert len(set(together)) > 4
     assert continued(model, tokenizer, [], sampling, longest=64) == []
 

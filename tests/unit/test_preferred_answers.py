@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -85,6 +86,14 @@ def test_the_prompt_of_texts_of_whole_conversations_ends_with_the_last_assistant
     found = compared({"chosen": f"{asked} blue", "rejected": f"{asked} black"})
     assert found.prompt == asked
     assert found.answers == {"chosen": " blue", "rejected": " black"}
+
+
+@pytest.mark.parametrize("write", [lambda value: value, json.dumps])
+def test_tools_beside_the_messages_of_a_prompt_are_its_tools(write: Any) -> None:
+    tool = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
+    asked = {"messages": turns("sky?"), "tools": [tool], "parallel_tool_calls": True}
+    found = compared({"prompt": write(asked), "chosen": "a", "rejected": "b"})
+    assert (found.prompt, found.further) == (turns("sky?"), {"tools": [tool]})
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import bz2
 import gzip
 import json
 import lzma
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -60,9 +61,16 @@ def test_utf16_is_known_by_its_mark(tmp_path: Path) -> None:
     assert load(write(tmp_path / "a.csv", "a,b\n1,x\n2,y\n", "utf-16")).train.to_pylist() == ROWS
 
 
-def test_a_packed_file_is_unpacked(tmp_path: Path) -> None:
-    path = tmp_path / "a.csv.gz"
-    path.write_bytes(gzip.compress(b"a,b\n1,x\n2,y\n"))
+def _zstd(data: bytes) -> bytes:
+    return pa.compress(data, "zstd").to_pybytes()
+
+
+@pytest.mark.parametrize(("suffix", "packed"), [("gz", gzip.compress), ("zst", _zstd)])
+def test_a_packed_file_is_unpacked(
+    tmp_path: Path, suffix: str, packed: Callable[[bytes], bytes]
+) -> None:
+    path = tmp_path / f"a.csv.{suffix}"
+    path.write_bytes(packed(b"a,b\n1,x\n2,y\n"))
     assert load(path).train.to_pylist() == ROWS
 
 
@@ -330,6 +338,55 @@ def test_texts_that_look_like_dates_stay_as_written(tmp_path: Path) -> None:
     assert train.column_names == ["b", "a", "c"]
 
 
+def test_columns_that_folders_name_are_read(tmp_path: Path) -> None:
+    for folder, values in {
+        "city=K%C3%B6ln/year=2023": [1],
+        "city=Bonn/year=2024": [2, 3],
+        "city=__HIVE_DEFAULT_PARTITION__/year=2024": [4],
+    }.items():
+        (tmp_path / folder).mkdir(parents=True)
+        pq.write_table(pa.table({"a": values}), tmp_path / folder / "part-0.parquet")
+    raw = load(tmp_path)
+    rows = set(zip(*raw.train.to_pydict().values(), strict=True))
+    assert rows == {
+        (1, "Köln", "2023"),
+        (2, "Bonn", "2024"),
+        (3, "Bonn", "2024"),
+        (4, None, "2024"),
+    }
+    assert [(note.column, note.rows, note.kind) for note in raw.notes] == [
+        ("city", 4, "converted"),
+        ("year", 4, "converted"),
+    ]
+
+
+def test_a_column_of_a_file_goes_before_that_of_its_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "lr=0.1" / "a=7"
+    folder.mkdir(parents=True)
+    pq.write_table(pa.table({"a": [1], "b": [2]}), folder / "part-0.parquet")
+    assert load(folder.parent).train.to_pydict() == {"a": [1], "b": [2]}
+
+
+@pytest.mark.parametrize("delimiter", ["abc", "::", "§", '"', "\\s+"])
+def test_a_delimiter_that_cannot_be_one_is_refused(tmp_path: Path, delimiter: str) -> None:
+    path = write(tmp_path / "a.csv", "a,b\n1,x\n2,y\n")
+    with pytest.raises(DataError, match=r"data\.delimiter: .* cannot divide the cells"):
+        load(path, delimiter=delimiter)
+
+
+def test_a_file_that_is_read_for_two_splits_is_noted(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", "a,b\n1,x\n2,y\n")
+    other = write(tmp_path / "b.csv", "a,b\n3,x\n")
+    raw = load(path, validation_path=str(path), test_path=str(other))
+    assert [(note.column, note.why) for note in raw.notes] == [
+        ("validation", "a.csv is read for train as well: its rows were learned")
+    ]
+    raw = load(path, validation_path=str(other), test_path=str(other))
+    assert [(note.column, note.why) for note in raw.notes] == [
+        ("test", "b.csv is read for validation as well: its rows selected the weights")
+    ]
+
+
 def test_classes_of_several_files_are_joined_by_name(tmp_path: Path) -> None:
     for name, order, codes in (("1", ["no", "yes"], [0, 1, 1]), ("2", ["yes", "no"], [0, 1, -1])):
         table = with_class_names(pa.table({"label": codes, "x": [1, 2, 3]}), "label", order)
@@ -351,7 +408,9 @@ def test_classes_of_several_files_are_joined_by_name(tmp_path: Path) -> None:
         ("a.json", '{"a": 1}', "a.json holds no table"),
         ("a.json", '[{"a": [1]}, {"a": 2}]', "'a' have different shapes"),
         ("a.parquet", "PAR1", "not a readable Parquet file"),
-        ("a.xlsx", "x", "no way to read the file a.xlsx"),
+        ("a.xlsx", "x", "no way to read the file a.xlsx. Save its sheet as CSV"),
+        ("a.ZIP", "x", "no way to read the file a.ZIP. Unpack it"),
+        ("a.csv.zst", "x", "Cannot read"),
         ("a.csv.gz", "x", "Cannot read"),
     ],
 )
@@ -362,7 +421,8 @@ def test_what_cannot_be_read_is_named(tmp_path: Path, name: str, text: str, expe
 
 @pytest.mark.parametrize("share", [0.99, 0.6])
 @pytest.mark.parametrize(
-    "suffix", ["jsonl", "json", "parquet", "arrow", "jsonl.gz", "jsonl.bz2", "jsonl.xz"]
+    "suffix",
+    ["jsonl", "json", "parquet", "arrow", "jsonl.gz", "jsonl.bz2", "jsonl.xz", "jsonl.zst"],
 )
 def test_a_file_that_ends_too_early_is_to_be_copied_again(
     tmp_path: Path, suffix: str, share: float
@@ -381,6 +441,7 @@ def test_a_file_that_ends_too_early_is_to_be_copied_again(
         "jsonl.gz": gzip.compress(lines),
         "jsonl.bz2": bz2.compress(lines),
         "jsonl.xz": lzma.compress(lines),
+        "jsonl.zst": _zstd(lines),
     }[suffix]
     path = tmp_path / f"a.{suffix}"
     path.write_bytes(data[: int(share * len(data)) - 5])

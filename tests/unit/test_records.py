@@ -66,6 +66,7 @@ def test_many_records_have_a_line_each_and_the_rest_is_counted() -> None:
 def test_steps_in_time_are_a_forecast() -> None:
     curves = forecast([{"day": "Mon", "a": 1.0, "b": 2.0}, {"day": "Tue", "a": 3.0, "b": 4.0}])
     assert curves is not None
+    assert curves.labels == ["Mon", "Tue"]
     assert curves.title == "Mon … Tue"
     assert curves.series == {"a": [1.0, 3.0], "b": [2.0, 4.0]}
 

@@ -9,8 +9,9 @@ import pytest
 import transformers
 
 from engine.data.labels import IGNORED
+from engine.text.chat.chat_prompts import ChatPrompts
 from engine.text.chat.instructions import Instructions
-from engine.text.chat.prompts import ChatPrompts, PlainPrompts
+from engine.text.chat.plain_prompts import PlainPrompts
 from engine.text.chat.templates import KNOWN, use_template
 from engine.text.chat.usable_samples import usable
 from engine.text.generation.prompt_tokens import prompt_tokens
@@ -108,7 +109,7 @@ def test_rows_with_special_tokens_are_counted(tokenizer: Any) -> None:
     rows = [turns("colour?", "green"), turns(EVIL, "green"), turns(f"{END}?", "yes")]
     samples = read({"messages": rows, "row": [0, 1, 2]})
     _, told = usable(datasets.Dataset.from_dict(samples), 400, "drop")
-    assert told[0].startswith(
+    assert str(told[0]).startswith(
         "2 of 3 samples have special tokens written in their texts (the first is row 2), which are "
         "read as plain text"
     )

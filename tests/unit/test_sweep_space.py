@@ -7,6 +7,7 @@ import pytest
 from engine.config.presets import find_preset, load_preset
 from engine.config.run_config import fields_of
 from engine.errors import ConfigError
+from engine.sweep.compose import compose
 from engine.sweep.space import Choice, Range, as_texts, is_space, place, read_space
 
 CONFIG = load_preset(find_preset("wine-mlp"))
@@ -91,3 +92,13 @@ def test_a_field_that_is_not_set_has_its_place_at_none() -> None:
 def test_a_configuration_outside_the_space_has_no_place_in_it() -> None:
     assert place(CONFIG, read_space(CONFIG, {"train.learning_rate": "1e-2..1e-1"})) is None
     assert place(CONFIG, read_space(CONFIG, {"model.hidden": "32|32,32"})) is None
+
+
+def test_fields_are_those_of_the_kind_that_is_chosen_beside_them() -> None:
+    sweep = compose("wine-mlp", ["model.kind=tabm", "model.members=8,16"])
+    assert (sweep.base["model"]["kind"], sweep.space) == ("tabm", {"model.members": "8,16"})
+
+
+def test_an_unknown_field_with_several_values_is_named() -> None:
+    with pytest.raises(ConfigError, match=r"model.member: no such field; did you mean"):
+        compose("wine-mlp", ["model.kind=tabm", "model.member=8,16"])

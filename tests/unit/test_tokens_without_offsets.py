@@ -13,8 +13,9 @@ import transformers
 from engine.data.labels import IGNORED
 from engine.errors import DataError
 from engine.text.chat.bordered_tokens import bordered
+from engine.text.chat.chat_prompts import ChatPrompts
 from engine.text.chat.instructions import Instructions
-from engine.text.chat.prompts import ChatPrompts, PlainPrompts
+from engine.text.chat.plain_prompts import PlainPrompts
 from engine.text.tokens.any_tokenizer import content_of, text_of, vocabulary_of
 from engine.text.tokens.placed_tokens import placed, word_tokens
 from engine.text.tokens.windows import ContextWindows, SentenceWindows

@@ -14,6 +14,7 @@ from engine.files.paths import expanded, is_file, is_folder
 from engine.reports.findings import DataCheck, Finding
 from engine.service.client import Advisor
 from tui.cli import console
+from tui.cli.cost import Cost, cost_facts, estimate_of
 from tui.cli.exit_codes import DONE
 from tui.format.data_check import assignments, headline, row_lines, shortened, subject
 
@@ -21,14 +22,21 @@ _ROWS = 5
 """Rows of a finding that are printed; --json has more."""
 
 
-def check_data(name: str, fields: Sequence[str], json: bool) -> int:
-    """Check the data of a preset, or of a file; raises :class:`UserError`."""
+def check_data(name: str, fields: Sequence[str], json: bool, cost: Cost | None) -> int:
+    """Check the data of a preset, or of a file, and the ``cost`` of a run if that is asked for.
+
+    Raises :class:`UserError`.
+    """
     config = _config(name, fields)
     with Advisor() as advisor:
         answer = advisor.ask("data check", values=config.values())
+        estimate = cost and estimate_of(advisor, config, cost)
     if json:
-        console.as_json(answer)
+        console.as_json(answer | ({"estimate": estimate.record()} if estimate else {}))
         return DONE
+    if estimate:
+        console.facts(cost_facts(estimate))
+        console.line()
     check = DataCheck.from_record(answer)
     console.line(headline(check))
     for finding in check.findings:

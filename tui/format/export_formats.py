@@ -28,8 +28,10 @@ SHORT = {"f32": "float32", "bf16": "bfloat16", "f16": "float16"}
 
 def export_sentence(answer: Mapping[str, Any]) -> str:
     """Return a sentence on a finished export."""
-    agrees = f"loaded back and agrees to {answer['difference']:.1g}"
-    return f"{answer['path']}: {size(answer['bytes'])}, {agrees}"
+    difference = answer["difference"]
+    found = f"within {difference:.1g} of" if difference else "identical to"
+    path = f"{answer['path']}: {size(answer['bytes'])}"
+    return f"{path}, loaded back: outputs {found} those before writing"
 
 
 def free_name(run: str, form: str) -> str:

@@ -76,9 +76,9 @@ def forecast(records: Sequence[Record]) -> Lines | None:
     }
     if not all(isinstance(value, float) for values in series.values() for value in values):
         return None
-    return Lines(
-        f"{records[0][moment]} … {records[-1][moment]}", list(range(1, len(records) + 1)), series
-    )
+    moments = [str(record[moment]) for record in records]
+    title = f"{moments[0]} … {moments[-1]}"
+    return Lines(title, list(range(1, len(records) + 1)), series, labels=moments)
 
 
 def _chosen(record: Record) -> Content:

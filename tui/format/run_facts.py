@@ -51,7 +51,8 @@ def metrics_table(report: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
         columns[BASE] = base["metrics"]
     if report["baseline"]:
         columns[report["baseline"]["name"]] = report["baseline"]["metrics"]
-    columns |= {other["name"]: other["metrics"] for other in report.get("baselines") or []}
+    others = report.get("baselines") or []
+    columns |= {other["name"]: other["metrics"] for other in others if other["metrics"]}
     measured = {name: numbers_of(metrics) for name, metrics in columns.items()}
     texts = with_intervals(measured, *intervals_of(report))
     names = dict.fromkeys(name for metrics in columns.values() for name in metrics)

@@ -23,9 +23,14 @@ def verdict(report: Mapping[str, Any]) -> dict[str, str]:
 
 
 def judged(report: Mapping[str, Any]) -> dict[str, str]:
-    """Return the sentence on the network and its hardest baseline; none where there is none."""
+    """Return sentences by their names: on the network and its hardest baseline, where there is
+    one, and on baselines that have no result."""
     found = report.get("verdict")
-    return {"verdict": str(found["text"])} if found else {}
+    return ({"verdict": str(found["text"])} if found else {}) | {
+        str(other["name"]): f"no result: {other['missing']}"
+        for other in report.get("baselines") or []
+        if other.get("missing")
+    }
 
 
 def _sentences(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -19,7 +19,8 @@ _EVENTS: Mapping[str, TypeAdapter[Event]] = {
 
 def checked_events(text: str) -> tuple[str, int]:
     """Return the lines of events, written anew, and how many were left out."""
-    lines = [line for line in text.splitlines() if line.strip()]
+    # Not splitlines(): a string in JSON may have line separators of Unicode as they are.
+    lines = [line for line in text.split("\n") if line.strip()]
     valid = [clean + "\n" for line in lines if (clean := checked_event(line)) is not None]
     return "".join(valid), len(lines) - len(valid)
 

@@ -33,6 +33,8 @@ class _Named(_Part):
     name: str
     metrics: _Numbers = {}
     verdict: _Verdict | None = None
+    missing: str = ""
+    advice: str = ""
 
 
 class _Base(_Part):
@@ -104,7 +106,7 @@ def is_readable(name: FileName, text: str) -> bool:
 
 
 def _is_gallery(text: str) -> bool:
-    head, *views = text.splitlines()
+    head, *views = text.split("\n")
     _Gallery.model_validate_json(head)
     return all(_is_view(safe_json.loads(view)) for view in views if view)
 

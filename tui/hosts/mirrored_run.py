@@ -24,7 +24,7 @@ from tui.hosts.checked_files import is_readable
 _FOREVER = 10 * 365 * 86_400.0
 """A heartbeat that far ahead stands for a process that the host has seen running."""
 _MOST_PENDING = 64 << 20
-"""Bytes of parts that are collected for one file."""
+"""Characters of parts that are collected for one file; what follows is left out."""
 
 
 class _Known(BaseModel):
@@ -138,8 +138,7 @@ class MirroredRun:
     def _whole(self, name: str, data: str, more: bool) -> str | None:
         """Return the text of a file when its last part has come."""
         parts = self._parts.setdefault(name, [])
-        if sum(map(len, parts)) + len(data) <= _MOST_PENDING:
-            parts.append(data)
+        parts.append(data[: _MOST_PENDING - sum(map(len, parts))])
         return None if more else "".join(self._parts.pop(name))
 
     def _keep(self, **update: object) -> None:

@@ -13,6 +13,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Static
+from typing_extensions import override
 
 from engine.errors import UserError
 from engine.runs.directory import RunDirectory
@@ -70,6 +71,9 @@ class TryItScreen(Screen[None]):
         self._ask: Ask = ask or self._advisor.ask
         self._exchanges = Exchanges(id="answers")
         self._waiting = 0
+        self._wanted = ""
+        """The request for input, once the model is loaded."""
+        self._by_row = True
         self._last: Mapping[str, str] = {}
         """The row that was typed last."""
         self._typed: str | None = ""
@@ -132,16 +136,22 @@ class TryItScreen(Screen[None]):
             self._show_head("")
             await self._exchanges.mount(Static(literal(event.columns, 1000).stylize("$text-error")))
         else:
-            self._show_head(_request(event))
+            self._wanted, self._by_row = _request(event), event.by_row
+            self.refresh_bindings()
+            self._show_head(self._wanted)
             typed, self._typed = self._typed or "", None
             rows = InputRows(event.columns, event.ahead, typed, event.by_row)
             await self.mount(rows, before=self.query_one(SteadyFooter))
 
     @on(InputRows.Asked)
     async def _asked(self, event: InputRows.Asked) -> None:
-        """Send the input, unless an answer is pending or nothing was typed."""
-        if self._waiting or not (event.row or event.file or event.future):
+        """Send the input, unless an answer is pending; say what is wanted if nothing was typed."""
+        if self._waiting:
             return
+        if not (event.row or event.file or event.future):
+            self._show_head(f"nothing is typed yet: {self._wanted}", "$text-warning")
+            return
+        self._show_head(self._wanted)
         self._waiting = len(self._ids)
         exchange = Exchange(_question(event), self._ids)
         await self._exchanges.add(exchange)
@@ -180,6 +190,12 @@ class TryItScreen(Screen[None]):
             self.app.push_screen(make_screen("explanation", self._ask, arguments))
         else:
             tell(self, "Type an input and press enter first; a row of a file is not explained.")
+
+    @override
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Return whether there is a row to explain: a forecast has none."""
+        del parameters
+        return action != "explain" or self._by_row
 
     def action_save(self) -> None:
         """Save predictions of the first model for the rows of a file."""

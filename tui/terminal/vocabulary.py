@@ -32,7 +32,7 @@ class Meaning:
 VOCABULARY = (
     Meaning("down", "j", "Move", "down"),
     Meaning("up", "k", "Move", "up"),
-    Meaning("left", "h", "Move", "left, the value or class before"),
+    Meaning("left", "h", "Move", "left, the previous value or class"),
     Meaning("right", "l", "Move", "right, the next value or class"),
     Meaning("first", "g", "Move", "to the top"),
     Meaning("last", "G", "Move", "to the end"),
@@ -92,6 +92,13 @@ VOCABULARY = (
     Meaning(
         "command", "dollar_sign", "Run", "the command line of the run", ("shell", "cli", "copy")
     ),
+    Meaning(
+        "measure",
+        "equals_sign",
+        "Run",
+        "measure the time of a run",
+        ("speed", "duration", "how long", "eta"),
+    ),
     Meaning("start", "ctrl+r", "Run", "start the run", ("train", "run", "launch")),
     Meaning("enqueue", "ctrl+l", "Run", "put the run into the queue", ("queue", "later")),
     Meaning("write", "ctrl+s", "Run", "save as a preset, predictions, combined adapters"),
@@ -108,14 +115,14 @@ VOCABULARY = (
     Meaning("sort", "o", "View", "sort by the next column"),
     Meaning("reverse", "O", "View", "reverse the order"),
     Meaning("metric", "m", "View", "metrics: show them, the next one"),
-    Meaning("previous_metric", "M", "View", "the metric before"),
+    Meaning("previous_metric", "M", "View", "the previous metric"),
     Meaning("axis", "x", "View", "axis: epoch, step, time"),
     Meaning("log_scale", "y", "View", "logarithmic scale", ("logarithmic",)),
     Meaning("smooth", "w", "View", "smooth the curves", ("ema", "moving average")),
     Meaning("grid", "z", "View", "one chart or several", ("zoom", "enlarge")),
     Meaning("larger", "plus", "View", "larger"),
     Meaning("smaller", "minus", "View", "smaller"),
-    Meaning("pan_left", "less_than_sign", "View", "part of the curve before"),
+    Meaning("pan_left", "less_than_sign", "View", "previous part of the curve"),
     Meaning("pan_right", "greater_than_sign", "View", "next part of the curve"),
     Meaning("whole", "0", "View", "the whole curve"),
 )

@@ -2,40 +2,145 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
 
 from textual import on
 from textual.content import Content
+from textual.message import Message
 from textual.widgets import Static
 
-from engine.config.overrides import Tree
+from engine.config.run_config import RunConfig
 from engine.errors import UserError
 from engine.reports.estimate import Estimate
+from engine.reports.speed import Speed
+from engine.runs.speed import timed_settings
 from tui.format.numbers import amount, size
+from tui.format.run_time import run_time
 from tui.format.text import literal
+from tui.terminal.key_names import key_of
 from tui.widgets.question import Answered, Ask, Question
+
+Measure = Callable[[RunConfig, Callable[[int], object], threading.Event], Speed | None]
+"""A function like :func:`engine.launch.measure.measure_speed`."""
 
 _COLORS = {"fits": "$text-success", "tight": "$text-warning", "does not fit": "$text-error"}
 
 
 class EstimateBar(Static):
-    """Requests an estimate from the advisor whenever the values change."""
+    """Requests an estimate from the advisor whenever the values change; measures the speed."""
 
-    def __init__(self, ask: Ask) -> None:
+    @dataclass
+    class _Measuring(Message):
+        """The measurement has made updates."""
+
+        updates: int
+
+    @dataclass
+    class _Measured(Message):
+        """The speed of some settings; an error; or ``None`` where it was cancelled."""
+
+        settings: dict[str, Any]
+        speed: Speed | UserError | None
+
+    def __init__(self, ask: Ask, measure: Measure) -> None:
         super().__init__(Content("…"))
         self._question = Question(self, ask, "estimate")
+        self._measure = measure
+        self._config: RunConfig | None = None
+        self._estimate: Estimate | None = None
+        self._speed: tuple[dict[str, Any], Speed] | None = None
+        """The newest measurement, with the settings that it holds for."""
+        self._cancel: threading.Event | None = None
+        """Ends the measurement that is under way."""
+        self._updates = 0
 
-    def show(self, values: Tree | None) -> None:
+    def show(self, config: RunConfig | None) -> None:
         """Estimate another configuration; ``None`` when there is none to estimate."""
-        if values is None:
+        self._config = config
+        self._estimate = None
+        if config is None:
             self._question.drop()
             self._say(literal("no estimate until all fields are right").stylize("$text-muted"))
         else:
-            self._say(literal("estimating size and memory …").stylize("$text-muted"))
-            self._question.put(values)
+            self._draw()
+            self._question.put(config.values())
+
+    def measure(self) -> None:
+        """Measure the speed of the configuration, or end the measurement that is under way."""
+        if self._cancel is not None:
+            self._cancel.set()
+            self._draw()
+        elif self._config is not None:
+            self._cancel = threading.Event()
+            self._updates = 0
+            work: Callable[[], None] = partial(self._work, self._config, self._cancel)
+            self.run_worker(work, thread=True, group="measure", exit_on_error=False)
+            self._draw()
+
+    def on_unmount(self) -> None:
+        """End the measurement."""
+        if self._cancel is not None:
+            self._cancel.set()
+
+    def _work(self, config: RunConfig, cancel: threading.Event) -> None:
+        """Wait for the measurement, in a thread."""
+        speed: Speed | UserError | None
+        try:
+            speed = self._measure(config, lambda n: self.post_message(self._Measuring(n)), cancel)
+        except UserError as error:
+            speed = error
+        self.post_message(self._Measured(timed_settings(config), speed))
+
+    @on(_Measuring)
+    def _count(self, event: _Measuring) -> None:
+        event.stop()
+        self._updates = event.updates
+        self._draw()
+
+    @on(_Measured)
+    def _take(self, event: _Measured) -> None:
+        event.stop()
+        self._cancel = None
+        if isinstance(event.speed, Speed):
+            self._speed = event.settings, event.speed
+        elif event.speed is not None:
+            self.notify(str(event.speed), severity="error", markup=False)
+        self._draw()
 
     def _say(self, text: Content) -> None:
         self.update(text, layout=False)
+
+    def _draw(self) -> None:
+        """Show the estimate, or that it is awaited, with the time."""
+        if self._estimate is not None:
+            self._say(Content("\n").join(_lines(self._estimate, self._time(self._estimate))))
+        elif self._config is not None:
+            lines = filter(None, ["estimating size and memory …", self._measuring()])
+            self._say(Content("\n").join(map(literal, lines)).stylize("$text-muted"))
+
+    def _measuring(self) -> str:
+        """Return how far the measurement is; empty where there is none."""
+        if self._cancel is None:
+            return ""
+        if self._cancel.is_set():
+            return "ending the measurement …"
+        so_far = f"{self._updates:,} updates" if self._updates else "starting"
+        return f"measuring the time: {so_far} … {key_of(self.app, 'measure')} ends it"
+
+    def _time(self, estimate: Estimate) -> str:
+        """Return the time of the run in words: measured here, of like runs, or unknown."""
+        if self._cancel is not None:
+            return self._measuring()
+        if self._speed is not None and self._config is not None:
+            settings, speed = self._speed
+            if settings == timed_settings(self._config):
+                estimate = replace(estimate, speed=speed)
+        known = run_time(estimate)
+        return known or f"time unknown, {key_of(self.app, 'measure')} measures it"
 
     @on(Answered)
     def _answered(self, event: Answered) -> None:
@@ -45,10 +150,11 @@ class EstimateBar(Static):
         if isinstance(event.answer, UserError):
             self._say(literal(event.answer, 400).stylize("$text-error"))
         else:
-            self._say(Content("\n").join(_lines(Estimate.from_record(event.answer))))
+            self._estimate = Estimate.from_record(event.answer)
+            self._draw()
 
 
-def _lines(estimate: Estimate) -> Iterator[Content]:
+def _lines(estimate: Estimate, time: str) -> Iterator[Content]:
     sizes = f"{amount(estimate.parameters)} parameters"
     if estimate.trainable != estimate.parameters:
         sizes += f", {amount(estimate.trainable)} trained ({estimate.percent:.2g} %)"
@@ -57,7 +163,8 @@ def _lines(estimate: Estimate) -> Iterator[Content]:
         f" {estimate.steps_per_epoch:,} an epoch"
     )
     where = literal(f"{estimate.device} {estimate.precision} · ")
-    yield where + _memory(estimate) + _download(estimate) + literal(_rest(estimate), 400)
+    cost = _memory(estimate) + _download(estimate) + literal(f" · {time}")
+    yield where + cost + literal(_rest(estimate), 400)
 
 
 def _memory(estimate: Estimate) -> Content:

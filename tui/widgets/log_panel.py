@@ -18,6 +18,7 @@ from textual.widgets import Input
 from typing_extensions import override
 
 from engine.files.sanitize import plain
+from tui.terminal.key_names import key_of
 from tui.widgets.columns import Column
 from tui.widgets.filter_box import FilterBox
 from tui.widgets.listing import Listing
@@ -162,7 +163,8 @@ class LogPanel(Vertical):
         count = f"{len(self._lines):,} line{'s' * (len(self._lines) != 1)}"
         if found != len(self._lines):
             count = f"{found:,} of {count}"
-        return f"{count}, {_SHOWN[self._least]}   / search   v level"
+        search, level = (key_of(self.app, name) for name in ("find", "view"))
+        return f"{count}, {_SHOWN[self._least]}   {search} search   {level} level"
 
     def _cells(self, row: _Row) -> list[Content]:
         begin = ""

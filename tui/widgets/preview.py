@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -223,14 +223,26 @@ def _sample_lines(summary: Mapping[str, Any]) -> Iterator[Content]:
 
 
 def _column_lines(columns: Sequence[Mapping[str, Any]]) -> Iterator[Content]:
+    """A table as narrow as its cells allow: beside the form there is little room."""
+    shown = columns[:_COLUMNS]
+    names = [literal(column["name"]) for column in shown]
+    name_width = _width("column", (name.cell_length for name in names), _NAME)
+    type_width = _width("type", (len(column["type"]) for column in shown), 11)
+    role_width = _width("role", (len(column["role"]) for column in shown), 9)
     yield Content("")
-    head = f"{'column':{_NAME}} {'type':11} {'role':9} {'missing':>7} {'distinct':>8}"
+    head = f"{'column':{name_width}} {'type':{type_width}} {'role':{role_width}} missing distinct"
     yield literal(head).stylize("$text-muted")
-    for column in columns[:_COLUMNS]:
-        counts = f"{column['role']:9.9} {column['missing']:7,} {column['distinct']:8,}"
-        name = _fit(literal(column["name"]), _NAME).stylize("bold")
-        yield name + literal(f" {column['type']:11.11} {counts}  {column['example']}")
+    for name, column in zip(names, shown, strict=True):
+        kinds = f"{column['type']:{type_width}.{type_width}} {column['role']:{role_width}}"
+        counts = f"{column['missing']:7,} {column['distinct']:8,}"
+        cells = f" {kinds:.{type_width + 1 + role_width}} {counts}  {column['example']}"
+        yield _fit(name, name_width).stylize("bold") + literal(cells)
     yield from _more(len(columns) - _COLUMNS, "columns")
+
+
+def _width(heading: str, widths: Iterable[int], most: int) -> int:
+    """Return the width of a column with these cells, at most ``most``."""
+    return min(most, max(len(heading), *widths, 0))
 
 
 def _class_lines(classes: Mapping[str, int]) -> Iterator[Content]:

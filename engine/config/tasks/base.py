@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from engine.config.metric import Metric
@@ -36,6 +37,14 @@ class TaskConfig(TaggedSection):
 
     converses: ClassVar[bool] = False
     """Whether its models write answers, so that one tries them in a conversation."""
+
+    @property
+    def extras(self) -> Mapping[str, str]:
+        """The extra of this program that a field asks for as it is set, by the field's name.
+
+        An extra is called as the package that it installs.
+        """
+        return {}
 
     @property
     def method(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 from pydantic import field_validator
@@ -126,6 +127,12 @@ class ForecastingConfig(TaskConfig):
         unit="s",
         advanced=True,
     )
+
+    @property
+    @override
+    def extras(self) -> Mapping[str, str]:
+        """The package of holidays, where they are asked for."""
+        return {"holidays": "holidays"} if self.holidays else {}
 
     @property
     @override

@@ -1,28 +1,36 @@
-"""Lines of a CSV file that are not rows of its table: titles, comments, further header rows."""
+"""Lines of a CSV file that are not rows of its table: titles, comments, footers, more headers."""
 
 from __future__ import annotations
 
+import csv
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from engine.data.readers.dialect import mostly_numbers
+from engine.data.tables.values import number_format_of, numbers
 from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.reports.note import Note
 
 _SEPARATOR = re.compile(r'"?sep=(.)"?[^\S\r\n]*\r?\n', re.IGNORECASE)
 """The first line of a file that Excel is to open."""
+_LETTER = re.compile(r"[^\W\d_]")
+_NUMBER = re.compile(r"[-+]?\d")
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\n|\r|$)")
 _COMMENT = re.compile(r"#(?:[\s#!]|$)")
 _MOSTLY = 0.8
 """Share of the rows that have as many cells as the table."""
 _MOST_LINES = 50
 """More lines than this above a table are none of titles."""
+_MOST_BELOW = 20
+"""More lines than this below a table are another one."""
+_TAIL = 1 << 13
+"""Characters at the end in which such lines are looked for."""
 _MOST_HEADERS = 5
 _MISSING = ("", "?", "-", "na", "n/a", "nan", "null", "none")
 _TOTAL = re.compile(
@@ -73,20 +81,22 @@ def without_titles(
     """Return the text from the header on, with a note on the lines above that are left out.
 
     ``rows`` are the first rows. Lines above are comments, or have one cell where nearly all rows
-    have more than two, or any more and an empty line is between.
+    have more than two, or any more and an empty line is between, or stand above an empty line with
+    at most half as many values as there are columns.
     """
     counts = Counter(map(len, rows))
     width, found = counts.most_common(1)[0]
     if width < 2 or found < _MOSTLY * counts.total():
         return text, []
-    begin = 0
+    if begin := _below_empty_line(text, delimiter, width):
+        return text[begin:], [_left_out(path, "above", text[:begin].splitlines(), delimiter)]
     skipped: list[str] = []
     while len(skipped) < _MOST_LINES and (line := _LINE.match(text, begin)) and line[0]:
         if '"' in line[0] or not _is_title(line[0].strip(), delimiter, width):
             break
         skipped.append(line[0].strip())
         begin = line.end()
-    titles = [title for title in skipped if title]
+    titles = list(filter(None, skipped))
     below = rows[len(titles) :]
     if text.startswith("#", begin) and _repeats(below[1:]) and not below[1][0].startswith("#"):
         begin += 1  # the mark of a comment before the names
@@ -98,8 +108,61 @@ def without_titles(
         return text, []
     if not titles:
         return text[begin:], []
-    why = f"{plain(path.name)}: left out above the table: {plain(', '.join(titles), 100)!r}"
-    return text[begin:], [Note(why, rows=len(titles), kind="dropped")]
+    return text[begin:], [_left_out(path, "above", titles, delimiter)]
+
+
+def _left_out(path: Path, where: str, lines: Sequence[str], delimiter: str) -> Note:
+    """Return a note on lines above or below a table, not counting empty ones."""
+    given = [line for line in lines if line.strip(f'{delimiter}" ')]
+    why = f"{plain(path.name)}: left out {where} the table: {plain(', '.join(given), 100)!r}"
+    return Note(why, rows=len(given), kind="dropped")
+
+
+def _below_empty_line(text: str, delimiter: str, width: int) -> int:
+    """Return where the header begins, if it is below an empty line and lines with few values.
+
+    Banks and statistical offices write names with a value each above their tables.
+    """
+    start, above, after_empty = 0, False, False
+    for line, cells in _first_lines(text, delimiter):
+        given = sum(map(bool, cells))
+        if not given:
+            after_empty = True
+        elif 2 * given <= width:
+            above, after_empty = True, False
+        else:
+            named = len(cells) == width and given >= _MOSTLY * width
+            header = above and after_empty and named and not _NUMBER.match(cells[0])
+            return start if header else 0
+        start += len(line)
+    return 0
+
+
+def _first_lines(text: str, delimiter: str) -> Iterator[tuple[str, list[str]]]:
+    """Yield the first lines with their ends, and the cells of each."""
+    begin = 0
+    while begin < len(text) and (line := _LINE.match(text, begin)):
+        cells = next(csv.reader([line[0].rstrip("\r\n")], delimiter=delimiter), [])
+        yield line[0], [cell.strip() for cell in cells]
+        begin = line.end()
+
+
+def without_footer(path: Path, text: str, delimiter: str) -> tuple[str, list[Note]]:
+    """Return the text without lines of one cell below its table and an empty line, and a note.
+
+    Such are sources, dates, and what databases write about the number of rows.
+    """
+    lines = text[-_TAIL:].splitlines(keepends=True)
+    count = next((i for i, line in enumerate(reversed(lines)) if delimiter in line), 0)
+    rows, below = lines[: len(lines) - count], lines[len(lines) - count :]
+    words = [line for line in below if line.strip()]
+    if not words or len(words) > _MOST_BELOW or not all(map(_LETTER.search, words)):
+        return text, []
+    apart = not below[0].strip() and all(row.strip() for row in rows[-2:])
+    table = text[: len(text) - sum(map(len, below))]
+    if not apart or any('"' in line for line in words) or table.count('"') % 2:
+        return text, []
+    return table, [_left_out(path, "below", list(map(str.strip, words)), delimiter)]
 
 
 def _is_title(line: str, delimiter: str, width: int) -> bool:
@@ -175,8 +238,11 @@ def without_repeated_header(path: Path, text: str) -> tuple[str, list[Note]]:
     return text[:start] + rest, [Note(why, rows=count, kind="dropped")]
 
 
-def without_total(path: Path, table: pa.Table) -> tuple[pa.Table, list[Note]]:
-    """Return the table without a last row of sums, which its words and numbers show."""
+def without_total(path: Path, table: pa.Table, decimal: str = "") -> tuple[pa.Table, list[Note]]:
+    """Return the table without a last row of sums, which its words and numbers show.
+
+    ``decimal`` is the decimal mark of the file, where it is known.
+    """
     if table.num_rows <= _FEW_ROWS:
         return table, []
     last = table.slice(table.num_rows - 1).to_pylist()[0] if table.num_columns else {}
@@ -185,13 +251,13 @@ def without_total(path: Path, table: pa.Table) -> tuple[pa.Table, list[Note]]:
         return table, []
     rest = table.slice(0, table.num_rows - 1)
     row = f"{plain(path.name)}: the last row, {plain(words[0], 40)!r},"
-    if any(_sums(rest[i], table[i][-1].as_py()) for i in range(table.num_columns)):
+    if any(_ends_in_sum(column, decimal) for column in table.columns):
         return rest, [Note(f"{row} has sums of the others and is left out", rows=1, kind="dropped")]
     return table, [Note(f"{row} may be a sum of the others; it is used like them", rows=1)]
 
 
-def _sums(column: pa.ChunkedArray, total: object) -> bool:
-    if not isinstance(total, int | float) or column.type not in (pa.int64(), pa.float64()):
-        return False
-    together = pc.sum(column).as_py() or 0
-    return bool(abs(together - total) <= _ROUNDED * abs(together)) and together != 0
+def _ends_in_sum(column: pa.ChunkedArray, decimal: str) -> bool:
+    """Return whether the last of the numbers is the sum of the others."""
+    *others, total = numbers(column, number_format_of(column, decimal))
+    together = float(np.nansum(others))
+    return together != 0 and bool(abs(together - total) <= _ROUNDED * abs(together))

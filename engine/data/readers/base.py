@@ -29,28 +29,51 @@ from engine.data.readers.records import check_levels
 from engine.data.readers.tsf import read_tsf
 from engine.data.readers.view_types import without_views
 from engine.errors import DataError
+from engine.files.missing_path import where_instead
+from engine.files.paths import is_folder
 from engine.files.sanitize import plain
 from engine.reports.note import Note
 
+_ELSEWHERE = {
+    (".xlsx", ".xls", ".xlsm", ".xlsb", ".ods", ".numbers"): "Save its sheet as CSV (UTF-8).",
+    (".zip", ".tar", ".tgz", ".7z", ".rar", ".tar.gz"): "Unpack it, and give the file or folder.",
+    (".pkl", ".pickle", ".pt", ".npy", ".npz", ".h5", ".hdf5", ".orc", ".avro", ".dta", ".sav",
+     ".sas7bdat", ".xml", ".arff", ".sqlite", ".db"): "Write it as Parquet or CSV.",
+}  # fmt: skip
+"""By suffixes: what to do about files of other programs."""
 _TEXT_OF_BYTES = {pa.binary(): pa.string(), pa.large_binary(): pa.large_string()}
 """Types of text, by the types of bytes that hold them."""
 
 
 def read_file(path: Path, options: ReadOptions, format: str = "") -> Reading:
     """Read one file by ``format`` or its suffix. Raises :class:`DataError` that names the file."""
+    if is_folder(path):
+        raise DataError(f"{plain(path)} is a folder.", "Give a file.")
     reader = READERS.get(f".{format.lstrip('.').lower()}" if format else suffix_of(path))
     if reader is None:
-        known = ", ".join(suffix[1:] for suffix in READERS)
-        what = f"format {plain(format, 20)!r}" if format else f"file {plain(path.name)}"
-        raise DataError(f"There is no way to read the {what}.", f"data.format can be {known}.")
+        raise _unread(path, format)
     try:
         reading = reader(path, options)
     except OSError as error:
         why = error.strerror or plain(error).rstrip(".")
         hint = "" if error.strerror else INCOMPLETE  # of Arrow, on what it found in the file
+        if isinstance(error, FileNotFoundError):
+            hint = where_instead(path)
         raise DataError(f"Cannot read {plain(path)}: {why}.", hint) from error
     reading = _with_texts(reading)
     return _with_good_names(path, replace(reading, table=_spelled(reading.table, options)))
+
+
+def _unread(path: Path, format: str) -> DataError:
+    """Return the error for a format without a reader."""
+    known = ", ".join(suffix[1:] for suffix in READERS)
+    if format:
+        problem = f"There is no way to read the format {plain(format, 20)!r}."
+        return DataError(problem, f"data.format can be {known}.")
+    remedy = f"If its suffix is not that of its format: data.format can be {known}."
+    name = path.name.lower()
+    remedy = next((words for ends, words in _ELSEWHERE.items() if name.endswith(ends)), remedy)
+    return DataError(f"There is no way to read the file {plain(path.name)}.", remedy)
 
 
 def _with_texts(reading: Reading) -> Reading:

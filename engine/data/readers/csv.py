@@ -21,6 +21,7 @@ from engine.data.raw import with_decimal_mark
 from engine.data.readers.around import (
     clean_text,
     further_headers,
+    without_footer,
     without_lines,
     without_repeated_header,
     without_titles,
@@ -40,6 +41,7 @@ from engine.data.readers.reading import Reading, ReadOptions, unique_names
 from engine.data.readers.single_quotes import with_double_quotes
 from engine.errors import DataError
 from engine.files.sanitize import plain
+from engine.reports.counted import counted
 from engine.reports.note import Note
 
 _PADDED = r"^\s*[-+]?0[\dxX]"
@@ -96,9 +98,9 @@ def read_csv(path: Path, text: str, options: ReadOptions) -> Reading:
     if not dialect.header:
         why = f"{plain(path.name)} has no header; columns are numbered"
         notes.append(Note(why, read_as="a row of values", rows=1, change="data.header=yes"))
-    table, left_out = without_total(path, _without_blank_columns(table))
-    notes += left_out
     decimal = "" if dialect.decimal_point == "." else dialect.decimal_point
+    table, left_out = without_total(path, _without_blank_columns(table), decimal)
+    notes += left_out
     if decimal:
         table = with_decimal_mark(table, decimal)
     header: Literal["yes", "no"] = "yes" if dialect.header else "no"
@@ -117,7 +119,8 @@ def _table_and_dialect(
     delimiter = find_delimiter(sample_of(text), options.delimiter or declared)
     text, titles = without_titles(path, text, delimiter, rows_of(sample_of(text), delimiter))
     dialect = find_dialect(sample_of(text), delimiter, options.header, options.decimal)
-    notes += titles
+    text, footer = without_footer(path, text, delimiter)
+    notes += [*titles, *footer]
     if not dialect.header:
         return text, dialect, notes
     text, repeated = without_repeated_header(path, text)
@@ -370,10 +373,14 @@ def _explained(
 ) -> DataError:
     name = plain(source.path.name)
     if not bad:
-        return DataError(f"{name} is not a readable CSV file: {plain(error)}.")
+        return DataError(
+            f"{name} is not a readable CSV file: {plain(error).rstrip('.')}.",
+            "Check data.encoding, data.delimiter and the quotes of its cells.",
+        )
     row = bad[0]
     number = f"row {row.number}" if row.number is not None else f"the row {plain(row.text, 60)!r}"
-    problem = f"{name}, {number}: {row.actual_columns} cells instead of {row.expected_columns}"
+    found = counted(row.actual_columns, "cell")
+    problem = f"{name}, {number}: {found} instead of {row.expected_columns}"
     before = source.text[: max(0, source.text.find(row.text))].replace("\r", "")
     if before.endswith("\n\n") and before.strip():
         return DataError(

@@ -6,7 +6,7 @@ import glob
 import os
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from engine.data.class_labels import with_common_classes
 from engine.data.on_disk import LARGE, put_aside
 from engine.data.raw import TEST, TRAIN, VALIDATION, RawData, RowsOfFile, Skip
 from engine.data.readers.base import READERS, read_file
+from engine.data.readers.folder_columns import with_folder_columns
 from engine.data.readers.later import read_later
 from engine.data.readers.reading import Reading, ReadOptions, suffix_of
 from engine.errors import DataError
@@ -59,9 +60,12 @@ def _load(config: FileConfig, options: ReadOptions) -> RawData:
     if not config.path.strip():
         raise DataError("data.path: no file is chosen.", "Give a file, a folder or a pattern.")
     groups, notes = _grouped(config)
+    roots = dict.fromkeys(groups, root_of(config.path))
     for split, path in ((VALIDATION, config.validation_path), (TEST, config.test_path)):
         if path:
             groups[split] = _files(path, config.format)
+            roots[split] = root_of(path)
+    notes += _read_twice(groups)
     splits: dict[str, pa.Table] = {}
     files: dict[str, tuple[RowsOfFile, ...]] = {}
     skips: list[Skip] = []
@@ -72,6 +76,7 @@ def _load(config: FileConfig, options: ReadOptions) -> RawData:
             as_texts = replace(options, texts=options.texts | unlike)
             readings = list(_read(paths, as_texts, config.format, first))
         first = first or readings[0]
+        readings, named = with_folder_columns(readings, _below(roots[split], paths))
         splits[split] = _joined(paths, readings)
         files[split] = tuple(
             RowsOfFile(path, reading.table.num_rows)
@@ -83,7 +88,7 @@ def _load(config: FileConfig, options: ReadOptions) -> RawData:
             files = {
                 name: (RowsOfFile(paths[0], table.num_rows),) for name, table in inside.items()
             } | files
-        notes += _lacking(paths, readings, splits[split])
+        notes += [*named, *_lacking(paths, readings, splits[split])]
         # The same few notes come with every shard.
         notes += dict.fromkeys(note for reading in readings[:3] for note in reading.notes)
         skips += [skip for reading in readings for skip in reading.skips]
@@ -112,10 +117,9 @@ def _grouped(config: FileConfig) -> tuple[dict[str, list[Path]], list[Note]]:
     if len(files) == 1:
         return {TRAIN: files}, []
     files, notes = (files, []) if config.format else _most_frequent_suffix(files)
-    root = root_of(config.path)
     groups: dict[str, list[Path]] = defaultdict(list)
-    for file in files:
-        groups[split_of(file.relative_to(root) if file.is_relative_to(root) else file)].append(file)
+    for file, below in zip(files, _below(root_of(config.path), files), strict=True):
+        groups[split_of(below)].append(file)
     unnamed = groups.pop("", [])
     if not groups:
         return {TRAIN: unnamed}, notes
@@ -134,6 +138,11 @@ def _grouped(config: FileConfig) -> tuple[dict[str, list[Path]], list[Note]]:
             )
         )
     return {split: groups[split] for split in SPLIT_WORDS if split in groups}, notes
+
+
+def _below(root: Path, files: Sequence[Path]) -> list[Path]:
+    """Return the paths as seen from a folder that they lie in, where they do."""
+    return [file.relative_to(root) if file.is_relative_to(root) else file for file in files]
 
 
 def split_of(path: Path) -> str:
@@ -219,6 +228,20 @@ def _unlike(readings: Sequence[Reading]) -> set[str]:
             if not pa.types.is_null(field.type):
                 types[field.name].add(pa.types.is_string(field.type))
     return {name for name, kinds in types.items() if len(kinds) > 1}
+
+
+def _read_twice(groups: Mapping[str, Sequence[Path]]) -> list[Note]:
+    """Return a note on each split that has files of another one."""
+    owners: dict[Path, str] = {}
+    found = []
+    for split, paths in groups.items():
+        shared = [path for path in paths if owners.setdefault(path.resolve(), split) != split]
+        if shared:
+            owner = owners[shared[0].resolve()]
+            use = "were learned" if owner == TRAIN else "selected the weights"
+            why = f"{plain(shared[0].name, 60)} is read for {owner} as well: its rows {use}"
+            found.append(Note(why, split, change=f"data.{split}_path"))
+    return found
 
 
 def _lacking(paths: Sequence[Path], readings: Sequence[Reading], joined: pa.Table) -> list[Note]:

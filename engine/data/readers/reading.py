@@ -37,6 +37,7 @@ _UNPACK: dict[str, Callable[[bytes], bytes]] = {
     ".gz": gzip.decompress,
     ".bz2": bz2.decompress,
     ".xz": lzma.decompress,
+    ".zst": lambda data: pa.CompressedInputStream(pa.BufferReader(data), "zstd").read(),
 }
 
 

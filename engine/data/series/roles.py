@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
@@ -10,6 +9,7 @@ from typing import Any, Self
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from engine.data.column_names import ROW_NUMBERS
 from engine.data.raw import decimal_mark_of
 from engine.data.series.channels import has_numbers, is_number
 from engine.data.series.indicators import find_categories, indicator_names
@@ -21,8 +21,6 @@ from engine.files.sanitize import plain
 _TARGET_NAMES = ("target", "y", "value", "ot")
 _LIKELY_NAMES = (("price",), ("close", "adj close"), ("sales", "demand", "load"))
 """Names of columns that are forecast more often than those beside them, from group to group."""
-_ROW_NUMBERS = re.compile(r"__index_level_\d+__")
-"""Names that pandas gives to the numbers of rows when it writes a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +111,7 @@ def find_roles(
         name
         for name in table.column_names
         if name not in taken
-        and not _ROW_NUMBERS.fullmatch(name)
+        and not ROW_NUMBERS.fullmatch(name)
         and has_numbers(table[name], decimal_mark_of(table))
     ]
     if not targets:

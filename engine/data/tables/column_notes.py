@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from engine.data.tables.categories import TRUTH
-from engine.data.tables.number_format import units_of
+from engine.data.tables.number_format import shortened, units_of
 from engine.data.tables.schema import Column, NumberFormat
-from engine.data.tables.values import numbers, words_for_missing
+from engine.data.tables.values import numbers, tidy, words_for_missing
 from engine.files.sanitize import plain
 from engine.reports.counted import counted
 from engine.reports.note import Note
@@ -46,13 +46,17 @@ def column_notes(
 def _converted(column: Column, values: pa.ChunkedArray, change: Change) -> Iterator[Note]:
     name = plain(column.name, 60)
     as_text, rows = change(column.name, "categorical"), len(values) - column.missing
-    if column.type == "numeric" and column.number_format != NumberFormat():
+    # Whole numbers have no mark, whatever that of their file is.
+    marked = column.number_format != NumberFormat() and not pa.types.is_integer(values.type)
+    if column.type == "numeric" and (marked or column.number_format.clock):
         why = f"numbers are written like {column.number_format.example}{_example(column, values)}"
         if column.number_format.clock:
             why = "times of day are read as the time since midnight"
         yield Note(why, name, "numbers", rows, as_text, "converted")
     if column.type == "numeric" and (unit := _unit(column, values)):
         yield Note(f"the unit {unit} is left out", name, "numbers", rows, as_text, "converted")
+    if column.type == "numeric" and (short := _short(column, values)):
+        yield Note(short, name, "numbers", rows, as_text, "converted")
     if column.type == "numeric" and _has_truths(values):
         yield Note("true is read as 1, false as 0", name, "numbers", rows, as_text, "converted")
     if column.type == "date" and column.date_format not in ("", "ISO8601") and not column.doubt:
@@ -105,6 +109,14 @@ def _unit(column: Column, values: pa.ChunkedArray) -> str:
     read = few.filter(pa.array(np.isfinite(numbers(few, column.number_format))))
     units = units_of(pc.unique(read).to_pylist())
     return plain(units[0], 10) if len(units) == 1 else ""
+
+
+def _short(column: Column, values: pa.ChunkedArray) -> str:
+    """Return how the first number with a letter for its size is read; empty where none has one."""
+    if not pa.types.is_string(values.type):
+        return ""
+    few = tidy(values.slice(0, _LOOKED_AT)).drop_null()
+    return shortened(few.to_pylist(), column.number_format)
 
 
 def _infinite(values: pa.ChunkedArray) -> int:

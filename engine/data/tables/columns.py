@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from engine.config.data.columns import ColumnSetting
+from engine.data.column_names import ROW_NUMBERS
 from engine.data.dates.compact import find_number_spelling
 from engine.data.dates.spellings import (
     find_table_spelling,
@@ -254,9 +255,13 @@ def _judge(found: _Evidence) -> _Verdict:
 def _is_counter(found: _Evidence) -> bool:
     """Whole numbers, all different: those of an id, or 0, 1, 2 … with a few left out.
 
+    Those that pandas gave to the rows count them in whatever order, and may repeat.
+
     Years and the like grow from row to row too, but they begin elsewhere or are named after time.
     """
     rows, apart = len(found.column), found.apart
+    if pa.types.is_integer(found.column.type) and ROW_NUMBERS.fullmatch(found.name):
+        return True
     if not pa.types.is_integer(found.column.type) or not _FEW_ROWS <= rows == found.distinct:
         return False
     if _IDENTIFIER.fullmatch(found.name):

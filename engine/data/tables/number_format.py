@@ -125,6 +125,18 @@ def units_of(values: Sequence[str]) -> list[str]:
     return [unit.as_py() for unit in pc.unique(bare)]
 
 
+def shortened(values: Sequence[str], written: NumberFormat) -> str:
+    """Return how the first number with a letter for its size is read; empty where none has one."""
+    if written.clock:
+        return ""
+    _, multiples = _cores(values)
+    read = parsed_numbers(values, written)
+    places = np.flatnonzero((multiples != 1) & np.isfinite(read))
+    if not places.size:
+        return ""
+    return f"{plain(values[places[0]], 40)} is read as {read[places[0]]:,.10g}"
+
+
 def merges_codes(values: Sequence[str]) -> bool:
     """Return whether several long whole numbers are the same as float64."""
     text = pa.array(values, pa.string())

@@ -40,6 +40,8 @@ class PairedRows:
     """The name of the share of rows that are right, or of the score."""
     keys: NDArray[np.uint64] | None = None
     """Hashes of the rows, where evaluations read them in different orders."""
+    places: NDArray[np.int64] | None = None
+    """Places of the rows in the split, where these are a part of it."""
 
     def ordered(self) -> Self:
         """The same in the order of the keys, where there are any."""
@@ -47,6 +49,12 @@ class PairedRows:
             return self
         order = _order(self.truth, self.keys)
         return replace(self, truth=self.truth[order], losses=self.losses[order], keys=None)
+
+    def part(self, places: NDArray[np.int64] | None) -> Self:
+        """The rows at ``places``, where these are some; else all."""
+        if places is None or not len(places) or places.max() >= len(self.truth):
+            return self
+        return replace(self, truth=self.truth[places], losses=self.losses[places])
 
 
 S = TypeVar("S", bound=DrawnScore)
@@ -132,6 +140,8 @@ def judge_rows(
 ) -> PairedVerdict | None:
     """Compare in pairs; ``None`` where the rows are others, in another order, or too few."""
     ours, theirs = ours.ordered(), theirs.ordered()
+    if isinstance(ours, PairedRows) and isinstance(theirs, PairedRows):
+        ours = ours.part(theirs.places)
     if not _same_rows(ours.truth, theirs.truth):
         return None
     if isinstance(ours, ScoredRows) or isinstance(theirs, ScoredRows):

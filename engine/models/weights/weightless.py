@@ -69,16 +69,23 @@ def write_weightless(weights: Mapping[str, StoredWeight], path: Path) -> None:
 
     Raises ``OSError``.
     """
-    head: dict[str, Any] = {_METADATA: {"format": "pt"}}
+    with path.open("wb") as file:
+        file.write(head_of(weights))
+        file.truncate(file.tell() + sum(weight.size for weight in weights.values()))
+
+
+def head_of(
+    weights: Mapping[str, StoredWeight], metadata: Mapping[str, str] | None = None
+) -> bytes:
+    """Return the head of a file of safetensors, which the bytes of ``weights`` follow in order."""
+    head: dict[str, Any] = {_METADATA: {"format": "pt", **(metadata or {})}}
     end = 0
     for name, weight in weights.items():
         offsets = [end, end := end + weight.size]
         head[name] = {"dtype": weight.dtype, "shape": weight.shape, "data_offsets": offsets}
     encoded = json.dumps(head).encode()
     encoded += b" " * (-len(encoded) % 8)
-    with path.open("wb") as file:
-        file.write(struct.pack("<Q", len(encoded)) + encoded)
-        file.truncate(file.tell() + end)
+    return struct.pack("<Q", len(encoded)) + encoded
 
 
 def _files_in(folder: Path) -> list[Path]:

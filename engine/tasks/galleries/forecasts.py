@@ -15,7 +15,7 @@ from engine.data.series.panel_windows import PanelWindowSource
 from engine.data.series.windows import WindowSource
 from engine.files.sanitize import plain
 from engine.metrics.forecasts.bands import Bands
-from engine.metrics.forecasts.errors import forecast_picture
+from engine.metrics.forecasts.pictures import forecast_picture
 from engine.pipelines.series.fitted import SeriesFitted, frequency_of
 from engine.reports.gallery import Gallery
 from engine.reports.views import Cell, Lines

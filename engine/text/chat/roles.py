@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import pyarrow as pa
 
 from engine.config.tasks.causal_lm import CausalLmConfig
+from engine.config.tasks.generation import GenerationConfig
+from engine.files.sanitize import plain
+from engine.reports.note import Note
+from engine.text.chat.transcripts import are_transcripts
 from engine.text.chat.turns import fault_in, holds_turns
 from engine.text.columns import by_name, chosen, find_text, is_list, is_text
 
@@ -24,7 +28,7 @@ _LOOKED_AT = 100
 """Rows that show whether a column holds conversations."""
 _CONTEXT = {
     "input": ("input", "context"),
-    "system": ("system", "system_prompt"),
+    "system": ("system", "system_prompt", "systeminstruction", "system_instruction"),
     "history": ("history",),
     "tools": ("tools", "functions"),
 }
@@ -80,10 +84,25 @@ def _columns(table: pa.Table, section: CausalLmConfig) -> tuple[Form, list[str]]
             chosen(table, prompt or "", "task.prompt"),
             chosen(table, completion or "", "task.completion"),
         ]
-        return ("messages" if any(holds_messages(table, name) for name in pair) else "pairs"), pair
-    if found := next((name for name in table.column_names if _conversations(table, name)), None):
+        talks = any(
+            holds_messages(table, name) or reads_transcripts(table, name, section) for name in pair
+        )
+        return ("messages" if talks else "pairs"), pair
+    names = [*filter(None, [completion]), *table.column_names]
+    if found := next((name for name in names if _talks(table, name, section)), None):
         return "messages", [found]
     return "text", [find_text(table)]
+
+
+def _talks(table: pa.Table, name: str, section: CausalLmConfig) -> bool:
+    return _conversations(table, name) or reads_transcripts(table, name, section)
+
+
+def reads_transcripts(table: pa.Table, name: str, section: GenerationConfig) -> bool:
+    """Whether most of the first texts of a column are transcripts, which are read as turns."""
+    if section.chat_template == "none" or not is_text(table, name):
+        return False
+    return are_transcripts(_first(table, name))
 
 
 def _added(table: pa.Table, section: CausalLmConfig, role: str, taken: list[str]) -> str | None:
@@ -102,6 +121,19 @@ def holds_messages(table: pa.Table, name: str) -> bool:
     if is_list(table, name) or pa.types.is_struct(table.schema.field(name).type):
         return True
     return _conversations(table, name)
+
+
+def transcript_notes(names: Sequence[str]) -> list[Note]:
+    """Return a note on the columns whose transcripts are read as turns, if there are any."""
+    note = Note(
+        "texts in which Human: and Assistant: stand before what each side says are read as turns; "
+        "task.chat_template=none leaves them as they are",
+        column=", ".join(plain(name, 40) for name in names),
+        read_as="conversations",
+        change="task.chat_template",
+        kind="converted",
+    )
+    return [note] if names else []
 
 
 def _holds_objects(table: pa.Table, name: str) -> bool:

@@ -1,6 +1,8 @@
 """Tools and their calls, in the forms in which people keep them, as chat templates expect them.
 
 Both are objects or their JSON, bare (``{"name": …}``) or under ``function``, as OpenAI writes them.
+Anthropic has the parameters of a tool under ``input_schema``, Gemini lists of tools under
+``functionDeclarations``.
 """
 
 from __future__ import annotations
@@ -11,10 +13,13 @@ from typing import Any
 from engine.data.written_value import written_value
 from engine.text.written_lists import listed
 
+_DECLARED = ("functionDeclarations", "function_declarations")
+_SCHEMA = "input_schema"
+
 
 def tools_of(value: Any) -> list[Any]:
     """Return the tools that a model may call."""
-    return [_wrapped(tool) for tool in _records(value)]
+    return [_wrapped(_as_openai(tool)) for record in _records(value) for tool in _declared(record)]
 
 
 def calls_in(turn: Mapping[str, Any]) -> list[Any]:
@@ -22,7 +27,7 @@ def calls_in(turn: Mapping[str, Any]) -> list[Any]:
     calls = _records(turn.get("tool_calls"))
     if turn.get("function_call") is not None:
         calls += _records(turn["function_call"])
-    return [_with_arguments(_wrapped(call)) for call in calls]
+    return [with_arguments(_wrapped(call)) for call in calls]
 
 
 def is_call(content: Any) -> bool:
@@ -63,17 +68,33 @@ def _parsed(value: Any) -> Any:
     return written_value(value) if isinstance(value, str) else value
 
 
+def _declared(record: Any) -> list[Any]:
+    """Return the tools of a record that declares several, else the record alone."""
+    if not isinstance(record, Mapping):
+        return [record]
+    lists = (record[name] for name in _DECLARED if isinstance(record.get(name), list))
+    return next(lists, [record])
+
+
+def _as_openai(tool: Any) -> Any:
+    """Return a tool with its parameters where OpenAI has them."""
+    if not isinstance(tool, Mapping) or _SCHEMA not in tool:
+        return tool
+    names = {_SCHEMA: "parameters"}
+    return {names.get(name, name): value for name, value in tool.items()}
+
+
 def _wrapped(record: Any) -> Any:
     if not isinstance(record, Mapping) or "function" in record or "name" not in record:
         return record
     return {"type": "function", "function": record}
 
 
-def _with_arguments(call: Any) -> Any:
+def with_arguments(call: Any) -> Any:
     """Return a call whose arguments are an object, and not its JSON."""
     if not isinstance(call, Mapping):
         return call
     if "function" in call:
-        return {**call, "function": _with_arguments(call["function"])}
+        return {**call, "function": with_arguments(call["function"])}
     arguments = _parsed(call.get("arguments"))
     return {**call, "arguments": arguments} if isinstance(arguments, dict) else call

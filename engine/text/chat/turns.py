@@ -1,8 +1,8 @@
 """Conversations as people keep them, read as turns that each have a role and a text.
 
-A conversation is a list of turns or its JSON. Their keys are ``role`` and ``content``, or ``from``
-and ``value`` (or ``text``, ``parts``); a content is a text or a list of parts; calls of tools are
-objects or their JSON, or the whole text of a ``function_call``.
+A conversation is a list of turns or its JSON, or a transcript. Keys of a turn are ``role`` and
+``content``, or ``from`` and ``value`` (or ``text``, ``parts``); a content is a text or a list of
+parts; calls of tools are parts, objects or their JSON, or the whole text of a ``function_call``.
 """
 
 from __future__ import annotations
@@ -11,9 +11,12 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from engine.data.written_value import written_value
 from engine.errors import DataError
 from engine.files.sanitize import plain
+from engine.text.chat.parts import Parts, parts_in
 from engine.text.chat.tools import calls_in, function_of, is_call, without_nulls
+from engine.text.chat.transcripts import transcribed
 from engine.text.written_lists import listed
 
 Turn = dict[str, Any]
@@ -47,7 +50,7 @@ def turns_of(value: Any, role: str = USER) -> list[Turn]:
     turns = _conversation(value)
     if turns is None:
         return [{"role": role, "content": str(value)}]
-    return [_turn(turn) for turn in turns]
+    return [one for turn in turns for one in _turns(turn)]
 
 
 def fault_in(value: Any) -> str | None:
@@ -92,18 +95,33 @@ def is_learned(turn: Turn) -> bool:
 
 def holds_turns(value: Any) -> bool:
     """Whether a value is an object, a list, or the JSON of a list of objects."""
-    return _conversation(value) is not None
+    return _list_of(value) is not None
 
 
 def with_system(turns: Sequence[Turn], system: Any) -> list[Turn]:
     """The turns behind one with the text ``system``, unless it is blank or they have their own."""
-    if (
-        system is None
-        or not str(system).strip()
-        or (turns and turns[0]["role"] in (SYSTEM, DEVELOPER))
-    ):
+    text = system_text(system)
+    if not text.strip() or (turns and turns[0]["role"] in (SYSTEM, DEVELOPER)):
         return list(turns)
-    return [{"role": SYSTEM, "content": str(system)}, *turns]
+    return [{"role": SYSTEM, "content": text}, *turns]
+
+
+def system_text(system: Any) -> str:
+    """Return the text of a system prompt: one, its parts, or an object that has them."""
+    given = written_value(system) if isinstance(system, str) else system
+    if isinstance(given, Mapping):
+        given = _content(given)
+    elif not (isinstance(given, list) and all(isinstance(part, Mapping) for part in given)):
+        given = system
+    return parts_in(given).text
+
+
+def system_prompt(value: Any, beside: Any) -> str:
+    """Return the system prompt of a conversation, else the one ``beside`` it."""
+    turns = turns_of(value) if fault_in(value) is None else []
+    if turns and turns[0]["role"] == SYSTEM:
+        return str(turns[0]["content"])
+    return system_text(beside)
 
 
 def with_calls_as_text(turn: Turn) -> Turn:
@@ -126,12 +144,18 @@ def texts_within(value: Any) -> list[str]:
         return [text for part in parts for text in texts_within(part)]
     if isinstance(value, Mapping):
         if _fault(value) is None:
-            return [with_calls_as_text(_turn(value))["content"]]
+            return [with_calls_as_text(turn)["content"] for turn in _turns(value)]
         return [text for part in value.values() for text in texts_within(part)]
     return [] if value is None else [str(value)]
 
 
 def _conversation(value: Any) -> Sequence[Any] | None:
+    """A list of turns, ``None`` for a text that is neither the JSON of one nor a transcript."""
+    turns = _list_of(value)
+    return transcribed(value) if turns is None and isinstance(value, str) else turns
+
+
+def _list_of(value: Any) -> Sequence[Any] | None:
     """A list of turns, ``None`` for a text that is not the JSON of one."""
     if isinstance(value, Mapping):
         return [value]
@@ -147,33 +171,39 @@ def _fault(turn: Any) -> str | None:
     if role not in _ROLES.values():
         return f"a turn has the unknown role {plain(role, 40)!r}"
     turn = _with_calls(turn)
+    others = parts_in(_content(turn)).others
+    if others:
+        return f"a part of a turn is not text but {others[0]}"
     if calls_in(turn):
-        return _fault_of_content(_content(turn))
+        return None
     if turn.keys().isdisjoint(_CONTENTS):
         return "a turn has no role or content"
-    content = _content(turn)
-    return "a turn is empty" if content is None else _fault_of_content(content)
+    return "a turn is empty" if _content(turn) is None else None
 
 
-def _fault_of_content(content: Any) -> str | None:
-    parts = content if isinstance(content, list | tuple) else [content]
-    other = [part for part in parts if isinstance(part, Mapping) and _text_of_part(part) is None]
-    if not other:
-        return None
-    return f"a part of a turn is not text but {plain(other[0].get('type') or 'unknown', 40)}"
+def _turns(turn: Mapping[str, Any]) -> list[Turn]:
+    """A turn without what is missing in it, behind those of the tools whose results it has.
 
-
-def _turn(turn: Mapping[str, Any]) -> Turn:
-    """A turn without what is missing in it; Arrow gives each the keys of all."""
+    Arrow gives each turn the keys of all.
+    """
     turn = _with_calls(turn)
-    further = {
+    parts = parts_in(_content(turn))
+    if parts.results and not parts.text.strip():
+        return parts.results
+    result = {"role": _role(turn), "content": parts.text, **_further(turn, parts)}
+    calls = [*calls_in(turn), *parts.calls]
+    return [*parts.results, {**result, "tool_calls": calls} if calls else result]
+
+
+def _further(turn: Mapping[str, Any], parts: Parts) -> dict[str, Any]:
+    """What a turn has besides role, content and calls, such as a weight and thoughts."""
+    kept = {
         name: without_nulls(value)
         for name, value in turn.items()
         if name not in _READ and value is not None
     }
-    calls = calls_in(turn)
-    result = {"role": _role(turn), "content": _text(_content(turn)), **further}
-    return {**result, "tool_calls": calls} if calls else result
+    thoughts = "\n".join(filter(None, parts.thoughts))
+    return {"reasoning_content": thoughts, **kept} if thoughts else kept
 
 
 def _with_calls(turn: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -194,18 +224,3 @@ def _role(turn: Any) -> str | None:
 
 def _content(turn: Mapping[str, Any]) -> Any:
     return next((turn[name] for name in _CONTENTS if turn.get(name) is not None), None)
-
-
-def _text(content: Any) -> str:
-    if content is None:
-        return ""
-    parts = content if isinstance(content, list | tuple) else [content]
-    return "\n".join(text for part in parts if (text := _text_of_part(part)) is not None)
-
-
-def _text_of_part(part: Any) -> str | None:
-    """The text of a part of a content, ``None`` for pictures and their like."""
-    if not isinstance(part, Mapping):
-        return None if part is None else str(part)
-    text = part.get("text") if part.get("text") is not None else part.get("content")
-    return None if text is None else str(text)

@@ -15,12 +15,13 @@ from engine.data.labels import IGNORED
 from engine.errors import DataError
 from engine.reports.counted import counted
 from engine.text.chat.instructions import SAMPLE, TooLong
+from engine.text.row_notes import RowNote
 from engine.text.tokens.padding import counts_without
 
 
 def usable(
     samples: datasets.Dataset, max_length: int, too_long: TooLong
-) -> tuple[datasets.Dataset, list[str]]:
+) -> tuple[datasets.Dataset, list[RowNote]]:
     """Return the samples with a token to learn, and what there is to tell of the others.
 
     Raises :class:`DataError` where none is left.
@@ -32,12 +33,13 @@ def usable(
         return samples, notes
     if not learned.any():
         raise DataError(
-            f"No row can be learned. {' '.join(notes)}", "Raise task.max_length, or fix the data."
+            f"No row can be learned. {' '.join(map(str, notes))}",
+            "Raise task.max_length, or fix the data.",
         )
     return datasets.Dataset(InMemoryTable(_views(table, learned))), notes
 
 
-def without_faulty(samples: datasets.Dataset) -> tuple[datasets.Dataset, list[str]]:
+def without_faulty(samples: datasets.Dataset) -> tuple[datasets.Dataset, list[RowNote]]:
     """Return the samples without a fault, and sentences on the others and on special tokens."""
     table = samples.data.table
     whole = np.array([not fault for fault in table["fault"].to_pylist()], bool)
@@ -56,11 +58,11 @@ def _views(table: pa.Table, kept: NDArray[np.bool_]) -> pa.Table:
 
 def _notes(
     table: pa.Table, learned: NDArray[np.bool_], max_length: int, too_long: TooLong
-) -> Iterator[str]:
+) -> Iterator[RowNote]:
     """Sentences on rows that were written in parts, cut, or left out."""
     rows = pc.count_distinct(table["row"]).as_py()
     if table.num_rows > rows:
-        yield (
+        yield RowNote(
             f"{counted(rows, 'conversation')} became {table.num_rows:,} samples: the chat template "
             "writes earlier answers otherwise than the last one, so each answer is learned as the "
             "last."
@@ -68,61 +70,66 @@ def _notes(
     yield from _faults(table)
     short = table["shortened"].to_numpy()
     if short.any():
-        first = table["row"][int(short.argmax())].as_py() + 1
-        yield (
+        yield RowNote(
             f"{int(short.sum()):,} of {table.num_rows:,} samples lack something of their answers "
-            f"(the first is row {first:,}): the chat template leaves it out, as some do with "
-            "thoughts."
+            "(the first is row ",
+            _first(table, short),
+            "): the chat template leaves it out, as some do with thoughts.",
         )
     unsaid = table["unsaid"].to_numpy()
     if unsaid.any():
-        first = table["row"][int(unsaid.argmax())].as_py() + 1
-        yield (
+        yield RowNote(
             f"{int(unsaid.sum()):,} of {table.num_rows:,} samples lack something of the turns "
-            f"before their answers (the first is row {first:,}): the chat template leaves it "
-            "out, as some do with system prompts."
+            "before their answers (the first is row ",
+            _first(table, unsaid),
+            "): the chat template leaves it out, as some do with system prompts.",
         )
     yield from _literal(table)
     cut = table["cut"].to_numpy()
     if cut.any():
-        first = table["row"][int(cut.argmax())].as_py() + 1
         dropped = too_long == "drop"
         lost = "is not learned" if dropped else "is learned up to there"
         choice = "; task.too_long=cut learns its beginning" if dropped else ""
-        yield (
+        yield RowNote(
             f"{int(cut.sum()):,} of {table.num_rows:,} samples have an answer that reaches beyond "
-            f"task.max_length ({max_length:,} tokens) and {lost} "
-            f"(the first is row {first:,} of the split){choice}."
+            f"task.max_length ({max_length:,} tokens) and {lost} (the first is row ",
+            _first(table, cut),
+            f"){choice}.",
         )
     whole = np.array([not fault for fault in table["fault"].to_pylist()])
     others = int((~learned & ~cut & whole).sum())
     if others:
-        yield (
+        yield RowNote(
             f"{others:,} of {table.num_rows:,} answers have no token of their own and are not "
             "trained on."
         )
 
 
-def _faults(table: pa.Table) -> Iterator[str]:
+def _first(table: pa.Table, found: NDArray[np.bool_]) -> int:
+    """The row of the first sample that is ``found``."""
+    row: int = table["row"][int(found.argmax())].as_py()
+    return row
+
+
+def _faults(table: pa.Table) -> Iterator[RowNote]:
     """A sentence on the rows with each fault."""
     rows: dict[str, dict[int, None]] = {}
     for fault, row in zip(table["fault"].to_pylist(), table["row"].to_pylist(), strict=True):
         if fault:
             rows.setdefault(fault, {})[row] = None
     for fault, places in rows.items():
-        first = next(iter(places)) + 1
-        why = fault.removesuffix(".")
-        yield f"{counted(len(places), 'row')} left out (the first is row {first:,}): {why}."
+        before = f"{counted(len(places), 'row')} left out (the first is row "
+        yield RowNote(before, next(iter(places)), f"): {fault.removesuffix('.')}.")
 
 
-def _literal(table: pa.Table) -> Iterator[str]:
+def _literal(table: pa.Table) -> Iterator[RowNote]:
     """A sentence on the samples in whose texts special tokens are plain text."""
-    literal = table["literal"].to_pylist()
-    if any(literal):
-        first = table["row"][literal.index(True)].as_py() + 1
-        yield (
-            f"{sum(literal):,} of {table.num_rows:,} samples have special tokens written in their "
-            f"texts (the first is row {first:,}), which are read as plain text: only the chat "
-            "template begins and ends turns. Where pairs are in the form of a template, set "
-            "task.chat_template=none."
+    literal = table["literal"].to_numpy()
+    if literal.any():
+        yield RowNote(
+            f"{int(literal.sum()):,} of {table.num_rows:,} samples have special tokens written in "
+            "their texts (the first is row ",
+            _first(table, literal),
+            "), which are read as plain text: only the chat template begins and ends turns. Where "
+            "pairs are in the form of a template, set task.chat_template=none.",
         )

@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from engine.config.tasks.preference import PreferenceConfig
 from engine.errors import DataError
-from engine.text.chat.roles import holds_messages
+from engine.text.chat.roles import holds_messages, reads_transcripts
 from engine.text.columns import by_name, chosen
 
 _CONVERSATIONS = ("messages", "conversations", "conversation")
@@ -17,7 +17,7 @@ _COMPLETIONS = ("completion", "response", "output", "answer")
 _LABELS = ("label", "labels", "kto_tag", "desirable")
 _CONTEXT = {
     "input": ("input", "context"),
-    "system": ("system", "system_prompt"),
+    "system": ("system", "system_prompt", "systeminstruction", "system_instruction"),
     "tools": ("tools", "functions"),
 }
 _NONE = "-"
@@ -31,7 +31,7 @@ def preference_columns(table: pa.Table, section: PreferenceConfig) -> dict[str, 
     """
     answers = _answers(table, section)
     prompt = _named(table, section, "prompt", _PROMPTS)
-    whole = _is_whole(table, answers, prompt)
+    whole = _is_whole(table, section, answers, prompt)
     prompt = None if whole else prompt
     if not prompt and "label" in answers and not whole:
         chosen(table, "", "task.prompt")
@@ -70,11 +70,14 @@ def _answers(table: pa.Table, section: PreferenceConfig) -> dict[str, str]:
     raise AssertionError("an empty name is refused")
 
 
-def _is_whole(table: pa.Table, answers: dict[str, str], prompt: str | None) -> bool:
+def _is_whole(
+    table: pa.Table, section: PreferenceConfig, answers: dict[str, str], prompt: str | None
+) -> bool:
     """Return whether single answers stand in conversations that have their prompts."""
     if "label" not in answers or prompt not in (None, answers["completion"]):
         return False
-    return holds_messages(table, answers["completion"])
+    name = answers["completion"]
+    return holds_messages(table, name) or reads_transcripts(table, name, section)
 
 
 def _named(

@@ -8,8 +8,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from engine.data.readers.squad import truth_of
+from engine.data.written_value import written_value
 from engine.text.chat.prompts import Row
 from engine.text.chat.repeated_prompts import turns_with_prompt, with_instructions_of
+from engine.text.chat.transcripts import transcribed, without_mark_blanks
 from engine.text.chat.turns import (
     ASSISTANT,
     USER,
@@ -28,6 +30,7 @@ _WORDS = {
                      "negative", "n", "f"), False),
 }  # fmt: skip
 """Labels in words, beside those of truth."""
+_OPENAI = "messages"
 _HUMAN_ASSISTANT = "\n\nAssistant:"
 """The mark before an answer in texts of whole conversations, as Anthropic's."""
 
@@ -53,16 +56,22 @@ class Compared:
         return {"prompt": self.prompt, **self.further}
 
 
-def compared(row: Row) -> Compared:
+def compared(row: Row, transcripts: bool = False) -> Compared:
     """Return a row by the roles of its columns as a prompt and answers.
 
-    Without a prompt of its own, it is what both answers begin with.
+    Without a prompt of its own, it is what both answers begin with. ``transcripts`` are read as
+    turns where they are wanted, and are texts otherwise.
     """
     names = [name for name in ("chosen", "rejected", "completion") if name in row]
-    answers = {name: _value(row[name]) for name in names}
+    answers = {name: _value(row[name], transcripts) for name in names}
     further = {name: row[name] for name in ("system", "tools") if name in row}
     if "prompt" in row:
-        prompt = _with_input(_value(row["prompt"]), row.get("input"))
+        further = _tools_beside(row["prompt"]) | further
+        prompt = _with_input(_value(row["prompt"], transcripts), row.get("input"))
+        if transcripts:
+            answers = {
+                name: without_mark_blanks(answer, row["prompt"]) for name, answer in answers.items()
+            }
         return _without_repetition(Compared(prompt, answers, further))
     if names == ["completion"]:
         return _whole(answers["completion"], further)
@@ -71,16 +80,16 @@ def compared(row: Row) -> Compared:
     return Compared(_asked_of(next(iter(answers.values()), "")), {}, further)
 
 
-def fault_of(row: Row) -> str | None:
+def fault_of(row: Row, transcripts: bool = False) -> str | None:
     """Return why a row cannot be learned from, or ``None``."""
-    values = {name: _value(row[name]) for name in ("prompt", "chosen", "rejected", "completion")
-              if name in row}  # fmt: skip
+    names = ("prompt", "chosen", "rejected", "completion")
+    values = {name: _value(row[name], transcripts) for name in names if name in row}
     for name, value in values.items():
         if _is_blank(value):
             return f"{name} is empty"
         if fault := fault_in(value):
             return f"{name}: {fault}"
-    return _fault_of_answers(compared(row)) or _fault_of_label(row)
+    return _fault_of_answers(compared(row, transcripts)) or _fault_of_label(row)
 
 
 def label_of(row: Row) -> bool | None:
@@ -131,13 +140,25 @@ def _is_blank(value: Any) -> bool:
     return value is None or (not str(value).strip() if isinstance(value, str) else not value)
 
 
-def _value(value: Any) -> Any:
+def _value(value: Any, transcripts: bool) -> Any:
     """Return a text, or a conversation as turns; OpenAI writes it in an object with messages."""
-    if isinstance(value, Mapping) and "messages" in value:
-        value = value["messages"]
-    if value is None or not holds_turns(value):
+    if _OPENAI in (inner := _object(value)):
+        value = inner[_OPENAI]
+    if value is None or not (holds_turns(value) or (transcripts and transcribed(str(value)))):
         return None if value is None else str(value)
     return turns_of(value) if fault_in(value) is None else value
+
+
+def _tools_beside(value: Any) -> dict[str, Any]:
+    """Return the tools that OpenAI writes in an object with messages."""
+    inner = _object(value)
+    return {"tools": inner["tools"]} if _OPENAI in inner and inner.get("tools") else {}
+
+
+def _object(value: Any) -> Mapping[str, Any]:
+    """Return an object, or the one that a text is the notation of; empty for other values."""
+    content = written_value(value) if isinstance(value, str) else value
+    return content if isinstance(content, Mapping) else {}
 
 
 def _with_input(prompt: Any, text: Any) -> Any:

@@ -60,6 +60,7 @@ class PreferenceTokens:
     max_length: int
     prompts: Prompts
     single: bool
+    transcripts: bool = False
 
     def __call__(self, rows: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
         """Rows by the roles of their columns."""
@@ -70,7 +71,7 @@ class PreferenceTokens:
         return {name: [sample[name] for sample in samples] for name in _KINDS}
 
     def _pairs(self, rows: Sequence[Row]) -> Iterator[Sample]:
-        sides = [compared(row) for row in rows]
+        sides = [compared(row, self.transcripts) for row in rows]
         firsts = self._tokens([side.row(side.answers["chosen"]) for side in sides])
         seconds = self._tokens([side.row(side.answers["rejected"]) for side in sides])
         for row, first, second in zip(rows, firsts, seconds, strict=True):
@@ -78,7 +79,7 @@ class PreferenceTokens:
             yield _faulty(row["row"], fault) if fault else _sample(row["row"], first, second, True)
 
     def _single(self, rows: Sequence[Row]) -> Iterator[Sample]:
-        answers = [answer for row in rows for answer in _answers(row)]
+        answers = [answer for row in rows for answer in self._answers(row)]
         sides, texts = [side for _, side, _, _ in answers], [text for _, _, text, _ in answers]
         others = [*texts[-1:], *texts[:-1]]  # as in TRL
         firsts = self._tokens([side.row(text) for side, text in zip(sides, texts, strict=True)])
@@ -105,13 +106,12 @@ class PreferenceTokens:
             return tokens.fault
         return f"an answer ends beyond task.max_length ({self.max_length:,} tokens)"
 
-
-def _answers(row: Row) -> Iterator[tuple[int, Compared, Any, bool]]:
-    """Yield a row's number, its prompt, and each answer with whether it is desirable."""
-    side = compared(row)
-    for name, answer in side.answers.items():
-        good = bool(label_of(row)) if "label" in row else name == "chosen"
-        yield row["row"], side, answer, good
+    def _answers(self, row: Row) -> Iterator[tuple[int, Compared, Any, bool]]:
+        """Yield a row's number, its prompt, and each answer with whether it is desirable."""
+        side = compared(row, self.transcripts)
+        for name, answer in side.answers.items():
+            good = bool(label_of(row)) if "label" in row else name == "chosen"
+            yield row["row"], side, answer, good
 
 
 def _sample(row: int, first: _Tokens, second: _Tokens, good: bool, fault: str = "") -> Sample:

@@ -7,6 +7,7 @@ tensors (on torch's device ``meta``) in their places, and files beside it.
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -20,15 +21,25 @@ from torch.distributed.checkpoint.hf_storage import (
     HuggingFaceStorageReader,
     HuggingFaceStorageWriter,
 )
+from torch.distributed.checkpoint.planner import SavePlan, SavePlanner
 from torch.distributed.checkpoint.state_dict_loader import load
 from torch.distributed.checkpoint.state_dict_saver import save
+from torch.distributed.checkpoint.storage import WriteResult
 from torch.distributed.tensor import DTensor
+from torch.futures import Future
+from typing_extensions import override
 
-from engine.files.digest import digest
+from engine.models.weights.weightless import StoredWeight
 from engine.training.checkpoints.peers import PeerLost, among_peers, lost_a_peer
+from engine.training.checkpoints.weight_files import write_file
 
-_FILE_BYTES = 1 << 26
-"""Size of a file, about: torch copies all tensors of a file before it writes them."""
+_SHARDS, _OFFSETS = "DCP_SHARDING_INFO", "saved_offsets"
+"""Where torch's reader finds, in a file's metadata, the place of each shard in its tensor."""
+_DTYPES = {
+    torch.float64: "F64", torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16",
+    torch.int64: "I64", torch.int32: "I32", torch.int16: "I16", torch.int8: "I8",
+    torch.uint8: "U8", torch.bool: "BOOL",
+}  # fmt: skip
 Fill = Callable[[str, Tensor], Tensor]
 """Returns the tensor to read into, from a name and an empty tensor of the whole shape."""
 
@@ -66,8 +77,7 @@ class ShardWriter:
         Returns the digests of all processes' files by name. Raises ``OSError`` and
         :class:`~engine.training.checkpoints.peers.PeerLost`.
         """
-        files = _files(tensors, dist.get_world_size(self._group))
-        writer = HuggingFaceStorageWriter(str(folder), files, save_distributed=True)
+        writer = _Writer(folder / f"shard-{self._rank + 1:05}.safetensors")
         with among_peers():
             dist.barrier(self._group)  # the folder is there
         try:
@@ -78,20 +88,47 @@ class ShardWriter:
             if lost_a_peer(error):
                 raise PeerLost(str(error)) from error
             raise
-        own = {path.name: digest(path) for path in folder.glob(f"shard-{self._rank + 1:05}-*")}
         parts: list[Any] = [None] * dist.get_world_size(self._group)
         with among_peers():
-            dist.all_gather_object(parts, own, self._group)
+            dist.all_gather_object(parts, writer.digests, self._group)
         return {name: found for part in parts for name, found in part.items()}
 
 
-def _files(tensors: Mapping[str, Tensor], processes: int) -> dict[str, int]:
-    """Return the number of the file of each tensor; the same in all processes."""
-    files, total = {}, 0
-    for name, tensor in tensors.items():
-        files[name] = 1 + total // (_FILE_BYTES * processes)
-        total += tensor.nbytes
-    return files
+class _Writer(HuggingFaceStorageWriter):
+    """Writes a file of this process's shards and computes its digest meanwhile.
+
+    torch itself would copy all of them before it writes them, and the file be read a second time.
+    """
+
+    def __init__(self, file: Path) -> None:
+        super().__init__(str(file.parent), save_distributed=True)
+        self._file = file
+        self.digests: dict[str, dict[str, Any]] = {}
+        """The digest of what was written, by the name of the file."""
+
+    @override
+    def write_data(self, plan: SavePlan, planner: SavePlanner) -> Future[list[WriteResult]]:
+        shards: dict[str, Tensor] = {}
+        offsets: dict[str, Any] = {}
+        for item in plan.items:
+            assert item.tensor_data is not None
+            name = item.index.fqn
+            shards[name] = cast(Tensor, planner.resolve_data(item))
+            offsets[name] = {_OFFSETS: list(item.tensor_data.chunk.offsets)}
+        if shards:
+            # In a file, numbers lie at multiples of their size, as in memory.
+            names = sorted(shards, key=lambda name: -shards[name].itemsize)
+            stored = {name: _stored(shards[name]) for name in names}
+            metadata = {_SHARDS: json.dumps(offsets)}
+            found = write_file(self._file, stored, shards.__getitem__, metadata)
+            self.digests[self._file.name] = found
+        done: Future[list[WriteResult]] = Future()
+        done.set_result([])
+        return done
+
+
+def _stored(tensor: Tensor) -> StoredWeight:
+    return StoredWeight(_DTYPES[tensor.dtype], tuple(tensor.shape), tensor.nbytes)
 
 
 def read(state: Any, folder: Path, fill: Fill) -> Any:

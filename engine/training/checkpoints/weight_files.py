@@ -5,21 +5,24 @@ As transformers writes them: one, or several of a bounded size with an index of 
 
 from __future__ import annotations
 
+import hashlib
 import math
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import huggingface_hub
 import torch
 from torch import Tensor
+from typing_extensions import Buffer
 
 from engine.files import atomic
-from engine.models.weights.weightless import INDEX, WEIGHTS, StoredWeight, write_weightless
+from engine.models.weights.weightless import INDEX, WEIGHTS, StoredWeight, head_of
 
 LARGEST = 50_000_000_000
 """Bytes of a file, as in transformers."""
-_OFFSET = 8
-"""Bytes before the header of a file of safetensors: its length."""
 Files = Mapping[Path, Mapping[str, StoredWeight]]
 """The weights of each file, in the order in which they are stored."""
 
@@ -46,14 +49,35 @@ def files_of(stored: Mapping[str, StoredWeight], file: Path, largest: int = LARG
 def write_files(files: Files, value_of: Callable[[str], Tensor]) -> None:
     """Write the weights, each asked for in turn. Raises ``OSError``."""
     for path, weights in files.items():
-        write_weightless(weights, path)
-        with path.open("r+b") as opened:
-            opened.seek(int.from_bytes(opened.read(_OFFSET), "little") + _OFFSET)
-            for name in weights:
-                value = value_of(name).detach().cpu().contiguous()
-                value.flatten().view(torch.uint8).numpy().tofile(opened)
+        write_file(path, weights, value_of)
     if len(files) > 1:
         _write_index(files)
+
+
+def write_file(
+    path: Path,
+    weights: Mapping[str, StoredWeight],
+    value_of: Callable[[str], Tensor],
+    metadata: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """Write a file of weights, each asked for in turn, and sync it; return its digest.
+
+    Raises ``OSError``.
+    """
+    found = hashlib.sha256()
+    parts: Iterator[Buffer] = map(_bytes, map(value_of, weights))
+    with path.open("wb") as file:
+        for part in chain([head_of(weights, metadata)], parts):
+            file.write(part)
+            found.update(part)
+        file.flush()
+        os.fsync(file.fileno())
+        return {"sha256": found.hexdigest(), "size": file.tell()}
+
+
+def _bytes(value: Tensor) -> memoryview:
+    whole = value.detach().cpu().contiguous()
+    return whole.flatten().view(torch.uint8).numpy().data
 
 
 def _write_index(files: Files) -> None:

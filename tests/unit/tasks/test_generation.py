@@ -150,7 +150,7 @@ def test_answers_beyond_the_longest_are_left_out_and_reported(prepare: Make) -> 
     [report] = prepared.events
     assert report.message == (
         "1 of 2 samples have an answer that reaches beyond task.max_length (10 tokens) and is not "
-        "learned (the first is row 1 of the split); task.too_long=cut learns its beginning."
+        "learned (the first is row 1); task.too_long=cut learns its beginning."
     )
 
 

@@ -237,6 +237,54 @@ def test_conversations_may_share_their_prompt(prepare: Make) -> None:
         assert torch.equal(*(batch.targets[name] for batch in batches))
 
 
+def transcript(*texts: str) -> str:
+    """A conversation as a text, as Anthropic's data have it."""
+    sides = ("\n\nHuman: ", "\n\nAssistant: ")
+    return "".join(sides[number % 2] + text for number, text in enumerate(texts))
+
+
+@pytest.mark.parametrize("prompt", ["in the answers", "beside them", "in both"])
+def test_transcripts_are_read_as_turns(prepare: Make, prompt: str) -> None:
+    asked, whole = ("sky?", "well", "so?"), prompt != "beside them"
+    rows: dict[str, list[Any]] = {
+        name: [transcript(*asked, answer) if whole else f" {answer}"] * 2
+        for name, answer in (("chosen", "blue"), ("rejected", "no"))
+    }
+    if prompt != "in the answers":
+        rows["prompt"] = [transcript(*asked, "").rstrip()] * 2
+    talks = {
+        "prompt": [turns(*asked)] * 2,
+        "chosen": [turns("", "blue")[1:]] * 2,
+        "rejected": [turns("", "no")[1:]] * 2,
+    }
+    found, expected = (
+        prepare(KIND, given, chat_template="chatml", max_length=200).encoded()
+        for given in (rows, talks)
+    )
+    for name in ("labels", "second_labels"):
+        assert torch.equal(found.targets[name], expected.targets[name])
+
+
+def test_each_row_has_the_system_prompt_that_its_model_is_served_with(prepare: Make) -> None:
+    said = [{"role": "system", "content": "S"}, *turns("sky?")]
+    rows = {
+        "prompt": [said, turns("owl?")], "system": ["beside", "beside"],
+        "chosen": [turns("", "blue")[1:]] * 2, "rejected": [turns("", "no")[1:]] * 2,
+    }  # fmt: skip
+    prepared = prepare(KIND, rows, max_length=200)
+    prompts = prepared.task.pipeline.system_prompts(prepared.raw.train, prepared.fitted)
+    assert list(prompts) == ["S", "beside"]
+
+
+def test_transcripts_with_labels_have_their_prompts(prepare: Make) -> None:
+    rows = {"completion": [transcript("sky?", "blue"), transcript("sky?", "no")],
+            "label": [True, False]}  # fmt: skip
+    prepared = prepare(KIND, rows, loss="kto", max_length=200)
+    [note] = prepared.raw.notes
+    assert (note.column, note.read_as) == ("completion", "conversations")
+    assert len(prepared.encoded().targets["labels"]) == 2
+
+
 def test_texts_may_share_their_prompt(prepare: Make) -> None:
     begun = "\n\nHuman: sky?\n\nAssistant:"
     prepared = prepare(KIND, {"chosen": [f"{begun} blue", "one two"],

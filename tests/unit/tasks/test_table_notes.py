@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from engine.data.lost_splits import refuse_lost
-from engine.data.raw import TEST
+from engine.data.raw import TEST, with_decimal_mark
 from engine.data.tables.column_notes import column_notes
 from engine.data.tables.columns import detect_columns
 from engine.errors import DataError
@@ -139,6 +139,28 @@ def test_a_target_of_numbers_in_a_format_is_told(prepare: Make) -> None:
     rows = ROWS | {"bought": [f"{i},5" for i in range(COUNT)]}
     [note] = noted(prepare(NUMBERS, rows), column="bought")
     assert (note.kind, note.why) == ("converted", "numbers are written like 1234,5")
+
+
+def test_letters_for_the_size_of_numbers_are_told(prepare: Make) -> None:
+    sizes = {"price": ["1.5M", "30K"] * 20, "bought": [f"{i}.5K" for i in range(COUNT)]}
+    notes = noted(prepare(NUMBERS, ROWS | sizes), kind="converted", read_as="numbers")
+    assert {(note.column, note.why) for note in notes} >= {
+        ("price", "1.5M is read as 1,500,000"),
+        ("bought", "0.5K is read as 500"),
+    }
+
+
+def test_a_target_that_may_be_thousands_is_settled_by_the_named_setting(prepare: Make) -> None:
+    rows = ROWS | {"bought": [f"{i + 1},250" for i in range(COUNT)]}
+    [note] = noted(prepare(NUMBERS, rows), column="bought", kind="doubt")
+    assert note.change == 'data.columns.bought="numeric 1.234,5"'
+
+
+def test_whole_numbers_in_a_file_of_decimal_commas_are_no_news() -> None:
+    table = with_decimal_mark(pa.table({"rooms": [3, 4] * 20, "size": [0.5, 1.5] * 20}), ",")
+    columns = detect_columns(table)
+    notes = list(column_notes(columns, {"rooms", "size"}, table, lambda *_: ""))
+    assert [note.column for note in notes] == ["size"]
 
 
 def test_infinite_numbers_are_told_as_missing() -> None:

@@ -14,6 +14,7 @@ from engine.files.paths import expanded, is_folder, runs_folder
 from engine.reports.model_check import ModelCheck
 from engine.service.client import Advisor
 from tui.cli import console
+from tui.cli.cost import Cost
 from tui.cli.data_check import check_data
 from tui.cli.exit_codes import DONE
 from tui.format.model_check import facts, layers_table
@@ -22,6 +23,7 @@ _EXAMPLES = """
 examples:
   dltui check adult-mlp                                   (the data of a preset)
   dltui check adult-mlp data.path=mine.csv task.target=price
+  dltui check adult-mlp --measure                         (memory and time, too)
   dltui check mine.csv task.kind=tabular_classification   (a file)
   dltui check Qwen/Qwen3-0.6B --task causal_lm            (a model)
   dltui check ./my-model --task text_classification
@@ -58,13 +60,24 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--rank", type=_rank, default=AdapterConfig().r, help="LoRA rank to count parameters at (8)"
     )
+    parser.add_argument(
+        "--cost", action="store_true", help="memory, disk and time of the run, too; the time goes "
+        "by earlier runs with these settings on this machine",
+    )  # fmt: skip
+    parser.add_argument(
+        "--measure", action="store_true", help="like --cost, with the time measured: train for "
+        "some updates and an evaluation, without keeping a run",
+    )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="one object, for programs")
 
 
 def execute(options: Namespace) -> int:
     """Check the data, or with ``--task`` the model."""
     if options.task is None:
-        return check_data(options.subject, options.assignments, options.json)
+        cost: Cost | None = "measured" if options.measure else "known" if options.cost else None
+        return check_data(options.subject, options.assignments, options.json, cost)
+    if options.cost or options.measure:
+        raise UserError("--cost is of a run: give a preset or a file of data, without --task.")
     if options.assignments:
         raise UserError("A model is checked with --task alone.", "Leave the fields out.")
     with Advisor() as advisor:

@@ -26,6 +26,7 @@ from tui.cli.exit_codes import DONE, FAILED
 from tui.cli.extras import installed_extras
 from tui.format.numbers import size
 from tui.terminal.capabilities import abilities
+from tui.terminal.graphics.choice import find
 
 _PACKAGES = (
     "dltui", "textual", "plotext", "torch", "torchvision", "transformers", "datasets", "peft",
@@ -37,6 +38,7 @@ _FOLDERS = {
     "logs": logs_folder,
     "cache": cache_folder,
 }
+_COLOURS_OF_BLOCKS = 256
 _PROBE_SECONDS = 300
 _ENOUGH_DISK = 2 * 10**9
 
@@ -138,7 +140,18 @@ def _terminal() -> dict[str, Any]:
         "unicode": (sys.stdout.encoding or "").lower().startswith("utf"),
         "inside": list(can.inside),
         "clipboard": can.clipboard,
+        "images": _images(can.colours),
     }
+
+
+def _images(colours: int) -> str:
+    """Return how images are shown: by graphics of the terminal, or by what it has instead."""
+    kind = find("auto", os.environ).kind
+    if kind:
+        return f"{kind.capitalize()} graphics"
+    return (
+        "half blocks" if colours >= _COLOURS_OF_BLOCKS else "in words: half blocks need 256 colours"
+    )
 
 
 def _problems(findings: dict[str, Any]) -> Iterator[str]:
@@ -176,6 +189,7 @@ def _tell(findings: dict[str, Any]) -> None:
             "colours": f"{terminal['colours']:,}",
             "unicode": "yes" if terminal["unicode"] else "no, plain characters are used",
             "clipboard": terminal["clipboard"],
+            "images": terminal["images"],
         }
     )
     console.line()

@@ -16,8 +16,8 @@ from typing import NoReturn
 
 import tomlkit
 
-from engine.config.data_paths import check_paths
 from engine.config.presets import find_preset, load_preset, without_preset
+from engine.config.requirements import check_requirements
 from engine.config.run_config import RunConfig
 from engine.errors import RunError, UserError
 from engine.files.paths import runs_folder
@@ -165,7 +165,7 @@ def _chosen(options: Namespace) -> RunDirectory:
     config = _configured(options)
     found = resume.newest_like(runs_folder(), config) if options.resume else None
     if found is None:
-        check_paths(config)
+        check_requirements(config)
         found = RunDirectory.create(runs_folder(), config)
     return found
 

@@ -47,7 +47,7 @@ class ChartGrid(Container):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left,h,up,k", "mark(-1)", "Chart before", show=False),
+        Binding("left,h,up,k", "mark(-1)", "Previous chart", show=False),
         Binding("right,l,down,j", "mark(1)", "Next chart", show=False),
     ]
 

@@ -66,11 +66,7 @@ class CommandBar(Static):
         line = self._line()
         if line:
             self.app.copy_to_clipboard(line)
-            copied = literal(f"Copied. Does it reach the clipboard? {_clipboard()}.")
+            can = abilities(os.environ)
+            copied = literal(f"Copied. Clipboard support of this terminal: {can.clipboard}.")
             lines = [literal(line, _LONGEST_COMMAND), Content(""), copied.stylize("$text-muted")]
             self.app.push_screen(ReadScreen("The command for this run", lines))
-
-
-def _clipboard() -> str:
-    text = abilities(os.environ).clipboard
-    return text[:1].upper() + text[1:]

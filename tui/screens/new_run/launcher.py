@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from textual.screen import Screen
 
-from engine.config.data_paths import check_paths
+from engine.config.requirements import check_requirements
 from engine.config.run_config import RunConfig
 from engine.errors import UserError
 from engine.launch.start import Handle, launch
@@ -46,7 +46,7 @@ class Launcher:
 
     async def _queue(self, config: RunConfig) -> None:
         try:
-            await asyncio.to_thread(check_paths, config)
+            await asyncio.to_thread(check_requirements, config)
             run = await asyncio.to_thread(entries.add, config)
             worked_off = await asyncio.to_thread(entries.running)
         except UserError as error:
@@ -68,5 +68,5 @@ class Launcher:
 
 
 def _checked_launch(config: RunConfig) -> Handle:
-    check_paths(config)
+    check_requirements(config)
     return launch(config)

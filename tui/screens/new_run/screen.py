@@ -18,6 +18,7 @@ from typing_extensions import override
 
 from engine.config.overrides import Tree
 from engine.errors import UserError
+from engine.launch.measure import measure_speed
 from engine.service.client import Advisor
 from tui.format.text import literal
 from tui.screens.dialogs.confirm import ConfirmScreen
@@ -29,7 +30,7 @@ from tui.screens.new_run.launcher import Launcher
 from tui.screens.new_run.presets import DraftPresets
 from tui.screens.new_run.sections import HEADINGS, heading_of
 from tui.screens.new_run.unsaved import unless_unsaved
-from tui.widgets.estimate import EstimateBar
+from tui.widgets.estimate import EstimateBar, Measure
 from tui.widgets.form.help import FieldHelp
 from tui.widgets.notify import complain
 from tui.widgets.preview import DataPreview
@@ -61,6 +62,7 @@ class NewRunScreen(Screen[None]):
             key_display="$",
             tooltip="Show and copy the command line for this run",
         ),
+        Binding("equals_sign", "do('measure')", "Measure the time", show=False),
         Binding("i,f1", "do('explain')", "About the field", show=False),
         Binding("escape,q", "do('leave')", "Back"),
     ]
@@ -74,6 +76,7 @@ class NewRunScreen(Screen[None]):
         preset: str = "",
         ask: Ask | None = None,
         failure: str = "",
+        measure: Measure = measure_speed,
     ) -> None:
         """Show ``values`` of the preset ``preset``; use ``ask`` instead of an advisor.
 
@@ -85,11 +88,12 @@ class NewRunScreen(Screen[None]):
         self._form = DraftForm(Draft(values, preset))
         self._preview = DataPreview(answer)
         self._body = DraftBody(self._form, self._preview, answer, ask, id="body")
-        self._estimate = EstimateBar(answer)
+        self._estimate = EstimateBar(answer, measure)
         self._command = CommandBar()
         self._launcher = Launcher(self, self._form.refuse)
         presets = DraftPresets(self, self._form, self._command.read_presets)
         self._actions: Mapping[str, Callable[[], object]] = {
+            "measure": self._estimate.measure,
             "save": presets.save,
             "load": presets.load,
             "explain": self._form.explain,
@@ -138,7 +142,7 @@ class NewRunScreen(Screen[None]):
         self.query_one("#origin", Static).update(_origin(draft), layout=False)
         config = self._form.config
         values = config.values() if config else None
-        self._estimate.show(values)
+        self._estimate.show(config)
         self._preview.show(values, _first(draft.values.checked.problems))
         self._command.show(config, draft.preset)
         self._show_help()
@@ -164,7 +168,7 @@ class NewRunScreen(Screen[None]):
         await self._form.toggle_advanced()
 
     def action_do(self, name: str) -> None:
-        """Save or load a preset, explain the field, show the command or the data, or leave."""
+        """Measure, save or load a preset, explain a field, show command or data, or leave."""
         self._actions[name]()
 
     async def action_start(self, later: bool = False) -> None:

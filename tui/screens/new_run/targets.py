@@ -36,7 +36,7 @@ _MODEL = ("task", "data", "model")
 _COLUMNS = (
     Column("", 3, 3),
     Column("Layers", 12, 32),
-    Column("Count", 5, 5, right=True),
+    Column("Count", 5, 9, right=True),
     Column("Shape", 12, 34),
     Column("Adds", 8, 9, right=True),
     Column("Of model", 8, 8, right=True),
@@ -59,7 +59,7 @@ class Layers:
 
     def choose(self, wanted: Sequence[str]) -> list[str]:
         """Select by names and presets; returns those that match nothing."""
-        found = {one: [g.name for g in self.groups if one in (g.name, *g.preset)] for one in wanted}
+        found = {one: [g.name for g in self.groups if g.named(one)] for one in wanted}
         self.names = {name for names in found.values() for name in names}
         alone = wanted[0] if len(wanted) == 1 else ""
         self.preset = alone if self.takes(alone) else ""
@@ -68,6 +68,12 @@ class Layers:
     def takes(self, preset: str) -> int:
         """Return the number of layers that a preset selects."""
         return self.presets.get(preset, {}).get("count", 0)
+
+    def chosen(self, group: TargetGroup) -> int:
+        """Return the number of layers of a group that are selected; a preset may split it."""
+        if group.name in self.names:
+            return group.count
+        return group.parts.get(self.preset, 0)
 
     def toggle(self, name: str) -> None:
         """Select or deselect a group."""
@@ -191,12 +197,14 @@ class TargetsScreen(Screen[str | None]):
         return amount(count), f"{100 * count / self._layers.parameters:.3g} %"
 
     def _cells(self, group: TargetGroup) -> list[Content]:
-        ticked = group.name in self._layers.names
+        chosen = self._layers.chosen(group)
+        ticked = chosen == group.count
+        count = str(group.count) if ticked or not chosen else f"{chosen}/{group.count}"
         adds, share = self._written(_adds(group, self._rank, self._magnitudes))
         return [
-            Content.styled("[x]", "bold $success") if ticked else Content.styled("[ ]", "dim"),
-            literal(group.name).stylize("bold" if ticked else ""),
-            Content(str(group.count)),
+            _mark(chosen, group.count),
+            literal(group.name).stylize("bold" if chosen else ""),
+            Content(count),
             literal(", ".join(group.shapes)),
             Content(adds),
             Content(share),
@@ -224,6 +232,13 @@ class TargetsScreen(Screen[str | None]):
             self.dismiss(list_text(self._layers.targets))
         elif self._layers.groups:
             complain(self, UserError("An adapter needs at least one kind of layer."))
+
+
+def _mark(chosen: int, count: int) -> Content:
+    """Return the mark of a group of which as many layers are selected."""
+    if chosen == count:
+        return Content.styled("[x]", "bold $success")
+    return Content.styled("[-]", "bold $warning") if chosen else Content.styled("[ ]", "dim")
 
 
 def _wanted(draft: Draft) -> list[str]:

@@ -12,6 +12,8 @@ from tui.format.text import literal
 
 _MUTED = "$foreground 60%"
 _ROOMY = 1000
+_LONGEST = 500
+"""Characters of a sentence."""
 
 
 def metric_lines(report: Mapping[str, Any], width: int = _ROOMY) -> Iterator[Content]:
@@ -42,11 +44,18 @@ def metric_lines(report: Mapping[str, Any], width: int = _ROOMY) -> Iterator[Con
         yield Content("")
         yield from literal(f"{INTERVAL}s of {split}: {passage}", 500).wrap(max(20, width))
     for other in report.get("baselines") or []:
-        judged = other.get("verdict") or {
-            "text": f"Too few rows or windows for a verdict: {other['name']}."
-        }
-        if judged != report.get("verdict"):
-            yield literal(str(judged["text"])).stylize(_MUTED)
+        if other.get("verdict") is None or other["verdict"] != report.get("verdict"):
+            yield literal(_sentence(other), _LONGEST).stylize(_MUTED)
+
+
+def _sentence(baseline: Mapping[str, Any]) -> str:
+    """Return what is known of a further baseline: its verdict, or why there is none."""
+    if verdict := baseline.get("verdict"):
+        return str(verdict["text"])
+    if missing := baseline.get("missing"):
+        return f"No result of {baseline['name']}: {missing}"
+    advice = f" {baseline['advice']}" if baseline.get("advice") else ""
+    return f"Too few rows or windows for a verdict: {baseline['name']}.{advice}"
 
 
 def _columns(report: Mapping[str, Any]) -> dict[str, Mapping[str, str]]:

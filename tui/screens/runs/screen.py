@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from importlib import import_module
-from typing import TYPE_CHECKING, ClassVar
+from typing import Any, ClassVar, Protocol
 
 from textual import on
 from textual.app import ComposeResult
@@ -36,14 +36,17 @@ from tui.widgets.listing import Listing
 from tui.widgets.run_feed import RunFeed
 from tui.widgets.steady_footer import SteadyFooter
 
-if TYPE_CHECKING:
-    from tui.screens.runs.actions import Actions
-
 REFRESH_SECONDS = 1.0
 _REST = 5.0
 """A list that takes long to read is read again after this multiple of the time."""
-_ACTIONS = "tui.screens.runs.actions"
+_CHANGES = "tui.screens.runs.change_actions"
+_CHANGING = ("stop", "resume", "pin", "annotate", "delete", "undo")
+_OPENINGS = "tui.screens.runs.opening_actions"
 """Loaded when a key first asks for it: the first paint need not wait for it."""
+
+
+class _Actions(Protocol):
+    async def do(self, name: str) -> None: ...
 
 
 class RunsScreen(Screen[None]):
@@ -98,7 +101,7 @@ class RunsScreen(Screen[None]):
         self._endings = Endings(self)
         self._target = CursorTarget(self._listing)
         self._of_list = list_actions(self._listing, self._filter)
-        self._actions: Actions | None = None
+        self._actions: dict[str, _Actions] = {}
 
     @property
     def running(self) -> int:
@@ -159,18 +162,21 @@ class RunsScreen(Screen[None]):
         """
         if name in self._of_list:
             self._of_list[name]()
+        elif name in _CHANGING:
+            await (await self._loaded(_CHANGES, self._feed.wake)).do(name)
         else:
-            await (await self._loaded_actions()).do(name)
+            await (await self._loaded(_OPENINGS)).do(name)
 
     async def action_of_run(self, action: str) -> None:
         """Export the model of the run at the cursor, save its predictions, and the like."""
-        (await self._loaded_actions()).of_run(action)
+        await self.action_do(action)
 
-    async def _loaded_actions(self) -> Actions:
-        if self._actions is None:
-            module = await asyncio.to_thread(import_module, _ACTIONS)
-            self._actions = module.Actions(self, self._listing, self._feed.wake)
-        return self._actions
+    async def _loaded(self, module: str, *arguments: Any) -> _Actions:
+        """Return the actions of a module, which is imported in a thread when it is first needed."""
+        if module not in self._actions:
+            found = await asyncio.to_thread(import_module, module)
+            self._actions[module] = found.Actions(self, self._listing, *arguments)
+        return self._actions[module]
 
     @override
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

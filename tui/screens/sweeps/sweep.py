@@ -42,7 +42,7 @@ class SweepScreen(Screen[None]):
     CSS_PATH = "sweep.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("m", "next_parameter(1)", "Parameter"),
-        Binding("M", "next_parameter(-1)", "Parameter before", show=False),
+        Binding("M", "next_parameter(-1)", "Previous parameter", show=False),
         Binding("S", "save_best", "Make the best a preset"),
         Binding("s", "stop", "Stop"),
         Binding("r", "resume", "Resume"),

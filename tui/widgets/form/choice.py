@@ -11,12 +11,14 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Input, OptionList
+from textual.widgets.option_list import Option
 
 from tui.format.fuzzy import highlighted, match
 from tui.format.text import literal
 from tui.widgets.dialog import Dialog
 from tui.widgets.plain_input import PlainInput
 
+_WIDEST = 30
 _VAGUE = 1000
 """Rank of values that match by their description, or by letters that are not side by side."""
 
@@ -44,6 +46,8 @@ class ChoiceScreen(Dialog[str | None]):
         super().__init__()
         self._title = title
         self._options = options
+        longest = max((len(_name(value).plain) for value in options), default=0)
+        self._widest = min(_WIDEST, longest)
         self._current = current
         self._free = free
         self._typed = ""
@@ -90,6 +94,9 @@ class ChoiceScreen(Dialog[str | None]):
         values = self.query_one(OptionList)
         values.clear_options()
         values.add_options([self._line(value) for value in self._found])
+        if typed and not self._found:
+            nothing = literal(f"nothing matches {typed!r}").stylize("$text-muted")
+            values.add_option(Option(nothing, disabled=True))
         # Enter on an empty line selects nothing: the user has not chosen a value.
         values.highlighted = 0 if self._found and (typed or not self._free) else None
 
@@ -114,10 +121,6 @@ class ChoiceScreen(Dialog[str | None]):
         matched = match(self._typed, name.plain)
         shown = highlighted(name.stylize("bold"), matched.places if matched else ())
         return shown + gap + about.stylize("$text-muted")
-
-    @property
-    def _widest(self) -> int:
-        return min(30, max((len(_name(value).plain) for value in self._options), default=0))
 
 
 def _rank(typed: str, value: str, about: str) -> int | None:

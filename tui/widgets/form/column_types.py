@@ -30,7 +30,7 @@ class ColumnTypesScreen(Dialog[str | None]):
     CSS_PATH = "choice.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space,right,l", "step(1)", "Next type"),
-        Binding("left,h", "step(-1)", "Type before", show=False),
+        Binding("left,h", "step(-1)", "Previous type", show=False),
         Binding("f", "write", "Format"),
         Binding("enter", "take", "Take"),
         Binding("escape", "dismiss(None)", "Back"),

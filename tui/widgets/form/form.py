@@ -63,7 +63,7 @@ class Form(VerticalScroll, can_focus=False):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("down,j", "move(1)", "Next field", show=False),
-        Binding("up,k", "move(-1)", "Field before", show=False),
+        Binding("up,k", "move(-1)", "Previous field", show=False),
         Binding("ctrl+d,pagedown", "half_page(1)", "Half a page down", show=False),
         Binding("ctrl+u,pageup", "half_page(-1)", "Half a page up", show=False),
         Binding("g,home", "end(0)", "First field", show=False),

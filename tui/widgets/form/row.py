@@ -30,8 +30,8 @@ class FieldRow(Widget, can_focus=True):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "edit", "Change", key_display="enter"),
         Binding("space", "edit", "Change", show=False),
-        Binding("left,h", "step(-1)", "Value before", show=False),
-        Binding("right,l", "step(1)", "Value after", show=False),
+        Binding("left,h", "step(-1)", "Previous value", show=False),
+        Binding("right,l", "step(1)", "Next value", show=False),
         Binding("u,backspace,delete", "reset", "Undo change", show=False),
     ]
 

@@ -22,8 +22,8 @@ class PictureExplorer(PictureSheet, can_focus=True):
     """Keys move the cursor from picture to picture; enter enlarges the one at it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left,h", "move(-1)", "Picture before", show=False),
-        Binding("right,l", "move(1)", "Picture behind", show=False),
+        Binding("left,h", "move(-1)", "Previous picture", show=False),
+        Binding("right,l", "move(1)", "Next picture", show=False),
         Binding("up,k", "move_row(-1)", "Row above", show=False),
         Binding("down,j", "move_row(1)", "Row below", show=False),
         Binding("home,g", "move(-1000000)", "First picture", show=False),

@@ -1,7 +1,4 @@
-"""The actions on runs of the keys of the list, by the names in their bindings.
-
-The screen loads this module with everything that it imports when the first of them is asked for.
-"""
+"""The keys of the list that open screens and begin tasks, by the names in their bindings."""
 
 from __future__ import annotations
 
@@ -13,7 +10,6 @@ from textual.screen import Screen
 from engine.runs.summary import RunSummary
 from tui.screens.registry import load_screens
 from tui.screens.run_actions import RunActions
-from tui.screens.runs.changes import RunChanges
 from tui.screens.runs.openings import Openings
 from tui.screens.runs.run_listing import RunListing
 from tui.screens.runs.welcome import EXPERIMENTS, START
@@ -33,36 +29,27 @@ _OPENS: Mapping[str, Sequence[str]] = {
 
 
 class Actions:
-    """Actions on the run at the cursor and on the selected runs, and those that open screens."""
+    """What needs the run at the cursor, the selected runs, or none."""
 
-    def __init__(
-        self, screen: Screen[None], listing: RunListing, changed: Callable[[], object]
-    ) -> None:
-        """Call ``changed`` in a thread after each change of a run."""
+    def __init__(self, screen: Screen[None], listing: RunListing) -> None:
         self._listing = listing
         self._of_finished = RunActions(screen)
-        openings, changes = Openings(screen), RunChanges(screen, changed)
+        openings = Openings(screen)
         self._of_current: Mapping[str, Callable[[RunSummary], None]] = {
             "open": openings.open,
             "clone": openings.clone,
             "fetch": openings.fetch,
             "save_preset": openings.save_preset,
-            "stop": changes.stop,
-            "resume": changes.resume,
         }
         self._of_chosen: Mapping[str, Callable[[Sequence[RunSummary]], None]] = {
             "compare": openings.compare,
             "try_it": openings.try_it,
-            "pin": changes.pin,
-            "annotate": changes.annotate,
-            "delete": changes.delete,
         }
         self._of_none: Mapping[str, Callable[[], object]] = {
             "new": openings.new,
             "presets": openings.presets,
             "import": openings.import_runs,
             **{name: partial(openings.show, name) for name in ("trash", "adapters")},
-            "undo": changes.undo,
             **{
                 f"{START}{preset}": partial(openings.start, preset)
                 for _, preset, _ in EXPERIMENTS.values()
@@ -76,10 +63,8 @@ class Actions:
             self._of_none[name]()
         elif name in self._of_chosen:
             self._of_chosen[name](self._listing.chosen)
+        elif name not in self._of_current:
+            row = self._listing.current
+            self._of_finished.do(name, row.run if row is not None else None)
         elif (row := self._listing.current) is not None:
             self._of_current[name](row)
-
-    def of_run(self, name: str) -> None:
-        """Export the model of the run at the cursor, save its predictions, and the like."""
-        row = self._listing.current
-        self._of_finished.do(name, row.run if row is not None else None)

@@ -1,0 +1,41 @@
+"""The page beside an exported model says what the folder has and what the model reads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engine.artifacts.model_card import write_card
+from engine.config.run_config import RunConfig
+from engine.pipelines.text_classification import TextClassificationFitted
+
+CONFIG = RunConfig.parse(
+    {
+        "task": {"kind": "text_classification"},
+        "data": {"kind": "file", "path": "news.csv"},
+        "model": {"kind": "transformer"},
+    }
+)
+
+
+def page(folder: Path, text_pair: str = "", described: bool = True) -> str:
+    fitted = TextClassificationFitted(
+        text="body", text_pair=text_pair, label="topic", classes=["a", "b"], counts=[1, 1],
+        multi_label=False, max_length=96,
+    )  # fmt: skip
+    write_card(folder, CONFIG, fitted, {}, described)
+    return (folder / "README.md").read_text()
+
+
+@pytest.mark.parametrize("described", [True, False])
+def test_a_configuration_is_named_where_the_folder_has_it(tmp_path: Path, described: bool) -> None:
+    text = page(tmp_path, described=described)
+    assert ("config.toml" in text) == described
+    assert "was trained with dltui." in text
+
+
+def test_the_texts_are_named_in_their_order_with_the_longest_input(tmp_path: Path) -> None:
+    assert "It reads the column `body`: up to 96 tokens." in page(tmp_path)
+    both = page(tmp_path, text_pair="title")
+    assert "It reads the column `body`, then `title`: up to 96 tokens." in both
