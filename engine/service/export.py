@@ -21,7 +21,7 @@ from engine.artifacts.build import holds_adapter, load_network, without_adapter
 from engine.artifacts.comparison import CPU, loaded_plainly, some_batch
 from engine.artifacts.model_card import Metrics, write_card
 from engine.artifacts.model_folder import load_exported
-from engine.artifacts.outputs import distance, outputs_of
+from engine.artifacts.outputs import distance, larger, outputs_of
 from engine.artifacts.stored_type import cast_weights, rounded, type_named
 from engine.artifacts.tracing import (
     PROGRAM,
@@ -147,7 +147,7 @@ def _copy(finished: Finished, target: Path) -> float:
             copy.mkdir()
         else:
             shutil.copyfile(path, copy)
-    return max(_difference_to(finished, target), _through_others(finished, target))
+    return larger(_difference_to(finished, target), _through_others(finished, target))
 
 
 def _adapter(finished: Finished, target: Path) -> float:
@@ -159,7 +159,7 @@ def _adapter(finished: Finished, target: Path) -> float:
         if (finished.folder / name).is_file():
             shutil.copy(finished.folder / name, target)
     ours = _largest(finished, load_network(finished.task, finished.fitted, target).eval())
-    return max(ours, _through_others(finished, target))
+    return larger(ours, _through_others(finished, target))
 
 
 def _merge(finished: Finished, target: Path) -> float:
@@ -173,7 +173,8 @@ def _merge(finished: Finished, target: Path) -> float:
     files.companions(target)
     (target / SCHEMA).write_text(finished.fitted.model_dump_json(indent=2) + "\n")
     write_card(target, finished.task.config, finished.fitted, finished.metrics, described=False)
-    return max(_largest(finished, _merged_in(finished, target)), _through_others(finished, target))
+    merged = _largest(finished, _merged_in(finished, target))
+    return larger(merged, _through_others(finished, target))
 
 
 def _merged_in(finished: Finished, folder: Path) -> nn.Module:
