@@ -17,7 +17,7 @@ WORDS = ["the", "film", "was", "good", "bad", "café", "12", ",", "rewatched", "
 TOKENIZER = wordpiece_from(train_wordpiece([" ".join(WORDS)] * 9, 60, lowercase=True))
 CLS, SEP = (TOKENIZER.convert_tokens_to_ids(mark) for mark in ("[CLS]", "[SEP]"))
 QUICK = settings(max_examples=40, deadline=None)
-LONG_TEXT = st.lists(st.sampled_from(WORDS), min_size=1, max_size=120)
+LONG_TEXT = st.lists(st.sampled_from(WORDS), min_size=20, max_size=120)
 TEXT = st.lists(st.sampled_from(WORDS), min_size=1, max_size=40)
 
 
