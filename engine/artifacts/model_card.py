@@ -40,6 +40,7 @@ _AS_SENTENCES = (
     'passages = model.encode_document(["a passage", "another"])',
     "print(model.similarity(queries, passages))",
 )  # fmt: skip
+_LONGEST_PATH = 4096
 _FEW_CLASSES = 30
 """Up to this number, all are listed in the code on the page."""
 
@@ -183,11 +184,11 @@ def _usage(folder: Path, config: RunConfig, network: str, fitted: Fitted) -> lis
         return _code(_AS_SENTENCES)
     code = [f"from transformers import {network}"]
     if holds_adapter(folder):
-        place = plain(base_of(config.model))
+        place = json.dumps(plain(base_of(config.model), _LONGEST_PATH), ensure_ascii=False)
         code += [
             "from peft import PeftModel", "",
             *_loading(
-                f'base = {network}.from_pretrained("{place}"{_renaming(network)}',
+                f"base = {network}.from_pretrained({place}{_renaming(network)}",
                 class_names(fitted),
             ),
             'model = PeftModel.from_pretrained(base, "path/to/this/folder")',

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -30,8 +31,22 @@ def tensors_of(output: Any) -> list[Tensor]:
 
 
 def distance(ours: list[Tensor], theirs: list[Tensor]) -> float:
-    """Return the largest difference of any number."""
+    """Return the largest difference of any number.
+
+    Numbers that are the same in both, infinity and NaN too, do not differ; it is NaN where one of
+    them alone is not a number.
+    """
     pairs = zip(ours, theirs, strict=True)
-    differences = [(one.float() - other.float()).abs() for one, other in pairs]
-    # A detector that finds nothing in an image has empty outputs.
-    return max(float(values.max()) if values.numel() else 0.0 for values in differences)
+    return float(torch.stack([_largest(one.float(), other.float()) for one, other in pairs]).max())
+
+
+def larger(one: float, other: float) -> float:
+    """Return the larger of two differences; NaN where one is, which ``max`` may drop."""
+    return math.nan if math.isnan(one) or math.isnan(other) else max(one, other)
+
+
+def _largest(one: Tensor, other: Tensor) -> Tensor:
+    if not one.numel():  # a detector that finds nothing in an image has empty outputs
+        return torch.zeros(())
+    same = (one == other) | (one.isnan() & other.isnan())
+    return torch.where(same, 0.0, one - other).abs().max()

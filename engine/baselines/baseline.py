@@ -15,3 +15,5 @@ class Baseline:
     evaluation: Evaluation
     missing: str = ""
     """The reason why there is no result, as a sentence; empty where there is one."""
+    advice: str = ""
+    """A sentence on what would give it more rows or windows; empty where it has all."""

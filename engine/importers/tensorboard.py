@@ -13,7 +13,7 @@ from pathlib import Path
 from engine.files import safe_json
 from engine.importers.foreign_run import ForeignRun
 from engine.importers.tf_records import tf_records
-from engine.importers.wire import Value, WireError, double, fields, nested, signed, text
+from engine.importers.wire import Value, WireError, double, fields, nested, packed, signed, text
 
 PROGRAM = "TensorBoard"
 _HPARAMS = "_hparams_/session_start_info"
@@ -87,8 +87,8 @@ def _number(tensor: bytes) -> float | None:
         if isinstance(raw, int):
             return float(signed(raw))
         if raw:
-            packed = list(fields(b"\x08" + raw))
-            return float(signed(packed[0][1])) if len(packed) == 1 else None
+            some = list(packed(raw))
+            return float(signed(some[0])) if len(some) == 1 else None
     return None
 
 

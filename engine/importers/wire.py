@@ -44,6 +44,14 @@ def fields(message: bytes) -> Iterator[tuple[int, Value]]:
         at += length
 
 
+def packed(content: bytes) -> Iterator[int]:
+    """Yield the integers of a packed field. Raises :class:`WireError`."""
+    at = 0
+    while at < len(content):
+        value, at = _varint(content, at)
+        yield value
+
+
 def nested(value: Value) -> bytes:
     """Return the bytes of a nested message or a string. Raises :class:`WireError`."""
     if not isinstance(value, bytes):

@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 from pydantic import Field
+from typing_extensions import override
 
 from engine.config.tasks.causal_lm import CausalLmConfig
 from engine.data.load import load_texts
@@ -37,10 +38,17 @@ from engine.text.chat.roles import (
     transcript_notes,
 )
 from engine.text.chat.shown_samples import Part, shown_parts
-from engine.text.chat.turns import ASSISTANT, ends_unanswered, fault_in, fault_of_answers
+from engine.text.chat.turns import (
+    ASSISTANT,
+    ends_unanswered,
+    fault_in,
+    fault_of_answers,
+    system_prompt,
+)
 from engine.text.columns import TEXT_NAMES, chosen
 from engine.text.rows import some_of, texts_in, without_faults
 from engine.text.tokens.blocks import are_lines, pieces, sizes_of, tail_rows
+from engine.text.tokens.lengths import length_facts, packing_fact
 
 _SHOWN = 3
 """Rows that are shown as they are learned."""
@@ -187,6 +195,11 @@ class CausalLmPipeline(ChatPipeline[CausalLmFitted]):
         chat = fitted.chat or fitted.form == "messages"
         return ends_of(self.tokenizer(fitted.tokenizer), chat)
 
+    @override
+    def system_prompts(self, table: pa.Table, fitted: CausalLmFitted) -> Iterator[str]:
+        for row in _rows(table, fitted.roles):
+            yield system_prompt(row.get("messages", row.get("prompt")), row.get("system"))
+
     def summarize(self, raw: RawData, fitted: CausalLmFitted) -> DataSummary:
         """Columns, and how long the texts are."""
         if fitted.form == "text":
@@ -199,7 +212,9 @@ class CausalLmPipeline(ChatPipeline[CausalLmFitted]):
             facts |= self.beginning_fact(fitted.beginning, fitted.tokenizer)
         else:
             some = _texts(some_of(raw.train), fitted.roles, fitted.separator)
-            facts = _named(self.measured(list(some), fitted), fitted) | self._on_prompts(fitted)
+            lengths = self.token_counts(list(some), fitted)
+            facts = _named(length_facts(lengths, fitted.max_length), fitted)
+            facts |= self._packed(lengths, raw.train.num_rows, fitted) | self._on_prompts(fitted)
             learned = "answers" if self.section.completions_only else "instructions and answers"
             facts["learned"] = learned
         facts["tokenizer"] = f"{len(self.tokenizer(fitted.tokenizer)):,} tokens"
@@ -208,6 +223,16 @@ class CausalLmPipeline(ChatPipeline[CausalLmFitted]):
         if fitted.form == "text":
             return summary
         return replace(summary, samples=self._shown(raw, fitted))
+
+    def _packed(self, lengths: list[int], rows: int, fitted: CausalLmFitted) -> dict[str, str]:
+        """The fact on packing, unless it is off."""
+        if self.section.packing == "off" or not lengths:
+            return {}
+        train = self.config.train
+        batch = None if train.batch_tokens else train.batch_rows
+        fact = packing_fact(lengths, fitted.max_length, rows, batch)
+        tried = "; tried when training begins" if self.section.packing == "auto" else ""
+        return {"packing": fact + tried}
 
     def _shown(self, raw: RawData, fitted: CausalLmFitted) -> tuple[tuple[Part, ...], ...]:
         """The first rows as they are learned; those that cannot be written are told later."""

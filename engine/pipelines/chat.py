@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from abc import abstractmethod
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, TypeVar
 
+import pyarrow as pa
 from typing_extensions import override
 
 from engine.config.tasks.generation import GenerationConfig
@@ -45,6 +47,10 @@ class ChatPipeline(GenerationPipeline[F]):
     def beginning(self, chat: bool, trained: str) -> list[int]:
         """Return the tokens before each text; in a ``chat``, the template writes its own."""
         return [] if chat else beginning_of(self.tokenizer(trained))
+
+    @abstractmethod
+    def system_prompts(self, table: pa.Table, fitted: F) -> Iterator[str]:
+        """Yield each row's system prompt; empty where it has none."""
 
     def tools_fact(self, roles: Collection[str], chat: bool, trained: str) -> dict[str, str]:
         """Return the fact that tools among the ``roles`` of columns are not written anywhere."""

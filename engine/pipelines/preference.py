@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 from pydantic import Field
+from typing_extensions import override
 
 from engine.config.tasks.preference import PreferenceConfig
 from engine.data.load import load_texts
@@ -25,6 +26,7 @@ from engine.text.chat.conversation import ends_of, names_date
 from engine.text.chat.plain_prompts import PlainPrompts, prompt_text, separator_of
 from engine.text.chat.prompts import Prompts
 from engine.text.chat.roles import by_role, reads_transcripts, transcript_notes
+from engine.text.chat.turns import system_prompt
 from engine.text.columns import chosen
 from engine.text.preferences.columns import preference_columns
 from engine.text.preferences.rows import compared, fault_of, label_of
@@ -112,6 +114,12 @@ class PreferencePipeline(ChatPipeline[PreferenceFitted]):
     def ends(self, fitted: PreferenceFitted) -> list[int]:
         """Return the tokens that end a text: the tokenizer's own, and the template's."""
         return ends_of(self.tokenizer(fitted.tokenizer), fitted.chat)
+
+    @override
+    def system_prompts(self, table: pa.Table, fitted: PreferenceFitted) -> Iterator[str]:
+        for row in _rows(table, fitted.columns):
+            asked = compared(row, fitted.transcripts).asked
+            yield system_prompt(asked["prompt"], asked.get("system"))
 
     def summarize(self, raw: RawData, fitted: PreferenceFitted) -> DataSummary:
         """Columns, the form of the answers, and how long they are."""

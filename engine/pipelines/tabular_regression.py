@@ -25,11 +25,9 @@ from engine.pipelines.tables.fitted import TabularFitted
 from engine.pipelines.tables.inputs import LEARNED_ROWS, fit_inputs
 from engine.pipelines.tables.summary import table_summary
 from engine.pipelines.tabular import TabularPipeline
+from engine.pipelines.target_scale import target_scale
 from engine.reports.data_summary import ColumnSummary, DataSummary
 from engine.reports.note import Note
-
-_SQUARED = 1e150
-"""Sums of squares of larger numbers are infinite in float64, and those of its inverse 0."""
 
 
 class NumbersFitted(TabularFitted):
@@ -121,24 +119,11 @@ class TabularRegressionPipeline(TabularPipeline[NumbersFitted]):
         """Features of the training rows and the scale of the target."""
         target, columns, features = fit_inputs(raw, self.section, self.config.data)
         values = evenly(raw.train.select([target]), LEARNED_ROWS)[target].to_numpy()
-        scale = float(np.abs(values).max()) or 1.0
-        std = float((values / scale).std() * scale)
-        if std == 0.0:
-            raise DataError(
-                f"The target {plain(target, 60)!r} is {values[0]:g} in all training rows.",
-                "Choose another task.target.",
-            )
-        if scale > _SQUARED or std < 1 / _SQUARED:
-            raise DataError(
-                f"The target {plain(target, 60)!r} has values up to {scale:.3g} and a deviation of "
-                f"{std:.3g}: the squares of errors are beyond float64.",
-                "Scale it, or take its logarithm.",
-            )
+        mean, std = target_scale(target, values)
         lowest, highest = (float(bound) for bound in pc.min_max(raw.train[target]).as_py().values())
         return NumbersFitted(
             target=target, columns=columns, features=features,
-            mean=float((values / scale).mean() * scale), std=std,
-            lowest=lowest, highest=highest,
+            mean=mean, std=std, lowest=lowest, highest=highest,
             number_format=self._target_format,
         )  # fmt: skip
 

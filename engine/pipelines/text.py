@@ -91,8 +91,12 @@ class TextPipeline(DataPipeline[F]):
 
     def measured(self, texts: Sequence[str], fitted: F) -> dict[str, str]:
         """Facts on the lengths in tokens of texts that stand for all."""
+        return length_facts(self.token_counts(texts, fitted), fitted.max_length)
+
+    def token_counts(self, texts: Sequence[str], fitted: F) -> list[int]:
+        """Return the number of tokens of each text, whatever the maximum is."""
         tokens = self.tokenizer(fitted.tokenizer)(list(texts), truncation=False)["input_ids"]
-        return length_facts([len(ids) for ids in tokens], fitted.max_length)
+        return [len(ids) for ids in tokens]
 
     def reads_plain_texts(self, tokenizer: Any) -> bool:
         """Return whether special tokens that are written in the texts are plain text.

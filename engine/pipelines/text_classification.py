@@ -64,10 +64,10 @@ class TextClassificationPipeline(TextPipeline[TextClassificationFitted]):
         text, pair, label = self._columns(raw.train)
         names = class_names(raw.train, label)
         classes, counts = classes_of(labels_of(raw.train, label), names)
-        if len(classes) < 2:
-            raise DataError(f"The column {label} has only one class.", "Set task.label.")
         several = is_list(raw.train, label)
         present = sum(count > 0 for count in counts)
+        if len(classes) < 2 or (present < 2 and not several):
+            raise DataError(f"The column {plain(label, 60)} has only one class.", "Set task.label.")
         if not several and too_many(present, raw.train.num_rows):
             raise DataError(
                 f"The label {plain(label, 60)!r} has {present:,} different values in "

@@ -13,6 +13,7 @@ from engine.data.raw import RawData
 from engine.data.splits import cut_splits
 from engine.errors import DataError
 from engine.files.sanitize import plain
+from engine.pipelines.target_scale import target_scale
 from engine.pipelines.text import TextFitted, TextPipeline
 from engine.reports.data_summary import DataSummary
 from engine.text import columns
@@ -55,11 +56,7 @@ class TextRegressionPipeline(TextPipeline[TextRegressionFitted]):
         """Find mean and deviation; train a tokenizer where the network is new."""
         text, pair, target = self._columns(raw.train)
         values = np.array(numbers_of(raw.train, target), np.float64)
-        if not values.std():
-            raise DataError(
-                f"The column {plain(target, 60)} has only one value, {values[0]:g}.",
-                "Set task.target.",
-            )
+        mean, std = target_scale(target, values)
         trained = self.learn_tokenizer(texts_in(raw.train, [n for n in (text, pair) if n]))
         return TextRegressionFitted(
             tokenizer=trained,
@@ -67,8 +64,8 @@ class TextRegressionPipeline(TextPipeline[TextRegressionFitted]):
             text=text,
             text_pair=pair,
             target=target,
-            mean=float(values.mean()),
-            std=float(values.std()),
+            mean=mean,
+            std=std,
             names=[target],
         )
 

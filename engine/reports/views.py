@@ -25,7 +25,9 @@ class View:
 
     def record(self) -> dict[str, Any]:
         """Return the view as JSON values, with its form; a number that is not finite as none."""
-        return {"form": self.form} | {key: _json(value) for key, value in asdict(self).items()}
+        return {"form": self.form} | {
+            key: json_values(value) for key, value in asdict(self).items()
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +89,14 @@ class Shaded(View):
     parts: Sequence[tuple[str, float]]
 
 
-def _json(value: Any) -> Any:
+def json_values(value: Any) -> Any:
+    """Return a value with ``None`` for each number that is not finite: JSON has none of these."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):
-        return {key: _json(part) for key, part in value.items()}
+        return {key: json_values(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
-        return [_json(part) for part in value]
+        return [json_values(part) for part in value]
     return value
 
 

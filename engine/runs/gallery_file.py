@@ -14,7 +14,7 @@ from typing import Any
 from engine.errors import RunError
 from engine.files import atomic, safe_json
 from engine.reports.gallery import Case, Explained, Gallery, GalleryList
-from engine.reports.views import View, read_view
+from engine.reports.views import View, json_values, read_view
 
 _EXPLAINED = "explained"
 _LONGEST_VIEW = 1 << 24
@@ -38,7 +38,7 @@ class GalleryFile:
         head = {
             "title": gallery.title,
             "columns": gallery.columns,
-            "rows": gallery.rows,
+            "rows": json_values(gallery.rows),
             "lengths": list(map(len, views)),
             "total": gallery.total,
         }

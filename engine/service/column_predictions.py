@@ -57,8 +57,8 @@ def _predicted(
     with torch.inference_mode():
         source = task.encode_new(table, fitted, cpu, lambda event: None)
         batches = source.read(source.plan(task.predicted_rows))
-        parts = [pa.table(task.predicted_columns(network, batch, fitted)) for batch in batches]
-    return pa.concat_tables(parts).combine_chunks()
+        outputs = torch.cat([network(batch.inputs) for batch in batches])
+        return pa.table(task.predicted_columns(outputs, fitted))
 
 
 def _beside(rows: pa.Table, predicted: pa.Table) -> pa.Table:

@@ -21,7 +21,7 @@ from engine.artifacts.build import holds_adapter, load_network, without_adapter
 from engine.artifacts.comparison import CPU, loaded_plainly, some_batch
 from engine.artifacts.model_card import Metrics, write_card
 from engine.artifacts.model_folder import load_exported
-from engine.artifacts.outputs import distance, outputs_of
+from engine.artifacts.outputs import distance, larger, outputs_of
 from engine.artifacts.stored_type import cast_weights, rounded, type_named
 from engine.artifacts.tracing import (
     PROGRAM,
@@ -140,8 +140,14 @@ def _finished(run: RunDirectory) -> Finished:
 
 def _copy(finished: Finished, target: Path) -> float:
     """The folder as it is: what transformers or peft load, with the record of the run."""
-    shutil.copytree(finished.folder, target)
-    return max(_difference_to(finished, target), _through_others(finished, target))
+    target.mkdir()
+    for path in sorted(finished.folder.rglob("*")):  # folders before their files
+        copy = target / path.relative_to(finished.folder)
+        if is_folder(path):
+            copy.mkdir()
+        else:
+            shutil.copyfile(path, copy)
+    return larger(_difference_to(finished, target), _through_others(finished, target))
 
 
 def _adapter(finished: Finished, target: Path) -> float:
@@ -153,7 +159,7 @@ def _adapter(finished: Finished, target: Path) -> float:
         if (finished.folder / name).is_file():
             shutil.copy(finished.folder / name, target)
     ours = _largest(finished, load_network(finished.task, finished.fitted, target).eval())
-    return max(ours, _through_others(finished, target))
+    return larger(ours, _through_others(finished, target))
 
 
 def _merge(finished: Finished, target: Path) -> float:
@@ -167,7 +173,8 @@ def _merge(finished: Finished, target: Path) -> float:
     files.companions(target)
     (target / SCHEMA).write_text(finished.fitted.model_dump_json(indent=2) + "\n")
     write_card(target, finished.task.config, finished.fitted, finished.metrics, described=False)
-    return max(_largest(finished, _merged_in(finished, target)), _through_others(finished, target))
+    merged = _largest(finished, _merged_in(finished, target))
+    return larger(merged, _through_others(finished, target))
 
 
 def _merged_in(finished: Finished, folder: Path) -> nn.Module:

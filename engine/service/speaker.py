@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 from torch import nn
 
 from engine.artifacts.build import holds_adapter, without_adapter
@@ -18,13 +16,12 @@ from engine.artifacts.model_folder import load_exported
 from engine.data.fitted import Fitted
 from engine.data.raw import TEST, TRAIN, VALIDATION
 from engine.errors import DataError, RunError, UserError
+from engine.pipelines.chat import ChatPipeline
 from engine.runs.directory import RunDirectory
 from engine.tasks.task import Task
 from engine.tasks.writer import Writer, Writes
 from engine.text.chat.chat_prompts import ChatPrompts
-from engine.text.chat.roles import by_role
 from engine.text.chat.templates import ROLES
-from engine.text.chat.turns import SYSTEM, turns_of
 from engine.text.generation.prompt_tokens import prompt_tokens
 from engine.text.tokens.beginning import begun, last_tokens
 
@@ -99,21 +96,12 @@ def _held_out(task: Task[Any], fitted: Any, run: RunDirectory) -> tuple[list[lis
     batch = next(source.read(source.plan(PROMPTS)))
     masks = batch.inputs.get("attention_mask", batch.inputs["input_ids"] >= 0)
     pairs = zip(batch.inputs["input_ids"], masks, strict=True)
-    systems = set(_systems(table, fitted))
+    systems: set[str] = set()
+    if isinstance(task.pipeline, ChatPipeline):
+        systems.update(task.pipeline.system_prompts(table, fitted))
     return [row[mask.bool()].tolist() for row, mask in pairs], (
         systems.pop() if len(systems) == 1 else ""
     )
-
-
-def _systems(table: pa.Table, fitted: Any) -> Iterator[str]:
-    """Yield each row's system prompt."""
-    for row in by_role(table, fitted.roles.by_name).to_pylist():
-        if "messages" in row:
-            first = turns_of(row["messages"])[0]
-            if first["role"] == SYSTEM:
-                yield first["content"]
-                continue
-        yield str(row.get("system") or "")
 
 
 def _sampled(task: Any, fitted: Any, run: RunDirectory) -> list[list[int]]:

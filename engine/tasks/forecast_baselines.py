@@ -18,7 +18,7 @@ from engine.data.raw import RawData
 from engine.data.series.panel import Rows, find_keys, key_texts
 from engine.data.series.panel_splits import split_panel
 from engine.data.series.splits import series_note, split_series
-from engine.metrics.evaluator import Evaluator
+from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.pipelines.series.fitted import SeriesFitted
 
 Numbers = NDArray[np.float64]
@@ -27,6 +27,7 @@ Forecaster = Callable[[Numbers], Numbers | None]
 
 LONGEST = 1000
 """Rows of the past that are used at most: the time of a fit grows with them."""
+_MORE = "A higher task.baseline_seconds gives it more windows."
 
 
 @dataclass(frozen=True)
@@ -97,21 +98,24 @@ class Contest:
     """Mean and deviation of the targets of a batch."""
     evaluator: Callable[[], Evaluator]
 
-    def result(self, name: str, forecaster: Forecaster, seconds: float) -> Baseline | None:
+    def result(self, name: str, forecaster: Forecaster, seconds: float) -> Baseline:
         """Evaluate a baseline on the windows that it forecasts in ``seconds``, and a fit longer.
 
-        They are drawn at random, the same for each baseline. ``None`` where it forecasts none.
+        They are drawn at random, the same for each baseline.
         """
         end = time.monotonic() + seconds
-        total, made = len(self.source), {}
+        total, asked, made = len(self.source), 0, {}
         for window, batch in self._drawn():
+            asked += 1
             forecast = self._forecast(batch, forecaster)
             if forecast is not None:
                 made[window] = forecast
             if time.monotonic() > end:
                 break
+        advice = _MORE if asked < total else ""
         if not made:
-            return None
+            why = f"it could be fitted to none of {asked:,} windows in {seconds:.3g} s. {advice}"
+            return Baseline(name, Evaluation({}), missing=why.rstrip())
         evaluator = self.evaluator()
         chosen = sorted(made)
         for window in chosen:
@@ -122,7 +126,8 @@ class Contest:
         apart = max(1, round(found.block * len(chosen) / total))
         share = "" if len(chosen) == total else f" ({len(chosen):,} of {total:,} windows"
         share += f" in {seconds:.3g} s)" if share else ""
-        return Baseline(name + share, type(found)(found.metrics, errors=errors, block=apart))
+        judged = type(found)(found.metrics, errors=errors, block=apart)
+        return Baseline(name + share, judged, advice=advice)
 
     def _drawn(self) -> Iterator[tuple[int, Batch]]:
         for window in np.random.default_rng(0).permutation(len(self.source)).tolist():
@@ -149,5 +154,4 @@ def compete(
 ) -> list[Baseline]:
     """Evaluate each baseline in an equal part of ``seconds``."""
     part = seconds / max(1, len(forecasters))
-    found = (contest.result(name, forecaster, part) for name, forecaster in forecasters)
-    return [baseline for baseline in found if baseline is not None]
+    return [contest.result(name, forecaster, part) for name, forecaster in forecasters]

@@ -76,10 +76,8 @@ class TabularTask(Task[F]):
         """Return the score that measures a column's importance."""
 
     @abstractmethod
-    def predicted_columns(
-        self, network: nn.Module, batch: Batch, fitted: F
-    ) -> Mapping[str, pa.Array]:
-        """Return the predictions of a batch as columns, for tables of many rows."""
+    def predicted_columns(self, outputs: torch.Tensor, fitted: F) -> Mapping[str, pa.Array]:
+        """Return the predictions of the outputs ``[rows, outputs]`` as columns."""
 
     @abstractmethod
     def pooled(self, predicted: pa.Table, truth: pa.ChunkedArray) -> Evaluation:

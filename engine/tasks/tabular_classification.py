@@ -150,9 +150,9 @@ class TabularClassification(TabularTask[ClassesFitted]):
 
     @override
     def predicted_columns(
-        self, network: nn.Module, batch: Batch, fitted: ClassesFitted
+        self, outputs: torch.Tensor, fitted: ClassesFitted
     ) -> dict[str, pa.Array]:
-        scores = _scores(network, batch, fitted).detach().cpu().double().numpy()
+        scores = _scores_of(outputs, fitted).detach().cpu().double().numpy()
         best = decisions(scores, self._threshold(fitted))
         columns = {
             "label": pa.array(fitted.classes, pa.string()).take(pa.array(best)),
@@ -199,7 +199,11 @@ class TabularClassification(TabularTask[ClassesFitted]):
 
 def _scores(network: nn.Module, batch: Batch, fitted: ClassesFitted) -> torch.Tensor:
     """Return the probabilities ``[batch, classes]``."""
-    return (row_logits(network, batch) / fitted.temperature).float().softmax(1)
+    return _scores_of(row_logits(network, batch), fitted)
+
+
+def _scores_of(logits: torch.Tensor, fitted: ClassesFitted) -> torch.Tensor:
+    return (logits / fitted.temperature).float().softmax(1)
 
 
 def _record(row: Sequence[float], label: int, classes: Sequence[str]) -> dict[str, Any]:

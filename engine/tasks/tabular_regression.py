@@ -102,29 +102,29 @@ class TabularRegression(TabularTask[NumbersFitted]):
         self, network: nn.Module, batch: Batch, fitted: NumbersFitted
     ) -> list[dict[str, Any]]:
         """The number and its quantiles, named by their levels."""
-        values = self._named_values(network, batch, fitted)
+        values = self._named_values(_outputs(network, batch), fitted)
         rows = zip(*(part.tolist() for part in values.values()), strict=True)
         return [dict(zip(values, row, strict=True)) for row in rows]
 
     @override
     def explained(self, fitted: NumbersFitted) -> ExplainedOutputs:
         def value(network: nn.Module, batch: Batch) -> torch.Tensor:
-            return self._named_values(network, batch, fitted)["value"][:, None]
+            return self._named_values(_outputs(network, batch), fitted)["value"][:, None]
 
         return ExplainedOutputs([fitted.target], "value", value)
 
     @override
     def predicted_columns(
-        self, network: nn.Module, batch: Batch, fitted: NumbersFitted
+        self, outputs: torch.Tensor, fitted: NumbersFitted
     ) -> dict[str, pa.Array]:
-        values = self._named_values(network, batch, fitted)
+        values = self._named_values(outputs, fitted)
         return {name: pa.array(part.numpy()) for name, part in values.items()}
 
     def _named_values(
-        self, network: nn.Module, batch: Batch, fitted: NumbersFitted
+        self, outputs: torch.Tensor, fitted: NumbersFitted
     ) -> dict[str, torch.Tensor]:
         """Return the number and its quantiles, in the units of the target, by name."""
-        bands, outputs = self._bands(fitted), _outputs(network, batch).detach().float().cpu()
+        bands, outputs = self._bands(fitted), outputs.detach().float().cpu()
         values = {"value": bands.point(outputs)}
         quantiles = bands.quantiles(outputs)
         for place, level in enumerate(bands.levels):

@@ -30,7 +30,7 @@ def _open(table: pa.Table) -> pa.Table:
     columns: dict[str, pa.ChunkedArray] = {}
     for name in table.column_names:
         parts = _texts_within(table.schema.field(name).type)
-        if parts and not set(parts) & set(table.column_names):
+        if parts and not set(parts) & {*table.column_names, *columns}:
             columns |= dict(zip(parts, table[name].combine_chunks().flatten(), strict=True))
         else:
             columns[name] = table[name]

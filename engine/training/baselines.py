@@ -45,6 +45,7 @@ def _record(baseline: Baseline, verdict: AnyVerdict | None) -> dict[str, Any]:
         "metrics": finite_all(baseline.evaluation.metrics),
         "verdict": None if verdict is None else verdict.record(),
         "missing": baseline.missing,
+        "advice": baseline.advice,
     }
 
 

@@ -2,8 +2,10 @@
 
     python tests/benchmarks/sharing.py
 
-A small Llama on CPUs (gloo), one thread each. Communication is what torch's profiler records of
-gloo in the main process: with waiting for slower processes, which on few cores is most of it.
+A small Llama on CPUs, one thread each: ``ddp`` sums through shared memory, the others by gloo.
+Communication is what torch's profiler records of both in the main process: with waiting for slower
+processes, which on few cores is most of it. Processor time is that of all processes, without the
+profiler, against one process that trains alone.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -23,19 +26,21 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 import transformers
 from torch import Tensor, nn
-from torch.profiler import ProfilerActivity, profile
+from torch.profiler import ProfilerActivity, profile, record_function
 
 from engine.config.train import TrainConfig
 from engine.hardware.device import Compute
 from engine.training.distributed.process_group import SingleProcess, join
+from engine.training.distributed.sums import SharedSums
 from engine.training.optimization.optimizer import build_optimizer
 from engine.training.sharing import sharing
 
 CPU = Compute(torch.device("cpu"), torch.float32, threads=1)
 WAYS = [("single", 1), *((s, n) for n in (2, 4) for s in ("ddp", "fsdp", "tensor"))]
-UPDATES, ROWS, LENGTH = 8, 8, 64
-WARM = 3
+UPDATES, ROWS, LENGTH = 16, 8, 64
+WARM = 4
 """Updates that are not timed."""
+SHARED = "shared:"
 
 
 def llama() -> nn.Module:
@@ -50,7 +55,9 @@ def llama() -> nn.Module:
 def train(rank: int, strategy: str, size: int, port: int, result: str) -> None:
     """Train as process ``rank`` of ``size``; the main process writes what it measured."""
     torch.set_num_threads(1)
+    os.environ["LOCAL_WORLD_SIZE"] = str(size)
     config = TrainConfig(strategy=strategy, devices=size)  # type: ignore[arg-type]
+    record_shared_sums()
     group = SingleProcess()
     if size > 1:
         store = dist.TCPStore("127.0.0.1", port, size, rank == 0)
@@ -60,24 +67,44 @@ def train(rank: int, strategy: str, size: int, port: int, result: str) -> None:
     optimizer = build_optimizer([{"params": list(network.parameters())}], config, CPU.device)
     group.state(network, optimizer, CPU)
     batches = torch.randint(2048, (UPDATES, ROWS, LENGTH), generator=torch.manual_seed(1))
-    losses, seconds, shares = [], [], []
+    losses, seconds, shares, processor = [], [], [], []
     for number, batch in enumerate(batches):
         group.wait()
-        begun = time.perf_counter()
-        with profile(activities=[ProfilerActivity.CPU]) as profiler:
+        profiled = profile(activities=[ProfilerActivity.CPU]) if number % 2 else nullcontext()
+        begun, used = time.perf_counter(), time.process_time()
+        with profiled as profiler:
             losses.append(update(group, network, optimizer, batch))
-        took = time.perf_counter() - begun
-        if number >= WARM:
-            seconds.append(took)
-            spans = [(e.time_range.start, e.time_range.end) for e in profiler.events()
-                     if e.name.startswith("gloo:")]  # fmt: skip
-            shares.append(covered(spans) / 1e6 / took)
+        took, used = time.perf_counter() - begun, time.process_time() - used
+        if number < WARM:
+            continue
+        if profiler is None:
+            processor.append(summed(used))
+            continue
+        spans = [(e.time_range.start, e.time_range.end) for e in profiler.events()
+                 if e.name.startswith(("gloo:", SHARED))]  # fmt: skip
+        seconds.append(took)
+        shares.append(covered(spans) / 1e6 / took)
     if rank == 0:
         found = {"losses": losses, "seconds": statistics.median(seconds),
-                 "communication": statistics.median(shares)}  # fmt: skip
+                 "communication": statistics.median(shares),
+                 "processor": statistics.median(processor)}  # fmt: skip
         Path(result).write_text(json.dumps(found))
     group.wait()
     os._exit(0)
+
+
+def record_shared_sums() -> None:
+    """Let the profiler record sums through shared memory."""
+    for owner, name in ((SharedSums, "start"), (SharedSums, "release"), (SharedSums, "wait_for")):
+        setattr(owner, name, record_function(SHARED)(getattr(owner, name)))
+
+
+def summed(value: float) -> float:
+    """Return the sum over all processes."""
+    whole = torch.tensor(value)
+    if dist.is_initialized():
+        dist.all_reduce(whole)
+    return float(whole)
 
 
 def update(
@@ -117,18 +144,20 @@ def covered(spans: Sequence[tuple[float, float]]) -> float:
 def main() -> int:
     """Print the table."""
     expected: list[float] = []
-    print("| strategy | processes | largest difference of a loss | update | communication |")
-    print("|---|---|---|---|---|")
+    alone = 0.0
+    print("| strategy | processes | largest difference of a loss | update | communication | "
+          "processor time |")  # fmt: skip
+    print("|---|---|---|---|---|---|")
     for number, (strategy, size) in enumerate(WAYS):
         with tempfile.TemporaryDirectory() as folder:
             result = Path(folder) / "result.json"
             mp.spawn(train, (strategy, size, 29_700 + number, str(result)), size)
             found = json.loads(result.read_text())
-        expected = expected or found["losses"]
+        expected, alone = expected or found["losses"], alone or found["processor"]
         worst = max(abs(a - b) for a, b in zip(expected, found["losses"], strict=True))
         share = f"{found['communication']:.0%}" if size > 1 else "–"
-        print(f"| {strategy} | {size} | {worst:.1e} | {found['seconds'] * 1e3:.0f} ms | {share} |",
-              flush=True)  # fmt: skip
+        print(f"| {strategy} | {size} | {worst:.1e} | {found['seconds'] * 1e3:.0f} ms | {share} | "
+              f"{found['processor'] / alone:.2f} |", flush=True)  # fmt: skip
     return 0
 
 

@@ -38,8 +38,11 @@ with torch.no_grad():
     network.lm_head.weight[tokenizer.eos_token_id] *= 1.4
 texts = [json.loads(line)["prompt"] for line in open(f"{data}/train.jsonl")][:count]
 prompts = [tokenizer(text).input_ids for text in texts]
-if program != "transformers":
+if program == "before":  # where it was until then
+    from engine.text.continuation import Sampling, continued
+elif program == "dltui":
     from engine.text.generation.continuation import Sampling, continued
+if program != "transformers":
     sampling = Sampling(tokens, 0.0, 1.0)
 else:
     tokenizer.padding_side = "left"

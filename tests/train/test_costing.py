@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +120,29 @@ def test_the_optimizer_takes_what_it_keeps_of_each_weight() -> None:
 def test_activations_grow_with_the_batch() -> None:
     small, large = estimate(cnn(batch_size=64)).memory, estimate(cnn(batch_size=640)).memory
     assert large.activations == pytest.approx(10 * small.activations, rel=0.1)
+
+
+def test_packed_batches_take_the_memory_of_their_tokens(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory_estimate, "_WORTH_TELLING", 1)
+    path = tmp_path / "pairs.jsonl"
+    rows = [{"prompt": "q", "completion": "word " * (90 if n == 1 else 9)} for n in range(40)]
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    made = RunConfig.parse({
+        "task": {"kind": "causal_lm", "max_length": 512},
+        "data": {"kind": "file", "path": str(path)},
+        "model": {"kind": "transformer", "hidden_size": 64, "vocab_size": 300},
+        "train": {"batch_size": 16}, "compute": {"device": "cpu", "threads": 1},
+    })  # fmt: skip
+    found = {
+        packing: estimate(made.override([f"task.packing={packing}"]))
+        for packing in ("on", "off", "auto")
+    }
+    activations = {packing: one.memory.activations for packing, one in found.items()}
+    assert activations["on"] < 0.5 * activations["off"] == 0.5 * activations["auto"]
+    told = {packing: [n for n in one.notes if "acking" in n] for packing, one in found.items()}
+    assert [len(told[packing]) for packing in ("on", "off", "auto")] == [0, 0, 1]
 
 
 def test_frozen_weights_have_neither_gradients_nor_an_optimizer() -> None:

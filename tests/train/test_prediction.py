@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import base64
+import errno
 import json
+import os
+import shutil
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -176,6 +179,18 @@ def test_only_doubts_of_a_task_are_noted_beside_predictions() -> None:
     report(Log(level="info", message="Tokenising 400 rows."))
     report(Log(level="warning", message="3 rows are empty."))
     assert notes == [Note("3 rows are empty.")]
+
+
+def test_an_export_to_a_full_disk_says_so(
+    flowers: RunDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(shutil, "copyfile", full)
+    with pytest.raises(UserError, match=r"Cannot write .*/out: No space left on device\.$"):
+        export.answer(flowers.id, str(tmp_path / "out"), "folder")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_type_of_other_files_is_refused(flowers: RunDirectory, tmp_path: Path) -> None:

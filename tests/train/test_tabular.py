@@ -248,7 +248,7 @@ def test_the_coverage_that_is_reported_is_that_of_the_predicted_bands(
     source = task.encode(rows, fitted, CPU, lambda event: None)
     with torch.inference_mode():
         [batch] = source.read(source.plan(rows.num_rows))
-        said = task.predicted_columns(network, batch, fitted)
+        said = task.predicted_columns(network(batch.inputs), fitted)
         assert task.predict(network, batch, fitted)[7] == {k: v[7].as_py() for k, v in said.items()}
     assert list(said) == ["value", "value 0.05", "value 0.95"]
     value, low, high = (np.asarray(part) for part in said.values())
@@ -274,7 +274,7 @@ def test_the_threshold_that_is_chosen_decides_in_metrics_and_predictions(tmp_pat
     source = task.encode(rows, fitted, CPU, lambda event: None)
     with torch.inference_mode():
         [batch] = source.read(source.plan(rows.num_rows))
-        said = task.predicted_columns(network, batch, fitted)
+        said = task.predicted_columns(network(batch.inputs), fitted)
         labels = [record["label"] for record in task.predict(network, batch, fitted)]
     assert said["label"].to_pylist() == labels
     # The rarer class is the positive one; it is taken from 1 / (1 + 4) on, about.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -362,6 +363,19 @@ def test_the_preview_shows_what_is_learned_of_the_first_rows(tmp_path: Path) -> 
     assert chat.facts["chat template"] == "chatml"
     whole = _summary(path, completions_only=False).samples
     assert whole == (((f"Q\nA{END}", True),),)
+
+
+def test_the_preview_shows_what_packing_makes_of_the_rows(tmp_path: Path) -> None:
+    rows = [{"prompt": "Q", "completion": "A" * (number + 1)} for number in range(20)]
+    path = _file(tmp_path / "pairs.jsonl", rows)
+    facts = _summary(path, max_length=8, packing="on").facts
+    tokens = _summary(path, max_length=8).facts["tokens"]  # of a new tokenizer, cut at 8
+    assert facts["tokens"] == tokens
+    assert re.fullmatch(
+        r"the tokens of 20 samples fill \d+ rows of 8; a batch is one row of about \d+ tokens",
+        facts["packing"],
+    )
+    assert "packing" not in _summary(path, packing="off").facts
 
 
 def test_conversations_that_end_with_a_question_are_told(tmp_path: Path) -> None:

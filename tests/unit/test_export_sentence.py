@@ -9,10 +9,11 @@ from tui.format.export_formats import export_sentence
 
 @pytest.mark.parametrize(
     ("difference", "said"),
-    [(0.0, "identical outputs"), (1.2e-7, "outputs within 1e-07 of the model's")],
+    [(0.0, "identical to"), (1.2e-7, "within 1e-07 of")],
 )
 def test_an_export_is_said_to_be_identical_or_by_how_much_it_differs(
     difference: float, said: str
 ) -> None:
     answer = {"path": "a.gguf", "bytes": 2048, "difference": difference}
-    assert export_sentence(answer) == f"a.gguf: 2.0 kB, loaded back: {said}"
+    whole = f"a.gguf: 2.0 kB, loaded back: outputs {said} those before writing"
+    assert export_sentence(answer) == whole

@@ -239,6 +239,7 @@ CALL = {"name": "look", "arguments": {"at": "grass"}}
         {"content": "", "tool_calls": json.dumps([{"type": "function", "function": CALL}])},
         {"content": None, "function_call": CALL},
         {"content": [{"type": "tool_use", "name": "look", "input": {"at": "grass", "x": None}}]},
+        {"content": [{"type": "function_call", "name": "look", "arguments": '{"at": "grass"}'}]},
         {"parts": [{"functionCall": {"name": "look", "args": {"at": "grass"}}, "text": None}]},
         {"content": None, "tool_calls": [
             {"type": "function", "function": {**CALL, "arguments": '{"at": "grass"}'}}

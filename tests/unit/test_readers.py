@@ -367,6 +367,26 @@ def test_a_column_of_a_file_goes_before_that_of_its_folder(tmp_path: Path) -> No
     assert load(folder.parent).train.to_pydict() == {"a": [1], "b": [2]}
 
 
+@pytest.mark.parametrize("delimiter", ["abc", "::", "§", '"', "\\s+"])
+def test_a_delimiter_that_cannot_be_one_is_refused(tmp_path: Path, delimiter: str) -> None:
+    path = write(tmp_path / "a.csv", "a,b\n1,x\n2,y\n")
+    with pytest.raises(DataError, match=r"data\.delimiter: .* cannot divide the cells"):
+        load(path, delimiter=delimiter)
+
+
+def test_a_file_that_is_read_for_two_splits_is_noted(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", "a,b\n1,x\n2,y\n")
+    other = write(tmp_path / "b.csv", "a,b\n3,x\n")
+    raw = load(path, validation_path=str(path), test_path=str(other))
+    assert [(note.column, note.why) for note in raw.notes] == [
+        ("validation", "a.csv is read for train as well: its rows were learned")
+    ]
+    raw = load(path, validation_path=str(other), test_path=str(other))
+    assert [(note.column, note.why) for note in raw.notes] == [
+        ("test", "b.csv is read for validation as well: its rows selected the weights")
+    ]
+
+
 def test_classes_of_several_files_are_joined_by_name(tmp_path: Path) -> None:
     for name, order, codes in (("1", ["no", "yes"], [0, 1, 1]), ("2", ["yes", "no"], [0, 1, -1])):
         table = with_class_names(pa.table({"label": codes, "x": [1, 2, 3]}), "label", order)

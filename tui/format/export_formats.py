@@ -29,8 +29,9 @@ SHORT = {"f32": "float32", "bf16": "bfloat16", "f16": "float16"}
 def export_sentence(answer: Mapping[str, Any]) -> str:
     """Return a sentence on a finished export."""
     difference = answer["difference"]
-    found = f"outputs within {difference:.1g} of the model's" if difference else "identical outputs"
-    return f"{answer['path']}: {size(answer['bytes'])}, loaded back: {found}"
+    found = f"within {difference:.1g} of" if difference else "identical to"
+    path = f"{answer['path']}: {size(answer['bytes'])}"
+    return f"{path}, loaded back: outputs {found} those before writing"
 
 
 def free_name(run: str, form: str) -> str:

@@ -34,6 +34,7 @@ class _Named(_Part):
     metrics: _Numbers = {}
     verdict: _Verdict | None = None
     missing: str = ""
+    advice: str = ""
 
 
 class _Base(_Part):

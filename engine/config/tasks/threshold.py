@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -33,8 +34,8 @@ def parse_rule(text: str) -> ThresholdRule:
     if aim == "cost":
         positive, _, negative = rest.partition(":")
         costs = _number(positive), _number(negative)
-        if min(costs) <= 0:
-            raise ValueError("both costs must be above 0, such as cost 5:1")
+        if not all(0 < cost < math.inf for cost in costs):  # nan is neither
+            raise ValueError("both costs must be above 0 and finite, such as cost 5:1")
         return ThresholdRule("cost", *costs)
     return ThresholdRule("value", _share(text))
 

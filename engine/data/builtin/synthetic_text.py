@@ -77,15 +77,16 @@ def _asked(made: random.Random) -> dict[str, Any]:
         f"In later years, {person} founded {thing} there.",
     ]
     context = " ".join(sentences)
-    question, answer = made.choice([
-        (f"Where was {person} born?", place),
-        (f"When was {person} born?", year),
-        (f"Where did {person} live?", home),
-        (f"What did {person} work as?", job),
-        (f"What did {person} found?", thing),
+    question, answer, number = made.choice([
+        (f"Where was {person} born?", place, 0),
+        (f"When was {person} born?", year, 0),
+        (f"Where did {person} live?", home, 1),
+        (f"What did {person} work as?", job, 1),
+        (f"What did {person} found?", thing, 2),
     ])  # fmt: skip
-    # A home may have the name of the place of birth; it stands in the second sentence.
-    start = context.index(answer, len(sentences[0]) if answer is home else 0)
+    # A home may have the name of the place of birth, and a gardener may found a garden.
+    before = sum(len(sentence) + 1 for sentence in sentences[:number])
+    start = before + sentences[number].index(answer)
     return {
         "context": context,
         "question": question,

@@ -373,7 +373,10 @@ def _explained(
 ) -> DataError:
     name = plain(source.path.name)
     if not bad:
-        return DataError(f"{name} is not a readable CSV file: {plain(error)}.")
+        return DataError(
+            f"{name} is not a readable CSV file: {plain(error).rstrip('.')}.",
+            "Check data.encoding, data.delimiter and the quotes of its cells.",
+        )
     row = bad[0]
     number = f"row {row.number}" if row.number is not None else f"the row {plain(row.text, 60)!r}"
     found = counted(row.actual_columns, "cell")

@@ -10,6 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 
+from engine.errors import DataError
+from engine.files.sanitize import plain
+
 _SAMPLE_CHARACTERS = 64 * 1024
 _SAMPLE_LINES = 20
 _MOSTLY = 0.8
@@ -92,9 +95,12 @@ def rows_of(sample: str, delimiter: str, quoted: bool = True) -> list[list[str]]
 
 
 def find_delimiter(sample: str, given: str = "") -> str:
-    """The one that is ``given``, or else cuts most rows into the same number of cells."""
+    """The one that is ``given``, or else cuts most rows into the same number of cells.
+
+    Raises :class:`DataError` for a given one that is none.
+    """
     if given:
-        return _NAMED.get(given, given)
+        return _named(given)
 
     def score(delimiter: str) -> tuple[float, int]:
         counts = Counter(len(row) for row in rows_of(sample, delimiter))
@@ -108,6 +114,16 @@ def find_delimiter(sample: str, given: str = "") -> str:
     # Commas also stand within numbers, as often in each row.
     whole = [delimiter for delimiter, (share, _) in scores.items() if share == 1.0]
     return whole[0] if whole else max(_DELIMITERS, key=lambda delimiter: scores[delimiter])
+
+
+def _named(given: str) -> str:
+    delimiter = _NAMED.get(given, given)
+    if len(delimiter) != 1 or not delimiter.isascii() or delimiter in '"\r\n\\':
+        raise DataError(
+            f"data.delimiter: {plain(given, 20)!r} cannot divide the cells of a CSV file.",
+            "Give one character, such as ; or |, or the word tab or space.",
+        )
+    return delimiter
 
 
 def looks_like_versions(cells: Sequence[str]) -> str:

@@ -6,7 +6,7 @@ import glob
 import os
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -65,6 +65,7 @@ def _load(config: FileConfig, options: ReadOptions) -> RawData:
         if path:
             groups[split] = _files(path, config.format)
             roots[split] = root_of(path)
+    notes += _read_twice(groups)
     splits: dict[str, pa.Table] = {}
     files: dict[str, tuple[RowsOfFile, ...]] = {}
     skips: list[Skip] = []
@@ -227,6 +228,20 @@ def _unlike(readings: Sequence[Reading]) -> set[str]:
             if not pa.types.is_null(field.type):
                 types[field.name].add(pa.types.is_string(field.type))
     return {name for name, kinds in types.items() if len(kinds) > 1}
+
+
+def _read_twice(groups: Mapping[str, Sequence[Path]]) -> list[Note]:
+    """Return a note on each split that has files of another one."""
+    owners: dict[Path, str] = {}
+    found = []
+    for split, paths in groups.items():
+        shared = [path for path in paths if owners.setdefault(path.resolve(), split) != split]
+        if shared:
+            owner = owners[shared[0].resolve()]
+            use = "were learned" if owner == TRAIN else "selected the weights"
+            why = f"{plain(shared[0].name, 60)} is read for {owner} as well: its rows {use}"
+            found.append(Note(why, split, change=f"data.{split}_path"))
+    return found
 
 
 def _lacking(paths: Sequence[Path], readings: Sequence[Reading], joined: pa.Table) -> list[Note]:

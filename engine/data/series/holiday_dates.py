@@ -18,7 +18,7 @@ def check_holidays(place: str, frequency: Frequency) -> None:
         return
     if not frequency.dated:
         raise DataError(
-            f"task.holidays needs dates; the time of the data counts in {frequency.name}s.",
+            "task.holidays needs dates, but the times of the data are numbers that only count.",
             "Leave task.holidays empty.",
         )
     _holidays_of(place, 2024, 2024)

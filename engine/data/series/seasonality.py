@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 _LONGEST = 10_000
 _MULTIPLES = 8
+_ROUNDED = 16 * float(np.finfo(np.float64).eps)
+"""Changes that differ by less, relative to the values, differ by rounding: a straight line's."""
 _CLEAR = 0.2
 _CLEAR_FOR_CANDIDATES = 0.1
 """Autocorrelation below this is no season; where one is expected, noise may hide more of it."""
@@ -26,7 +28,7 @@ def find_season(values: NDArray[np.float64], candidates: Sequence[int] = ()) -> 
     """
     changes = np.diff(values)
     longest = min(len(changes) // 3, _LONGEST)
-    if longest < 2 or not changes.std() > 0:
+    if longest < 2 or not changes.std() > _ROUNDED * np.abs(values).max():
         return 1
     correlation = _autocorrelation(changes, longest)
     peaks = _peaks(correlation)

@@ -28,6 +28,7 @@ from engine.data.dates.compact import (
 from engine.data.dates.writing import find_writing
 from engine.data.series.channels import is_number, is_text
 from engine.data.series.frequency import DAY, HOUR, Frequency, Times, clock_times, find_frequency
+from engine.data.series.resolution import check_resolution
 from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.reports.note import Note
@@ -106,6 +107,7 @@ def read_times(
     column = table[name].combine_chunks()
     if column.null_count:
         raise _unreadable(name, column.is_null().to_numpy(zero_copy_only=False).argmax(), "nothing")
+    check_resolution(name, column)
     if _is_date(column.type):
         return _settled(_of_dates(column), frequency)
     numbers = _whole_numbers(column)

@@ -132,7 +132,14 @@ class RegressionEvaluator(Evaluator):
 
 
 def evaluate_numbers(predicted: Floats, truth: Floats, loss: float) -> Evaluation:
-    """Metrics of ``[rows]`` predictions against the truth, both in the units of the data."""
+    """Metrics of ``[rows]`` predictions against the truth, both in the units of the data.
+
+    They are NaN, as the loss is, where a network predicts something that is not finite.
+    """
+    rows = PairedRows("squared", truth, (predicted - truth) ** 2)
+    if not np.isfinite(predicted).all():  # scikit-learn refuses such predictions
+        unknown = dict.fromkeys(("r2", "rmse", "mae", "mse"), float("nan"))
+        return Evaluation(unknown | {"loss": loss}, rows=rows)
     mse = float(sk.mean_squared_error(truth, predicted))
     metrics = {
         "r2": float(sk.r2_score(truth, predicted)) if len(truth) > 1 else float("nan"),
@@ -141,7 +148,7 @@ def evaluate_numbers(predicted: Floats, truth: Floats, loss: float) -> Evaluatio
         "mse": mse,
         "loss": loss,
     }  # fmt: skip
-    return Evaluation(metrics, rows=PairedRows("squared", truth, (predicted - truth) ** 2))
+    return Evaluation(metrics, rows=rows)
 
 
 def number_intervals(

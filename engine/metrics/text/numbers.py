@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -80,8 +81,9 @@ class TextNumbers(Evaluator):
         loss = float(self._loss(outputs, targets))
         result = evaluate_numbers(predicted, truth, loss)
         metrics, rows = result.metrics, keyed_pairs(result.rows, self._rows)
-        metrics["spearman"] = correlations(predicted, truth)["spearman"]
-        metrics |= _ranking(self._rows, predicted, truth)
+        finite = bool(np.isfinite(predicted).all())
+        metrics["spearman"] = correlations(predicted, truth)["spearman"] if finite else math.nan
+        metrics |= _ranking(self._rows, predicted, truth) if finite else {}
         if not views:
             return Evaluation(metrics, rows=rows)
         self.worst = self._worst(predicted, truth)

@@ -89,8 +89,8 @@ def bootstrap(
     rows = len(columns[0])
     if rows < 2:
         return {}
-    means = resamples(rows).means(columns)
     with np.errstate(divide="ignore", invalid="ignore"):
+        means = resamples(rows).means(columns)
         return known_intervals({name: of(means) for name, of in statistics.items()})
 
 

@@ -48,7 +48,11 @@ class TabmInference(nn.Module):
         self._layers = [
             (layer.weights(), layer.bias.view(self._members, 1, -1)) for layer in others
         ]  # fmt: skip
-        self._head, self._probabilities = network.head, network.probabilities
+        head = network.head
+        # Products with few columns are slow, those with few rows are not.
+        self._head = head.weight.transpose(1, 2).contiguous()
+        self._head_bias = head.bias.view(self._members, -1, 1)
+        self._probabilities = network.probabilities
 
     def forward(self, inputs: dict[str, Tensor]) -> Tensor:
         """Logits, or values."""
@@ -59,7 +63,8 @@ class TabmInference(nn.Module):
         hidden = hidden.view(len(rows), self._members, -1).transpose(0, 1)
         for weight, bias in self._layers:
             hidden = torch.baddbmm(bias, hidden, weight).relu_()
-        return mean_of_members(self._head(hidden).float(), self._probabilities)
+        outputs = torch.baddbmm(self._head_bias, self._head, hidden.transpose(1, 2))
+        return mean_of_members(outputs.transpose(1, 2).float(), self._probabilities)
 
     def _rows_of(self, numbers: Tensor, codes: Tensor) -> tuple[Tensor, Tensor]:
         """Return rows of the table and their weights: two for a number, one for a category."""
@@ -69,7 +74,8 @@ class TabmInference(nn.Module):
         if self._search is not None:
             found = self._search(numbers).add_(starts[:count])
             flat = found.flatten()
-            place = (numbers.flatten() - self._low[flat]).mul_(self._scale[flat])
+            low, scale = (part.index_select(0, flat) for part in (self._low, self._scale))
+            place = (numbers.flatten() - low).mul_(scale)
             weights[:, count : 2 * count] = place.view_as(numbers)
             rows[:, :count] = found
             torch.add(found, len(self._low), out=rows[:, count : 2 * count])

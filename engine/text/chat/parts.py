@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from engine.files.sanitize import plain
-from engine.text.chat.tools import without_nulls
+from engine.text.chat.tools import with_arguments, without_nulls
 
 _CALLS = ("tool_use", "functionCall", "function_call")
 _RESULTS = ("tool_result", "functionResponse", "function_response")
+_ARGUMENTS = ("input", "args", "arguments")
 _TEXTS = ("text", "content", "refusal")
 _TYPES_OF_TEXT = (None, "text", "input_text", "output_text", "refusal")
 _THOUGHT = "thinking"
@@ -86,8 +87,9 @@ def _of_kind(part: Mapping[str, Any], kinds: Sequence[str]) -> Mapping[str, Any]
 
 
 def _call(part: Mapping[str, Any]) -> dict[str, Any]:
-    arguments = part.get("input", part.get("args", {}))
-    call = {"type": "function", "function": {"name": part.get("name"), "arguments": arguments}}
+    arguments: Any = next((part[name] for name in _ARGUMENTS if name in part), {})
+    function = with_arguments({"name": part.get("name"), "arguments": arguments})
+    call = {"type": "function", "function": function}
     return {"id": part["id"], **call} if part.get("id") else call
 
 

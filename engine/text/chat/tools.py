@@ -27,7 +27,7 @@ def calls_in(turn: Mapping[str, Any]) -> list[Any]:
     calls = _records(turn.get("tool_calls"))
     if turn.get("function_call") is not None:
         calls += _records(turn["function_call"])
-    return [_with_arguments(_wrapped(call)) for call in calls]
+    return [with_arguments(_wrapped(call)) for call in calls]
 
 
 def is_call(content: Any) -> bool:
@@ -90,11 +90,11 @@ def _wrapped(record: Any) -> Any:
     return {"type": "function", "function": record}
 
 
-def _with_arguments(call: Any) -> Any:
+def with_arguments(call: Any) -> Any:
     """Return a call whose arguments are an object, and not its JSON."""
     if not isinstance(call, Mapping):
         return call
     if "function" in call:
-        return {**call, "function": _with_arguments(call["function"])}
+        return {**call, "function": with_arguments(call["function"])}
     arguments = _parsed(call.get("arguments"))
     return {**call, "arguments": arguments} if isinstance(arguments, dict) else call

@@ -116,6 +116,14 @@ def system_text(system: Any) -> str:
     return parts_in(given).text
 
 
+def system_prompt(value: Any, beside: Any) -> str:
+    """Return the system prompt of a conversation, else the one ``beside`` it."""
+    turns = turns_of(value) if fault_in(value) is None else []
+    if turns and turns[0]["role"] == SYSTEM:
+        return str(turns[0]["content"])
+    return system_text(beside)
+
+
 def with_calls_as_text(turn: Turn) -> Turn:
     """A turn whose calls of tools stand in its text, for templates that do not write them."""
     calls = [

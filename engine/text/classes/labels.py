@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -116,10 +117,12 @@ def too_many(classes: int, rows: int) -> bool:
 
 
 def _number_or_text(name: str) -> tuple[float, str]:
+    """Sort numbers by value, and before names; ``nan``, which is a language too, is a name."""
     try:
-        return float(name), name
+        number = float(name)
     except ValueError:
-        return float("inf"), name
+        number = math.nan
+    return math.inf if math.isnan(number) else number, name
 
 
 def flags_of(labels: Sequence[Label], classes: Sequence[str]) -> list[list[int]]:

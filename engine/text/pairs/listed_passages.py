@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, count, islice
 
 import pyarrow as pa
 
@@ -42,12 +42,19 @@ def without_lists(raw: RawData, section: EmbeddingConfig) -> RawData:
         }
         role = "positive" if listed_positive else "negative"
         width = 1 if listed_positive else min(filter(None, sizes[TRAIN]), default=1)
-        names = [name] if listed_positive else [f"{name}_{place + 1}" for place in range(width)]
+        names = [name] if listed_positive else _free_names(name, width, splits.values())
         splits = {split: _with_columns(table, name, names) for split, table in splits.items()}
         every = list(chain.from_iterable(sizes.values()))
         longer = sum(size > width for size in every)
         notes.append(_note(name, role, width, max(every, default=0), longer))
     return raw.with_splits(splits, *notes) if notes else raw
+
+
+def _free_names(name: str, width: int, tables: Iterable[pa.Table]) -> list[str]:
+    """Return numbered names that no column of the tables has."""
+    taken = {column for table in tables for column in table.column_names}
+    free = (new for number in count(1) if (new := f"{name}_{number}") not in taken)
+    return list(islice(free, width))
 
 
 def columns_of_lists(table: pa.Table, names: Sequence[str]) -> tuple[str, ...]:

@@ -97,6 +97,13 @@ def _are_words(table: pa.Table, column: str) -> bool:
 def _filled(values: list[Any]) -> list[Any]:
     last, result = None, []
     for value in values:
-        last = last if value is None or value == "" else value
+        last = last if _is_empty(value) else value
         result.append(last)
     return result
+
+
+def _is_empty(value: Any) -> bool:
+    """Whether a cell holds nothing: pandas has NaN for an empty cell among numbers."""
+    if isinstance(value, str):
+        return not value.strip()
+    return value is None or value != value

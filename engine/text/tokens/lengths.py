@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+
+from engine.reports.counted import counted
 
 _BARS = "▁▂▃▄▅▆▇█"
 _BINS = 16
@@ -23,6 +26,19 @@ def length_facts(lengths: Sequence[int], limit: int) -> dict[str, str]:
     if longest > limit:
         facts["cut"] = f"{(values > limit).mean():.1%} are longer than {limit:,} tokens"
     return facts
+
+
+def packing_fact(lengths: Sequence[int], limit: int, samples: int, batch: int | None) -> str:
+    """Return what packing makes of ``samples``, of which some have these ``lengths``.
+
+    ``batch`` is the number of samples in one; ``None`` where batches go by their tokens.
+    """
+    mean = float(np.minimum(lengths, limit).mean())
+    rows = math.ceil(samples * mean / limit)
+    fact = f"the tokens of {counted(samples, 'sample')} fill {counted(rows, 'row')} of {limit:,}"
+    if batch is None:
+        return f"{fact}; a batch is one row without padding"
+    return f"{fact}; a batch is one row of about {min(batch, samples) * mean:,.0f} tokens"
 
 
 def windows_not_cut(facts: Mapping[str, str]) -> dict[str, str]:

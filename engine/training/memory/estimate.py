@@ -27,6 +27,7 @@ from engine.hardware.resources import gpus
 from engine.models.build import base_of
 from engine.reports.estimate import TIGHT_SHARE, Memory
 from engine.tasks.task import Task
+from engine.text.tokens.source import TokenSource
 from engine.torch_private import FakeTensorMode, tree_iter
 from engine.training.checkpoints.state import parameter_count, trained_weights
 from engine.training.distributed.shardable import obstacle_of
@@ -38,6 +39,8 @@ from engine.training.optimization.optimizer import state_bytes
 _SAMPLE_ROWS = 256
 _TEMPLATE_SAMPLES = 4
 _FEWEST_UPDATES = 10
+_WORTH_TELLING = 1e8
+"""Bytes of a difference that is told."""
 _ROUNDS = 4
 _CPU_WORKSPACE = 32 << 20
 """Memory of threads, and of kernels that are compiled when first used."""
@@ -107,8 +110,22 @@ class Case:
             self.compute,
             self._room(train, available),
             part,
+            self.packing == "on",
         )
+        if self.packing == "auto" and (less := self._saved_by_packing(memory.activations)):
+            more = (*more, f"Packing, tried when training begins, may need {less} less.")
         return memory, largest, (*notes, *more)
+
+    @property
+    def packing(self) -> str:
+        """Return whether batches are packed: on, off, or auto; off for data without rows."""
+        wanted: str = getattr(self.config.task, "packing", "off")
+        return wanted if self.material.filled < 1 else "off"
+
+    def _saved_by_packing(self, activations: int) -> str:
+        """Return the memory that packed batches need less of, empty where it is not worth it."""
+        share = (1 - self.material.filled) * activations
+        return f"{share / 1e9:.1f} GB" if share > _WORTH_TELLING else ""
 
     def strategy(self, train: TrainConfig, available: int) -> tuple[Strategy, str]:
         """Return the strategy that ``auto`` takes for ``train``, and the reason."""
@@ -243,6 +260,8 @@ class _Material:
     source: Source
     held: int = 0
     """Bytes that this process holds and a worker would not."""
+    filled: float = 1.0
+    """Share of the tokens in padded batches of the longest samples that packed ones would have."""
 
     def batches(self, train: TrainConfig) -> int:
         """Return the number of batches in an epoch."""
@@ -271,7 +290,15 @@ def _material(task: Task[Any], raw: RawData, fitted: Fitted) -> _Material:
         resident=source.resident_bytes(everything),
         tables=sum(min(table.nbytes, LARGE) for table in raw.splits.values()),
         source=source,
+        filled=_filled(source),
     )
+
+
+def _filled(source: Source) -> float:
+    """Return the mean length of samples as a share of the longest; 1 for others than texts."""
+    if not isinstance(source, TokenSource) or not int(source.lengths.max()):
+        return 1.0
+    return float(source.lengths.double().mean() / source.lengths.max())
 
 
 def _encoded(task: Task[Any], raw: RawData, fitted: Fitted, rows: int) -> Source | None:
@@ -303,6 +330,7 @@ def _memory(
     compute: Compute,
     available: int,
     part: Held,
+    packed: bool,
 ) -> tuple[Memory, int, tuple[str, ...]]:
     """Return memory by part, the largest batch size that fits, and notes on both."""
     spare = _CPU_SPARE if compute.device.type == "cpu" else 0.0
@@ -313,6 +341,10 @@ def _memory(
     try:
         peak = footprint.peak(material.template, count, rounds)
         double = footprint.peak(material.template, 2 * count, rounds)
+        if packed:  # activations are linear in the tokens; evaluations are padded
+            saved = int((1 - material.filled) * (double - peak))
+            padded = footprint.forward_peak(material.template, count)
+            peak, double = max(peak - saved, padded), max(double - 2 * saved, 2 * padded)
     except UnknownFootprint:
         peak = double = 0
         notes = ("The memory of this network's activations cannot be estimated.",)

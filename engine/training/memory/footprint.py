@@ -8,7 +8,7 @@ hold, for any network: saved activations, gradients and temporary tensors.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,22 +68,37 @@ class Footprint:
         Raises :class:`UnknownFootprint` for a network whose shapes depend on computed values.
         """
         self._network.zero_grad(set_to_none=True)
+        return self._counted(template, count, [self._update] * rounds)
+
+    def forward_peak(self, template: Template, count: int) -> int:
+        """Return the peak bytes of the loss of ``count`` samples without gradients.
+
+        Raises :class:`UnknownFootprint` as :meth:`peak` does.
+        """
+        with torch.no_grad():
+            return self._counted(template, count, [self._forward])
+
+    def _counted(
+        self, template: Template, count: int, passes: Sequence[Callable[[Batch], object]]
+    ) -> int:
         with self._fakes:
             batch = template.of(count, self._compute.device)
             counted = _Storages([*self._network.parameters(), *self._network.buffers()])
             counted.add((batch.inputs, batch.targets))
             try:
                 with counted:
-                    for _ in range(rounds):
-                        self._update(batch)
+                    for one in passes:
+                        one(batch)
             except _UNKNOWN as error:
                 raise UnknownFootprint(str(error)) from error
         return counted.peak
 
-    def _update(self, batch: Batch) -> None:
+    def _forward(self, batch: Batch) -> Tensor:
         with self._compute.autocast():
-            loss = self._loss(self._network, batch)
-        torch.autograd.backward(loss)
+            return self._loss(self._network, batch)
+
+    def _update(self, batch: Batch) -> None:
+        torch.autograd.backward(self._forward(batch))
 
 
 class UnknownFootprint(Exception):

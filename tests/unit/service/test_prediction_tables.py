@@ -154,7 +154,7 @@ def test_dates_decimals_and_categories_can_be_read_again(output: Path) -> None:
     assert set(second.values()) == {None}
 
 
-@settings(max_examples=20)
+@settings(deadline=None, max_examples=20)
 @given(st.lists(st.text(), max_size=30))
 def test_any_text_survives_the_way_through_csv(
     tmp_path_factory: pytest.TempPathFactory, texts: list[str]

@@ -18,6 +18,7 @@ from engine.baselines.baseline import Baseline
 from engine.data.raw import TEST
 from engine.metrics.evaluator import Evaluation
 from engine.training.baselines import beside_baselines
+from tui.screens.results.metrics import metric_lines
 
 Make = Callable[..., Any]
 Numbers = NDArray[np.float64]
@@ -106,10 +107,22 @@ def test_a_baseline_that_is_out_of_time_says_how_many_windows_it_forecast(
     _, first, second = made.task.baselines(made.raw, made.fitted)
     assert first.name == "AutoETS (1 of 12 windows in 0.01 s)"
     assert np.isfinite(first.evaluation.errors).sum() == 1
+    assert first.advice == "A higher task.baseline_seconds gives it more windows."
     # Both are asked for the same windows.
     assert np.array_equal(
         np.isfinite(first.evaluation.errors), np.isfinite(second.evaluation.errors)
     )
+
+
+def test_a_baseline_that_cannot_be_fitted_says_so_in_the_results(
+    prepare: Make, lines: type[Line], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Line, "quantiles", lambda self, past: None)
+    rows = table(shop("A", 40, 1.0), shop("B", 30, -2.0))
+    made = prepare("forecasting", rows, data=ASIDE, baseline_seconds=60, **SHORT)
+    _, first, second = made.task.baselines(made.raw, made.fitted)
+    why = "it could be fitted to none of 12 windows in 30 s."
+    assert (first.name, first.missing, second.missing) == ("AutoETS", why, why)
 
 
 def test_only_the_naive_baseline_without_time_or_without_the_package(
@@ -156,6 +169,12 @@ def test_a_baseline_of_few_windows_is_shown_without_a_verdict() -> None:
     found = beside_baselines(task, material, Evaluation({}, errors=np.ones(50)))
     assert found["baselines"][0]["verdict"] is None
     assert found["verdict"]["baseline"] == "naive"
+    found["baselines"][0]["advice"] = "A higher task.baseline_seconds gives it more windows."
+    lines = [line.plain for line in metric_lines(found | {"metrics": {}})]
+    assert lines[-1] == (
+        "Too few rows or windows for a verdict: AutoETS. A higher task.baseline_seconds gives it "
+        "more windows."
+    )
 
 
 @pytest.mark.parametrize("name", statistical.MODELS)

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from engine.errors import DataError
+from engine.pipelines.series.fitted import frequency_of
 
 Make = Callable[..., Any]
 KIND = "forecasting"
@@ -136,3 +137,19 @@ def test_a_column_is_forecast_even_if_no_series_changes(prepare: Make) -> None:
     mean, scale = np.array(made.fitted.own.mean), np.array(made.fitted.own.std)
     assert (mean == [[7.0, 9.0]]).all()
     assert (scale > 0).all()
+
+
+@pytest.mark.parametrize("kind", ["timestamps", "texts", "whole numbers"])
+@pytest.mark.parametrize("step", [250, 1_000])
+def test_steps_finer_than_a_microsecond_are_refused_by_name(
+    prepare: Make, kind: str, step: int
+) -> None:
+    times = pd.date_range("2024-01-01", periods=40, freq=f"{step}ns", unit="ns")
+    values = {"timestamps": times, "texts": times.astype(str), "whole numbers": times.asi8}
+    frame = pd.DataFrame({"measured": values[kind], "volts": np.sin(np.arange(40))})
+    rows, task = table(frame), {"window": 4, "horizon": 2, "time": "measured"}
+    if step < 1_000:
+        with pytest.raises(DataError, match=r"'measured' are 250 nanoseconds apart.*task\.time"):
+            prepare(KIND, rows, **task)
+    else:
+        assert frequency_of(prepare(KIND, rows, **task).fitted).name == "1 microsecond"

@@ -265,6 +265,17 @@ def test_transcripts_are_read_as_turns(prepare: Make, prompt: str) -> None:
         assert torch.equal(found.targets[name], expected.targets[name])
 
 
+def test_each_row_has_the_system_prompt_that_its_model_is_served_with(prepare: Make) -> None:
+    said = [{"role": "system", "content": "S"}, *turns("sky?")]
+    rows = {
+        "prompt": [said, turns("owl?")], "system": ["beside", "beside"],
+        "chosen": [turns("", "blue")[1:]] * 2, "rejected": [turns("", "no")[1:]] * 2,
+    }  # fmt: skip
+    prepared = prepare(KIND, rows, max_length=200)
+    prompts = prepared.task.pipeline.system_prompts(prepared.raw.train, prepared.fitted)
+    assert list(prompts) == ["S", "beside"]
+
+
 def test_transcripts_with_labels_have_their_prompts(prepare: Make) -> None:
     rows = {"completion": [transcript("sky?", "blue"), transcript("sky?", "no")],
             "label": [True, False]}  # fmt: skip

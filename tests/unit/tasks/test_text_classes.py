@@ -154,6 +154,14 @@ def test_texts_without_classes_are_refused(
     assert refused.value.message == message
 
 
+def test_named_classes_of_which_one_alone_occurs_are_refused(pipeline: Make) -> None:
+    own = pipeline(TEXTS, REVIEWS | {"label": [1] * 3})
+    raw = own.load()
+    named = with_class_names(raw.train, "label", ["neg", "pos"])
+    with pytest.raises(DataError, match="The column label has only one class"):
+        own.fit(raw.with_splits({**raw.splits, TRAIN: named}))
+
+
 def test_texts_become_tokens_between_marks_padded_to_the_longest(prepare: Make) -> None:
     prepared = prepare(TEXTS, REVIEWS)
     batch = prepared.encoded()

@@ -117,9 +117,19 @@ class CombineScreen(Dialog[Combination | None]):
             weights=[_number(line.value, "A weight") for line in self._weights],
             name=self._called.value.strip(),
             method=self._method.method,
-            rank=int(_number(self._rank.value, "The rank")) if self._rank.value.strip() else None,
+            rank=read_rank(self._rank.value),
             density=_number(self._density.value, "The density"),
         )
+
+
+def read_rank(text: str) -> int | None:
+    """Return a rank as it is typed; ``None`` for an empty line. Raises :class:`UserError`."""
+    text = text.strip()
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit()):
+        raise UserError(f"The rank is a whole number; this is {text[:40]!r}.")
+    return int(text)
 
 
 def _line(title: Content, line: Widget, id: str | None = None) -> Horizontal:

@@ -54,7 +54,8 @@ def _sentence(baseline: Mapping[str, Any]) -> str:
         return str(verdict["text"])
     if missing := baseline.get("missing"):
         return f"No result of {baseline['name']}: {missing}"
-    return f"Too few rows or windows for a verdict: {baseline['name']}."
+    advice = f" {baseline['advice']}" if baseline.get("advice") else ""
+    return f"Too few rows or windows for a verdict: {baseline['name']}.{advice}"
 
 
 def _columns(report: Mapping[str, Any]) -> dict[str, Mapping[str, str]]:
