@@ -29,7 +29,7 @@ _OPENS: Mapping[str, Sequence[str]] = {
 
 
 class Actions:
-    """What needs the run at the cursor, the selected runs, or none."""
+    """Actions that need the run at the cursor, the selected runs, or none."""
 
     def __init__(self, screen: Screen[None], listing: RunListing) -> None:
         self._listing = listing
