@@ -13,7 +13,6 @@ from textual.content import Content
 from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Static
-from typing_extensions import override
 
 from engine.errors import UserError
 from engine.runs.directory import RunDirectory
@@ -137,7 +136,6 @@ class TryItScreen(Screen[None]):
             await self._exchanges.mount(Static(literal(event.columns, 1000).stylize("$text-error")))
         else:
             self._wanted, self._by_row = _request(event), event.by_row
-            self.refresh_bindings()
             self._show_head(self._wanted)
             typed, self._typed = self._typed or "", None
             rows = InputRows(event.columns, event.ahead, typed, event.by_row)
@@ -188,14 +186,10 @@ class TryItScreen(Screen[None]):
         if self._last:
             arguments = {"run": self._ids[0], "row": self._last}
             self.app.push_screen(make_screen("explanation", self._ask, arguments))
-        else:
+        elif self._by_row:
             tell(self, "Type an input and press enter first; a row of a file is not explained.")
-
-    @override
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Return whether there is a row to explain: a forecast has none."""
-        del parameters
-        return action != "explain" or self._by_row
+        else:
+            tell(self, "Forecasts are not explained.")
 
     def action_save(self) -> None:
         """Save predictions of the first model for the rows of a file."""
