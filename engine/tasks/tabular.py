@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from itertools import chain
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import pyarrow as pa
 import torch
@@ -40,9 +40,6 @@ from engine.tasks.galleries.rows import rows_gallery
 from engine.tasks.row_text import row_text
 from engine.tasks.shown_samples import ShownSamples
 from engine.tasks.task import Task
-
-if TYPE_CHECKING:
-    from engine.baselines.tabicl import TabIcl
 
 _SHOWN_ROWS = 5
 F = TypeVar("F", bound=TabularFitted)
@@ -155,15 +152,6 @@ class TabularTask(Task[F]):
             for table in (evenly(raw.train, MAX_ROWS), decisive)
         )
         return train, other
-
-    def tabicl(self) -> TabIcl | None:
-        """TabICL as a baseline; ``None`` where it is not asked for."""
-        section = self.section
-        if not section.tabicl:
-            return None
-        from engine.baselines.tabicl import TabIcl  # the client of the hub, rarely needed
-
-        return TabIcl(section.tabicl, section.tabicl_rows, self.config.compute.device)
 
     @override
     def samples(self, network: nn.Module, source: Source, fitted: F) -> ShownSamples:

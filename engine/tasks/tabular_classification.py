@@ -39,6 +39,7 @@ from engine.tasks.calibration import Calibration
 from engine.tasks.explanations.row import ExplainedOutputs
 from engine.tasks.member_pruning import MemberLosses
 from engine.tasks.row_text import row_text
+from engine.tasks.tabicl import tabicl_of
 from engine.tasks.tabular import TabularTask, each_output
 
 _SHOWN = 5
@@ -176,7 +177,7 @@ class TabularClassification(TabularTask[ClassesFitted]):
             return evaluate_classes(probabilities, truth, classes, loss, predicted=predicted)
 
         boosted = evaluate(*boosted_classes(*sources, fitted.features, len(classes)))
-        other = self.tabicl()
+        other = tabicl_of(self.section, self.config.compute)
         more = [] if other is None else [other.classes(*sources, len(classes), evaluate)]
         return [Baseline(NAME, boosted), *more]
 

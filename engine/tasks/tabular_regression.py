@@ -35,6 +35,7 @@ from engine.tasks.calibration import Calibration
 from engine.tasks.explanations.row import ExplainedOutputs
 from engine.tasks.member_pruning import MemberLosses
 from engine.tasks.row_text import row_text
+from engine.tasks.tabicl import tabicl_of
 from engine.tasks.tabular import TabularTask, each_output
 
 
@@ -146,7 +147,7 @@ class TabularRegression(TabularTask[NumbersFitted]):
             return evaluate_numbers(guess, true, loss)
 
         boosted = evaluate(*boosted_numbers(*sources, fitted.features))
-        other = self.tabicl()
+        other = tabicl_of(self.section, self.config.compute)
         more = [] if other is None else [other.numbers(*sources, evaluate)]
         return [Baseline(NAME, boosted), *more]
 

@@ -13,6 +13,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Static
+from typing_extensions import override
 
 from engine.errors import UserError
 from engine.runs.directory import RunDirectory
@@ -26,6 +27,19 @@ from tui.widgets.input_rows import InputRows
 from tui.widgets.notify import tell
 from tui.widgets.question import Answer, Ask
 from tui.widgets.steady_footer import SteadyFooter
+
+
+class _Head(Canvas):
+    """What is tried, and what is going on or wanted."""
+
+    def __init__(self, ids: Sequence[str]) -> None:
+        super().__init__(id="head")
+        self._of = f"Try {ids[0]}" if len(ids) == 1 else f"Compare {len(ids)} models"
+
+    def say(self, text: str, style: str = "$text-muted") -> None:
+        """Show a text behind the name."""
+        name = literal(self._of, 80).stylize("bold $primary")
+        self.show([name + literal(f"   {text}", 500).stylize(style)])
 
 
 class TryItScreen(Screen[None]):
@@ -66,6 +80,7 @@ class TryItScreen(Screen[None]):
         super().__init__()
         self._run = run
         self._ids = [run.id, *(other.id for other in others)]
+        self._head = _Head(self._ids)
         self._advisor = Advisor()
         self._ask: Ask = ask or self._advisor.ask
         self._exchanges = Exchanges(id="answers")
@@ -80,24 +95,18 @@ class TryItScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """Yield the screen; input lines come when the columns are known."""
-        yield Canvas(id="head")
+        yield self._head
         yield self._exchanges
         yield SteadyFooter()
 
     def on_mount(self) -> None:
         """Load the model in a thread."""
-        self._show_head("loading the model; what is typed by then is kept …")
+        self._head.say("loading the model; what is typed by then is kept …")
         self._load()
 
     def on_unmount(self) -> None:
         """Discard pending requests."""
         self._advisor.close()
-
-    def _show_head(self, text: str, style: str = "$text-muted") -> None:
-        alone = len(self._ids) == 1
-        title = f"Try {self._ids[0]}" if alone else f"Compare {len(self._ids)} models"
-        name = literal(title, 80).stylize("bold $primary")
-        self.query_one("#head", Canvas).show([name + literal(f"   {text}", 500).stylize(style)])
 
     def on_key(self, event: events.Key) -> None:
         """Keep what is typed while the model is loading."""
@@ -111,7 +120,7 @@ class TryItScreen(Screen[None]):
             return
         event.stop()
         event.prevent_default()
-        self._show_head(f"loading the model …   › {self._typed}")
+        self._head.say(f"loading the model …   › {self._typed}")
 
     @work(thread=True, exit_on_error=False)
     def _load(self) -> None:
@@ -132,11 +141,12 @@ class TryItScreen(Screen[None]):
     async def _loaded(self, event: Loaded) -> None:
         if isinstance(event.columns, UserError):
             self._typed = None
-            self._show_head("")
+            self._head.say("")
             await self._exchanges.mount(Static(literal(event.columns, 1000).stylize("$text-error")))
         else:
             self._wanted, self._by_row = _request(event), event.by_row
-            self._show_head(self._wanted)
+            self.refresh_bindings()
+            self._head.say(self._wanted)
             typed, self._typed = self._typed or "", None
             rows = InputRows(event.columns, event.ahead, typed, event.by_row)
             await self.mount(rows, before=self.query_one(SteadyFooter))
@@ -147,9 +157,9 @@ class TryItScreen(Screen[None]):
         if self._waiting:
             return
         if not (event.row or event.file or event.future):
-            self._show_head(f"nothing is typed yet: {self._wanted}", "$text-warning")
+            self._head.say(f"nothing is typed yet: {self._wanted}", "$text-warning")
             return
-        self._show_head(self._wanted)
+        self._head.say(self._wanted)
         self._waiting = len(self._ids)
         exchange = Exchange(_question(event), self._ids)
         await self._exchanges.add(exchange)
@@ -186,10 +196,14 @@ class TryItScreen(Screen[None]):
         if self._last:
             arguments = {"run": self._ids[0], "row": self._last}
             self.app.push_screen(make_screen("explanation", self._ask, arguments))
-        elif self._by_row:
-            tell(self, "Type an input and press enter first; a row of a file is not explained.")
         else:
-            tell(self, "Forecasts are not explained.")
+            tell(self, "Type an input and press enter first; a row of a file is not explained.")
+
+    @override
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Return whether there is a row to explain: a forecast has none."""
+        del parameters
+        return action != "explain" or self._by_row
 
     def action_save(self) -> None:
         """Save predictions of the first model for the rows of a file."""

@@ -11,7 +11,6 @@ from typing import Any
 
 import psutil
 import torch
-from torch import Tensor, nn
 
 from engine.artifacts.build import build_network
 from engine.batches.source import Source, split_rows
@@ -24,17 +23,15 @@ from engine.errors import DataError, TrainingError
 from engine.hardware.device import Compute
 from engine.hardware.memory import out_of_memory
 from engine.hardware.resources import gpus
-from engine.models.build import base_of
 from engine.reports.estimate import TIGHT_SHARE, Memory
 from engine.tasks.task import Task
 from engine.text.tokens.source import TokenSource
 from engine.torch_private import FakeTensorMode, tree_iter
-from engine.training.checkpoints.state import parameter_count, trained_weights
 from engine.training.distributed.shardable import obstacle_of
-from engine.training.distributed.strategy import Held, Split, Strategy, automatic, held
+from engine.training.distributed.strategy import Held, Strategy, automatic, held
 from engine.training.distributed.sums import shared_bytes
 from engine.training.memory.footprint import Footprint, Template, UnknownFootprint
-from engine.training.optimization.optimizer import state_bytes
+from engine.training.memory.network_sizes import NetworkSizes, bytes_of, sizes_of
 
 _SAMPLE_ROWS = 256
 _TEMPLATE_SAMPLES = 4
@@ -93,7 +90,7 @@ class Case:
     config: RunConfig
     compute: Compute
     footprint: Footprint
-    sizes: _Sizes
+    sizes: NetworkSizes
     material: _Material
 
     def memory(self, train: TrainConfig, available: int) -> tuple[Memory, int, tuple[str, ...]]:
@@ -187,64 +184,8 @@ def case_of(task: Task[Any], raw: RawData, fitted: Fitted, compute: Compute, hel
     material = replace(_material(task, raw, fitted), held=held + only_here)
     with torch.device("meta"):
         network = build_network(task, fitted, compute)
-    sizes = _sizes(network, task.config)
+    sizes = sizes_of(network, task.config)
     return Case(task.config, compute, Footprint(network, task.loss, compute), sizes, material)
-
-
-@dataclass(frozen=True)
-class _Sizes:
-    """Sizes that follow from the network alone; in bytes unless the name says otherwise."""
-
-    parameters: int
-    """Number of parameters."""
-    trainable: int
-    """Number of trainable parameters."""
-    weights: int
-    """Weights in their stored format: frozen ones may be quantised."""
-    gradients: int
-    optimizer: int
-    saved: int
-    """Trainable weights and buffers, as saved in checkpoints."""
-    loading: int
-    """Peak of loading the network, before its frozen weights are quantised."""
-    adapter: int
-    """The adapter as a file; 0 where the whole network is saved."""
-    split: Split
-    """The ways in which several processes can share the network; unknown for one."""
-
-    def disk(self, train: TrainConfig) -> int:
-        """Return the bytes of all checkpoints, one more while it is written, and the export."""
-        checkpoint = 2 * self.saved + self.optimizer  # the weights, and the best ones
-        export = self.adapter or self.parameters * 4
-        return (train.save_total_limit + 1) * checkpoint + export
-
-
-def _sizes(network: nn.Module, config: RunConfig) -> _Sizes:
-    parameters = list(network.parameters())
-    trainable = [parameter for parameter in parameters if parameter.requires_grad]
-    count = parameter_count(network)
-    return _Sizes(
-        parameters=count,
-        trainable=sum(p.numel() for p in trainable),
-        weights=_bytes(parameters) + _bytes(network.buffers()),
-        gradients=_bytes(trainable),
-        optimizer=sum(state_bytes(parameter, config.train) for parameter in trainable),
-        saved=_bytes(trained_weights(network).values()),
-        loading=count * 2 if config.adapter.quantized else 0,
-        adapter=_adapter_bytes(network, config),
-        split=Split.of(network, config.train.processes),
-    )
-
-
-def _adapter_bytes(network: nn.Module, config: RunConfig) -> int:
-    if not config.adapter.active or not base_of(config.model):
-        return 0
-    twice = (".lora_A.", ".lora_B.") if config.adapter.init_lora_weights == "pissa" else ()
-    return sum(
-        parameter.nbytes * (2 if any(part in name for part in twice) else 1)
-        for name, parameter in network.named_parameters()
-        if parameter.requires_grad
-    )
 
 
 @dataclass(frozen=True)
@@ -318,13 +259,13 @@ def _template(source: Source) -> Template:
     count = min(_TEMPLATE_SAMPLES, len(source))
     plan = [rows for rows in source.evaluation_plan(count) if len(rows) == count]
     batches = list(source.read([plan[0], plan[-1]]))
-    largest = max(batches, key=lambda batch: _bytes(tree_iter((batch.inputs, batch.targets))))
+    largest = max(batches, key=lambda batch: bytes_of(tree_iter((batch.inputs, batch.targets))))
     return Template(largest, count)
 
 
 def _memory(
     footprint: Footprint,
-    sizes: _Sizes,
+    sizes: NetworkSizes,
     material: _Material,
     train: TrainConfig,
     compute: Compute,
@@ -366,7 +307,7 @@ def _memory(
     return memory, min(material.samples, max(0, most)), notes
 
 
-def _overhead(sizes: _Sizes, material: _Material, compute: Compute) -> int:
+def _overhead(sizes: NetworkSizes, material: _Material, compute: Compute) -> int:
     if compute.device.type == "cuda":
         return material.resident + _CUDA_WORKSPACE
     # The best weights so far are held there too.
@@ -374,7 +315,7 @@ def _overhead(sizes: _Sizes, material: _Material, compute: Compute) -> int:
     return _libraries() - material.held + _CPU_WORKSPACE + data + sizes.saved
 
 
-def _beyond(sizes: _Sizes, peak: int, compute: Compute) -> int:
+def _beyond(sizes: NetworkSizes, peak: int, compute: Compute) -> int:
     """Return the bytes by which loading the network exceeds training it.
 
     Weights are quantised in main memory, whatever the device.
@@ -420,7 +361,3 @@ def _allowed_bytes(otherwise: int) -> int:
         return max(0, int(limit) - used)
     except (OSError, ValueError):  # none, or "max"
         return otherwise
-
-
-def _bytes(tensors: Any) -> int:
-    return sum(tensor.nbytes for tensor in tensors if isinstance(tensor, Tensor))
