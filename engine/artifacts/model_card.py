@@ -17,7 +17,6 @@ from engine.data.fitted import Fitted
 from engine.files import atomic
 from engine.files.sanitize import plain
 from engine.models.build import base_of
-from engine.pipelines.text import TextFitted
 
 Metrics = Mapping[str, Mapping[str, float | None]]
 """By split, by name."""
@@ -141,12 +140,13 @@ def _about(folder: Path, config: RunConfig) -> str:
 
 def _inputs(fitted: Fitted) -> list[str]:
     """Return a sentence on the texts that a model reads, in their order; none for other inputs."""
-    if not isinstance(fitted, TextFitted):
+    longest: int | None = getattr(fitted, "max_length", None)
+    if longest is None:
         return []
     columns = [getattr(fitted, name, "") for name in ("text", "text_pair")]
     named = ", then ".join(f"`{plain(column)}`" for column in columns if column)
     read = f"It reads the column {named}: " if named else "It reads "
-    return [f"{read}up to {fitted.max_length:,} tokens.", ""]
+    return [f"{read}up to {longest:,} tokens.", ""]
 
 
 def _kept(config: RunConfig, fitted: Fitted) -> list[str]:

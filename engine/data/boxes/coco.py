@@ -16,7 +16,7 @@ from engine.files import safe_json
 from engine.files.sanitize import plain
 
 _INSTANCES = "instances_"
-"""The names of COCO's files of boxes; captions and key points of the same images stand beside."""
+"""COCO's names of files of boxes; captions and key points of the same images stand beside."""
 
 
 def read_coco(root: Path, files: Sequence[Path], images: ImageIndex) -> Annotations:

@@ -33,7 +33,7 @@ class Parts:
     results: list[dict[str, Any]] = field(default_factory=list)
     """The turns of tools."""
     others: list[str] = field(default_factory=list)
-    """The kinds of the parts that cannot be read, such as images."""
+    """Kinds of parts that cannot be read, such as images."""
 
     @property
     def text(self) -> str:

@@ -196,7 +196,7 @@ def _turns(turn: Mapping[str, Any]) -> list[Turn]:
 
 
 def _further(turn: Mapping[str, Any], parts: Parts) -> dict[str, Any]:
-    """The keys of a turn besides role, content and calls, such as a weight and thoughts."""
+    """Return the keys of a turn besides role, content and calls, such as a weight and thoughts."""
     kept = {
         name: without_nulls(value)
         for name, value in turn.items()

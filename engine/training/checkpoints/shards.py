@@ -34,7 +34,7 @@ from engine.training.checkpoints.peers import PeerLost, among_peers, lost_a_peer
 from engine.training.checkpoints.weight_files import write_file
 
 _SHARDS, _OFFSETS = "DCP_SHARDING_INFO", "saved_offsets"
-"""Names in a file's metadata by which torch's reader finds the place of each shard."""
+"""Keys in a file's metadata by which torch's reader finds the place of each shard in its tensor."""
 _DTYPES = {
     torch.float64: "F64", torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16",
     torch.int64: "I64", torch.int32: "I32", torch.int16: "I16", torch.int8: "I8",

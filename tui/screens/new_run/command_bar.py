@@ -67,6 +67,6 @@ class CommandBar(Static):
         if line:
             self.app.copy_to_clipboard(line)
             can = abilities(os.environ)
-            copied = literal(f"Copied. Clipboard support of this terminal: {can.clipboard}.")
+            copied = literal(f"Copied. Reaches the clipboard: {can.clipboard}.")
             lines = [literal(line, _LONGEST_COMMAND), Content(""), copied.stylize("$text-muted")]
             self.app.push_screen(ReadScreen("The command for this run", lines))
