@@ -1,4 +1,4 @@
-"""Follow a growing ``events.jsonl``: whole lines only, each once.
+"""The history of a run from its growing ``events.jsonl``.
 
 A long run has a million of them, which take many seconds to decode. :meth:`Follower.catch_up` skips
 those that the state of the run would not show.
@@ -6,30 +6,15 @@ those that the state of the run would not show.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 from engine.runs.directory import RunDirectory
 from engine.runs.downsampling import EventDownsampler
-from engine.runs.events import Event, decode
+from engine.runs.event_tail import EventTail
+from engine.runs.events import decode
 from engine.runs.history import History
 
-_BLOCK = 1 << 20
 
-
-class Follower:
-    """A position in a file of events."""
-
-    def __init__(self, path: Path, begin: int = 0) -> None:
-        """Start at the byte ``begin``; what is before it is not read."""
-        self._path = path
-        self._offset = begin
-        self._torn = b""
-
-    def new(self) -> Iterator[Event]:
-        """Yield the events that were written since the last call."""
-        for lines in self._blocks():
-            yield from filter(None, map(decode, lines))
+class Follower(EventTail):
+    """A position in a file of events, which can be brought up to date quickly."""
 
     def catch_up(self, history: History) -> None:
         """Bring ``history``, a new one, up to date; :meth:`new` continues from there.
@@ -38,24 +23,12 @@ class Follower:
         keeps.
         """
         downsampler = EventDownsampler()
-        for lines in self._blocks():
+        for lines in self.blocks():
             history.apply_all(filter(None, map(decode, downsampler.take(lines))))
         history.apply_all(filter(None, map(decode, downsampler.rest())))
         history.passed_over(downsampler.strides)
         if (last := decode(downsampler.last)) is not None:
             history.last_time = last.time
-
-    def _blocks(self) -> Iterator[list[bytes]]:
-        try:
-            file = self._path.open("rb", buffering=0)
-        except FileNotFoundError:
-            return
-        with file:
-            file.seek(self._offset)
-            while block := file.read(_BLOCK):
-                self._offset += len(block)
-                *lines, self._torn = (self._torn + block).split(b"\n")
-                yield lines
 
 
 def read_history(run: RunDirectory) -> History:

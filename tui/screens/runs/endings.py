@@ -11,8 +11,8 @@ from textual.screen import Screen
 from engine.errors import UserError
 from engine.files.paths import runs_folder
 from engine.runs.directory import RunDirectory
+from engine.runs.event_tail import EventTail
 from engine.runs.events import Stalled
-from engine.runs.follower import Follower
 from engine.runs.status import State
 from engine.runs.summary import RunSummary, summarize
 from tui.format.numbers import number
@@ -38,12 +38,12 @@ class _Watched:
     def __init__(self, run: RunDirectory) -> None:
         self.run = run
         self.state = State.RUNNING
-        self._follower = Follower(run.events.path, _size(run))
+        self._events = EventTail(run.events.path, _size(run))
 
     def read(self) -> Stalled | None:
         """Bring the state up to date; return the newest stall, if there was one since."""
         self.state = self.run.status.state()
-        stalls = [each for each in self._follower.new() if isinstance(each, Stalled)]
+        stalls = [each for each in self._events.new() if isinstance(each, Stalled)]
         return stalls[-1] if stalls else None
 
 
