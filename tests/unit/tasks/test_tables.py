@@ -244,4 +244,4 @@ def test_thousands_of_a_target_that_may_be_fractions_are_told(prepare: Make) -> 
     assert prepared.fitted.lowest == 1230
     [note] = [note for note in prepared.raw.notes if "thousands" in note.why]
     assert note.why == "1,230 is read with thousands; it may be a fraction as well"
-    assert note.change == "data.columns.bought"
+    assert note.change == 'data.columns.bought="numeric 1.234,5"'
