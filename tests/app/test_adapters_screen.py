@@ -166,7 +166,7 @@ async def test_two_are_combined_with_weights_that_are_typed(
         await until(pilot, lambda: isinstance(pilot.app.screen, CombineScreen))
         await until(pilot, lambda: "rank" in text_of(pilot))
         await pilot.press("down", *"x", "enter")
-        await until(pilot, lambda: "The rank is a number" in text_of(pilot))
+        await until(pilot, lambda: "The rank is a whole number" in text_of(pilot))
         await pilot.press("backspace", *"3", "down")
         lines[-1].value = "blend"
         await pilot.press("enter")

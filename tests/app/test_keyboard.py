@@ -25,9 +25,9 @@ from tui.widgets.listing import Listing
 
 
 def field(app: DltuiApp) -> tuple[str, str]:
-    """The focused field and its text."""
-    view = app.screen.query_one(Form).current.view  # type: ignore[union-attr]
-    return view.spec.name, view.text
+    """The focused field and its text; empty before one has the focus."""
+    row = app.screen.query_one(Form).current
+    return (row.view.spec.name, row.view.text) if row is not None else ("", "")
 
 
 @asynccontextmanager
