@@ -19,7 +19,7 @@ from tui.screens.runs.trash import TrashScreen
 from tui.settings import CommandSettings, Settings
 from tui.widgets.lines import Lines
 
-MOVED = {"pin": "=", "trash": "f7", "delete": "ctrl+x", "find": "%"}
+MOVED = {"pin": "@", "trash": "f7", "delete": "ctrl+x", "find": "%"}
 
 
 async def test_moved_keys_act_are_shown_and_free_the_old_ones(
@@ -28,14 +28,14 @@ async def test_moved_keys_act_are_shown_and_free_the_old_ones(
     run = make_run("digits-run", [*training(), finished()])
     app = DltuiApp(settings=Settings(keys=MOVED))
     async with app.run_test(size=(120, 50)) as pilot:
-        await until(pilot, lambda: "digits-run" in text_of(pilot) and "= Pin" in text_of(pilot))
-        await pilot.press("asterisk", "equals_sign")
+        await until(pilot, lambda: "digits-run" in text_of(pilot) and "@ Pin" in text_of(pilot))
+        await pilot.press("asterisk", "at")
         await until(pilot, lambda: read_annotations(run).pinned)
         await pilot.press("d", "ctrl+x")
         await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
         await pilot.press("n", "question_mark")
         await until(pilot, lambda: isinstance(app.screen, KeysScreen))
-        assert "=  Pin" in text_of(pilot)
+        assert "@  Pin" in text_of(pilot)
         await pilot.press("escape", "f7")
         await until(pilot, lambda: isinstance(app.screen, TrashScreen))
     assert read_annotations(run).pinned
@@ -61,18 +61,18 @@ async def test_moved_keys_are_typed_as_they_are(make_run, training, until, text_
     app = DltuiApp(settings=Settings(keys=MOVED))
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: "digits-run" in text_of(pilot))
-        await pilot.press("percent_sign", *"=%*/d")
+        await pilot.press("percent_sign", *"@%*/d")
         await until(pilot, lambda: app.focused and isinstance(app.focused, Input))
-        await until(pilot, lambda: app.focused.value == "=%*/d")
+        await until(pilot, lambda: app.focused.value == "@%*/d")
 
 
 async def test_sentences_name_the_keys_that_were_moved(make_run, training, until, text_of) -> None:
-    moved = {"new": "f2", "presets": "=", "all": "f4", "resume": "ctrl+y", "sweeps": "f7"}
+    moved = {"new": "f2", "presets": "@", "all": "f4", "resume": "ctrl+y", "sweeps": "f7"}
     app = DltuiApp(settings=Settings(keys=moved))
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: "with data of your own" in text_of(pilot))
         assert " f2  with data of your own" in text_of(pilot)
-        assert " =  from one of all presets" in text_of(pilot)
+        assert " @  from one of all presets" in text_of(pilot)
         await pilot.press("f7")
         await until(pilot, lambda: "Press  f2  to search" in text_of(pilot))
         await pilot.press("escape", "f2")
