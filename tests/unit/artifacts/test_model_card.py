@@ -63,7 +63,8 @@ def write(tmp_path: Path) -> Write:
     ) -> str:
         for name, content in (files or {}).items():
             (tmp_path / name).write_text(json.dumps(content))
-        write_card(tmp_path, RunConfig.parse(values), fitted or Fitted(), metrics or {})
+        config = RunConfig.parse(values)
+        write_card(tmp_path, config, fitted or Fitted(), metrics or {}, described=True)
         return (tmp_path / "README.md").read_text()
 
     return written
