@@ -22,6 +22,8 @@ _OTHERS = frozenset(("svg", "psd", "jxl", "jp2", "dng", "raw", "cr2", "nef"))
 """Suffixes of images in formats that are not read."""
 _LISTS = frozenset(READERS) - {".txt"}
 """Suffixes of files that may list images with their classes."""
+_OF_SYSTEMS = frozenset(("@eaDir", "#recycle", "__MACOSX", "$RECYCLE.BIN", "lost+found"))
+"""Folders of network drives, archives and disks, with thumbnails and what was deleted."""
 _LINKED = 2
 """Levels of folders at which links are followed."""
 
@@ -68,11 +70,15 @@ def files_below(root: Path) -> Iterator[Path]:
         names[:] = [
             name
             for name in sorted(names)
-            if not name.startswith(".") and _followed(folder / name, folder, shallow)
+            if not _is_hidden(name) and _followed(folder / name, folder, shallow)
         ]
         for name in sorted(files):
-            if not name.startswith(".") and is_file(folder / name):
+            if not _is_hidden(name) and is_file(folder / name):
                 yield below / name
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".") or name in _OF_SYSTEMS
 
 
 def _unreadable(error: OSError) -> None:

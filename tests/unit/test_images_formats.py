@@ -180,3 +180,14 @@ def test_planes_of_16_bits_that_cannot_be_read_are_a_fault_with_a_remedy() -> No
     values = np.zeros((1, SIZE, SIZE), np.uint16)
     with pytest.raises(ImageFault, match="store its channels together"):
         decode(tiff(values, "<", (262, 1), (284, 2)), SIZE, 1)
+
+
+def test_thumbnails_of_drives_and_deleted_images_are_no_classes(tmp_path: Path) -> None:
+    image = stripes("PNG")
+    for name in ("cats/1.png", "cats/@eaDir/1.png/SYNOPHOTO_THUMB_M.png", "dogs/2.png",
+                 "#recycle/cats/3.png", "__MACOSX/dogs/._2.png", ".thumbnails/4.png"):  # fmt: skip
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(image)
+    read = load_images(ImageFolderConfig(path=str(tmp_path)))
+    paths = [Path(path).relative_to(tmp_path) for path in read.train["image"].to_pylist()]
+    assert sorted(map(str, paths)) == ["cats/1.png", "dogs/2.png"]
