@@ -35,7 +35,7 @@ _MODEL = ("task", "data", "model")
 """The sections on which the layers depend; others may be invalid."""
 _COLUMNS = (
     Column("", 3, 3),
-    Column("Layers", 12, 32),
+    Column("Layers", 18, 32),
     Column("Count", 5, 9, right=True),
     Column("Shape", 12, 34),
     Column("Adds", 8, 9, right=True),
