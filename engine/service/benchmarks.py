@@ -60,17 +60,12 @@ def answer(
     """
     library = _lm_eval()
     directory = RunDirectory.open(runs_folder(), run)
+    backend = _backend_of(directory)
     wanted = Wanted(tasks, chat, shots, limit, batch_size)
     with offline_where_unreachable():
         manager = _manager(library, tasks, include_path)
         compute = device.choose(ComputeConfig())
         task, fitted, network = load_exported(directory.model, compute.device)
-        backend = _BACKENDS.get(getattr(task, "head", ""))
-        if backend is None:
-            raise RunError(
-                f"The run {directory.id} is not of a language model; lm-eval has no others.",
-                "Choose a run of causal_lm or seq2seq.",
-            )
         tokenizer = _tokenizer(task, fitted)
         columns = {"run": _evaluated(library, network, tokenizer, backend, manager, wanted)}
         if base:
@@ -81,6 +76,17 @@ def answer(
                 network = build_network(untrained, fitted, compute).to(compute.device).eval()
             columns["base"] = _evaluated(library, network, tokenizer, backend, manager, wanted)
     return _kept(directory, columns, wanted)
+
+
+def _backend_of(run: RunDirectory) -> str:
+    """Return lm-eval's name for the kind of a run's model; raises :class:`RunError` for others."""
+    backend = _BACKENDS.get(getattr(create_task(run.config.read()), "head", ""))
+    if backend is None:
+        raise RunError(
+            f"The run {run.id} is not of a language model; lm-eval has no others.",
+            "Choose a run of causal_lm or seq2seq.",
+        )
+    return backend
 
 
 def _lm_eval() -> ModuleType:

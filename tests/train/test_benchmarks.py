@@ -131,12 +131,17 @@ def test_a_task_that_is_missing_or_has_no_data_is_told_in_a_sentence(
     assert run.evals.read() is None
 
 
-def test_a_run_that_is_no_language_model_is_refused(
-    tasks: Path, flowers: RunDirectory, trained_home: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("task", ["colours", "there is none"])
+def test_a_run_that_is_no_language_model_is_refused_whatever_is_asked_for(
+    tasks: Path,
+    flowers: RunDirectory,
+    trained_home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    task: str,
 ) -> None:
     monkeypatch.setenv("DLTUI_HOME", str(trained_home))
     with pytest.raises(RunError, match="not of a language model"):
-        benchmarks.answer(flowers.id, ["colours"], str(tasks))
+        benchmarks.answer(flowers.id, [task], str(tasks))
 
 
 def test_the_extra_is_named_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
