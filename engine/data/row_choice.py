@@ -50,19 +50,24 @@ class Trace:
 
     def in_split(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the numbers of rows within the split that they were read from."""
-        ends = np.cumsum([0, *(table.num_rows for table in self.splits.values())])
-        return np.where(
-            numbers < 0, numbers, numbers - ends[np.searchsorted(ends, numbers, side="right") - 1]
-        )
+        return np.where(numbers < 0, numbers, numbers - self._begins[self._places(numbers)])
+
+    @property
+    def _begins(self) -> NDArray[np.int64]:
+        """The number of each split's first row, and that behind the last row of all."""
+        return np.cumsum([0, *(table.num_rows for table in self.splits.values())])
+
+    def _places(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the place of the split that each row was read from."""
+        return np.searchsorted(self._begins, numbers, side="right") - 1
 
     def names(self, numbers: NDArray[np.int64]) -> list[RowName]:
         """Return the names of the rows with these numbers."""
-        ends = np.cumsum([0, *(table.num_rows for table in self.splits.values())])
-        names = list(self.splits)
+        names, begins = list(self.splits), self._begins
+        known = numbers[numbers >= 0]
         found = []
-        for number in numbers[numbers >= 0].tolist():
-            place = int(np.searchsorted(ends, number, side="right")) - 1
-            row = number - int(ends[place])
+        for number, place in zip(known.tolist(), self._places(known).tolist(), strict=True):
+            row = number - int(begins[place])
             values = self.splits[names[place]].slice(row, 1).to_pylist()[0]
             found.append(RowName(names[place], row + 1, fingerprint(values, self.root)))
         return found

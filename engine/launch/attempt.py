@@ -48,7 +48,7 @@ def attempt(run: RunDirectory, work: Work, patience: float = 0.0) -> Event:
                     with reported(session):
                         last = work(session)
             except UserError as error:
-                events.write(Failed(message=str(error), usage=error.usage))
+                events.write(failure(run, error))
                 raise
             except Terminated:
                 last = Interrupted(step=0, seconds=0.0)
@@ -58,7 +58,7 @@ def attempt(run: RunDirectory, work: Work, patience: float = 0.0) -> Event:
                     events.write(Failed(message=str(full)))
                     raise full from error
                 _note(run)
-                events.write(Failed(message=defect(error), report=str(run.log)))
+                events.write(failure(run, error))
                 raise
             events.write(last)
     return last
@@ -78,9 +78,12 @@ def _no_room(run: RunDirectory, reason: str) -> TrainingFailed:
     )
 
 
-def defect(error: Exception) -> str:
-    """Return the message for an unexpected error."""
-    return f"Internal error: {type(error).__name__}: {str(error)[:300]}"
+def failure(run: RunDirectory, error: Exception) -> Failed:
+    """Return the event for the error of a run: a user's, or an unexpected one."""
+    if isinstance(error, UserError):
+        return Failed(message=str(error), usage=error.usage)
+    message = f"Internal error: {type(error).__name__}: {str(error)[:300]}"
+    return Failed(message=message, report=str(run.log))
 
 
 def _note(run: RunDirectory) -> None:

@@ -30,11 +30,11 @@ _LIMIT_MINUTES = 30.0
 
 
 def measure_speed(
-    config: RunConfig, told: Callable[[int], object], cancelled: threading.Event
+    config: RunConfig, on_update: Callable[[int], object], cancelled: threading.Event
 ) -> Speed | None:
     """Train for some updates and an evaluation; return their speed, ``None`` if ``cancelled``.
 
-    ``told`` is called with the number of updates so far. What is around the updates is not
+    ``on_update`` is called with the number of updates so far. What is around the updates is not
     measured, as it needs a whole run. Raises :class:`~engine.errors.UserError` where there is
     nothing to measure, or the training fails.
     """
@@ -43,11 +43,11 @@ def measure_speed(
     if config.train.machines > 1:
         raise TrainingError("The time of several machines (train.nodes) cannot be measured here.")
     with tempfile.TemporaryDirectory(prefix="dltui-") as folder, _started(config, folder) as handle:
-        return _measured(handle, told, cancelled)
+        return _measured(handle, on_update, cancelled)
 
 
 def _measured(
-    handle: Handle, told: Callable[[int], object], cancelled: threading.Event
+    handle: Handle, on_update: Callable[[int], object], cancelled: threading.Event
 ) -> Speed | None:
     events: list[Event] = []
     follower = Follower(handle.run.events.path)
@@ -57,7 +57,7 @@ def _measured(
         events += follower.new()
         reports = [each for each in events if isinstance(each, Progress) and each.phase == "train"]
         if reports:
-            told(reports[-1].step)
+            on_update(reports[-1].step)
         if failed := next((each for each in events if isinstance(each, Failed)), None):
             raise TrainingError(failed.message)
         if gone or any(isinstance(each, ENDINGS) for each in events) or _at_end(reports):

@@ -8,11 +8,11 @@ import traceback
 from torch.distributed.elastic.multiprocessing.errors import get_error_handler
 
 from engine.errors import UserError
-from engine.launch.attempt import defect
+from engine.launch.attempt import failure
 from engine.launch.rank import Rank
 from engine.launch.rank_files import DEFECT, MENDABLE, PEER_LOST
 from engine.processes.signals import Termination
-from engine.runs.events import Event, EventLog, Failed
+from engine.runs.events import Event, EventLog
 from engine.runs.session import RunSession
 from engine.training.checkpoints.peers import lost_a_peer
 from engine.training.checkpoints.store import store_of_ranks
@@ -28,10 +28,10 @@ def train_rank(rank: Rank, events: EventLog, termination: Termination) -> tuple[
         return 0, train_beside(session, rank.number, rank.size, rank.local, store)
     except UserError as error:
         get_error_handler().record_exception(error)
-        return MENDABLE, Failed(message=str(error), usage=error.usage)
+        return MENDABLE, failure(rank.run, error)
     except Exception as error:  # noqa: BLE001 — reported in the last event and the log
         traceback.print_exc()
         if lost_a_peer(error):
             return PEER_LOST, None
         get_error_handler().record_exception(error)  # with its time: the earliest error counts
-        return DEFECT, Failed(message=defect(error), report=str(rank.run.log))
+        return DEFECT, failure(rank.run, error)

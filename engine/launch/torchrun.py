@@ -19,7 +19,7 @@ from torch.distributed import Store, rendezvous  # type: ignore[attr-defined]
 
 from engine.config.run_config import RunConfig
 from engine.errors import TrainingFailed, UserError
-from engine.launch.attempt import attempt, defect
+from engine.launch.attempt import attempt, failure
 from engine.launch.rank_files import (
     DEFECT,
     MENDABLE,
@@ -107,13 +107,12 @@ def _follow(folder: Path, store: Store, rank: int, size: int) -> int:
         try:
             train_beside(session, rank, size, _local(), store)
         except UserError as error:
-            write_final_event(run, rank, Failed(message=str(error), usage=error.usage))
+            write_final_event(run, rank, failure(run, error))
             raise
         except Exception as error:
             if lost_a_peer(error):
                 return PEER_LOST
-            failed = Failed(message=defect(error), report=str(run.log))
-            write_final_event(run, rank, failed)
+            write_final_event(run, rank, failure(run, error))
             raise
     return 0
 

@@ -9,8 +9,8 @@ from typing import Any
 class Later:
     """Stands for a module that it imports at the first use: ``Later("sklearn.cluster").KMeans``.
 
-    For packages without types, as a checker of types sees nothing behind it, and for those that are
-    at hand: what tells that an extra is missing tries to import it.
+    For packages without types, as a checker of types sees nothing behind it. Of an extra, whoever
+    uses it has looked for it before.
     """
 
     def __init__(self, name: str) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from itertools import islice, pairwise
 from pathlib import Path
 from statistics import mean, median
 from typing import Any
 
 from engine.config.run_config import RunConfig
-from engine.errors import RunError
+from engine.errors import ConfigError, RunError
+from engine.files import safe_toml
 from engine.reports.speed import Speed
 from engine.runs.compared import flattened
 from engine.runs.directory import RunDirectory, each_run
@@ -72,17 +74,30 @@ def _like_runs(config: RunConfig, start: Started, per_epoch: int, folder: Path) 
     for run in islice(each_run(folder), _NEWEST):
         try:
             text = run.config.text()
-            if not all(kind in text for kind in kinds):
-                continue  # reading a whole configuration takes a hundred times as long
-            if not _same(wanted, timed_settings(run.config.read())):
-                continue
         except RunError:
+            continue
+        if not all(kind in text for kind in kinds):
+            continue  # to parse a whole configuration takes a hundred times as long
+        settings = _settings_in(text)
+        if settings is None or not _same(wanted, settings):
             continue
         worker = run.status.worker()
         if worker is not None and worker.here:
             speed = speed_of_ended(run, start, per_epoch)
             if speed is not None:
                 yield speed
+
+
+@lru_cache(maxsize=_NEWEST)
+def _settings_in(text: str) -> dict[str, Any] | None:
+    """Return what a configuration's text says of the speed; ``None`` where it does not suit.
+
+    Each is parsed once: every change in a form asks for all of them again.
+    """
+    try:
+        return timed_settings(RunConfig.parse(safe_toml.loads(text)))
+    except (ValueError, ConfigError):
+        return None
 
 
 def _same(wanted: dict[str, Any], settings: dict[str, Any]) -> bool:
@@ -116,7 +131,7 @@ def speed_so_far(events: Sequence[Event]) -> Speed | None:
     """Return the speed by the events of a run that is under way; ``None`` before two reports.
 
     The first report is left out, as the first updates take longer. An evaluation counts from the
-    last report before it to the first one after it, less the updates between them.
+    last report before it to the next one, less the updates between them.
     """
     reports = [
         (number, event)

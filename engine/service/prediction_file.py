@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import math
 from collections.abc import Callable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
@@ -18,6 +17,7 @@ import pyarrow.parquet
 from engine.errors import UserError
 from engine.files.atomic import writing
 from engine.files.sanitize import plain
+from engine.reports.views import json_values
 
 _REPEATED = 0.25
 """Share of different fractions up to which Parquet holds them once each."""
@@ -107,16 +107,7 @@ def _json(value: Any) -> str:
     try:
         return json.dumps(value, default=_spelled, ensure_ascii=False, allow_nan=False)
     except ValueError:  # rare, and to look for such numbers in all rows would cost more
-        return json.dumps(_finite(value), default=_spelled, ensure_ascii=False, allow_nan=False)
-
-
-def _finite(value: Any) -> Any:
-    """Return a value with null for NaN and infinity, which JSON has no words for."""
-    if isinstance(value, dict):
-        return {name: _finite(part) for name, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(part) for part in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+        return json.dumps(json_values(value), default=_spelled, ensure_ascii=False, allow_nan=False)
 
 
 def _spelled(value: Any) -> str:

@@ -18,28 +18,15 @@ from typing_extensions import override
 from engine.errors import UserError
 from engine.runs.directory import RunDirectory
 from engine.service.client import Advisor, Superseded
-from tui.charts.canvas import Canvas
 from tui.format.text import literal
 from tui.screens.registry import make_screen
 from tui.screens.run_actions import RunActions
 from tui.widgets.exchanges import Exchange, Exchanges
 from tui.widgets.input_rows import InputRows
+from tui.widgets.model_head import ModelHead
 from tui.widgets.notify import tell
 from tui.widgets.question import Answer, Ask
 from tui.widgets.steady_footer import SteadyFooter
-
-
-class _Head(Canvas):
-    """The run that is tried, and what is running or asked for."""
-
-    def __init__(self, ids: Sequence[str]) -> None:
-        super().__init__(id="head")
-        self._of = f"Try {ids[0]}" if len(ids) == 1 else f"Compare {len(ids)} models"
-
-    def say(self, text: str, style: str = "$text-muted") -> None:
-        """Show a text behind the name."""
-        name = literal(self._of, 80).stylize("bold $primary")
-        self.show([name + literal(f"   {text}", 500).stylize(style)])
 
 
 class TryItScreen(Screen[None]):
@@ -80,7 +67,7 @@ class TryItScreen(Screen[None]):
         super().__init__()
         self._run = run
         self._ids = [run.id, *(other.id for other in others)]
-        self._head = _Head(self._ids)
+        self._head = ModelHead(self._ids)
         self._advisor = Advisor()
         self._ask: Ask = ask or self._advisor.ask
         self._exchanges = Exchanges(id="answers")

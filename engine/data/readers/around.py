@@ -6,6 +6,7 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -124,7 +125,7 @@ def _below_empty_line(text: str, delimiter: str, width: int) -> int:
     Banks and statistical offices write names with a value each above their tables.
     """
     start, above, after_empty = 0, False, False
-    for line, cells in _first_lines(text, delimiter):
+    for line, cells in islice(_first_lines(text, delimiter), _MOST_LINES):
         given = sum(map(bool, cells))
         if not given:
             after_empty = True

@@ -15,7 +15,7 @@ from engine.metrics.forecasts.errors import SHOWN_TARGETS, Scales, rounded
 from engine.reports.views import Lines, View
 
 Dates = Callable[[int, NDArray[np.int64]], Sequence[str]]
-"""Returns the texts of the times so many steps after one."""
+"""Returns the texts of the times that are some steps after a time."""
 
 _SHOWN_WINDOWS = 3
 _SHOWN_PAST = 2

@@ -26,7 +26,7 @@ _COMPLETIONS = (
 _MESSAGES = ("messages", "conversations", "conversation", "contents")
 _LOOKED_AT = 100
 """Rows that show whether a column holds conversations."""
-_CONTEXT = {
+CONTEXT = {
     "input": ("input", "context"),
     "system": ("system", "system_prompt", "systeminstruction", "system_instruction"),
     "history": ("history",),
@@ -113,7 +113,7 @@ def _added(table: pa.Table, section: CausalLmConfig, role: str, taken: list[str]
     if name:
         return chosen(table, name, f"task.{role}")
     return by_name(table.select([name for name in table.column_names if name not in taken]),
-                   _CONTEXT[role])  # fmt: skip
+                   CONTEXT[role])  # fmt: skip
 
 
 def holds_messages(table: pa.Table, name: str) -> bool:

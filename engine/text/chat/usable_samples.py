@@ -68,34 +68,28 @@ def _notes(
             "last."
         )
     yield from _faults(table)
-    short = table["shortened"].to_numpy()
-    if short.any():
-        yield RowNote(
-            f"{int(short.sum()):,} of {table.num_rows:,} samples lack something of their answers "
-            "(the first is row ",
-            _first(table, short),
-            "): the chat template leaves it out, as some do with thoughts.",
-        )
-    unsaid = table["unsaid"].to_numpy()
-    if unsaid.any():
-        yield RowNote(
-            f"{int(unsaid.sum()):,} of {table.num_rows:,} samples lack something of the turns "
-            "before their answers (the first is row ",
-            _first(table, unsaid),
-            "): the chat template leaves it out, as some do with system prompts.",
-        )
+    yield from _samples(
+        table,
+        "shortened",
+        "lack something of their answers",
+        ": the chat template leaves it out, as some do with thoughts.",
+    )
+    yield from _samples(
+        table,
+        "unsaid",
+        "lack something of the turns before their answers",
+        ": the chat template leaves it out, as some do with system prompts.",
+    )
     yield from _literal(table)
+    dropped = too_long == "drop"
+    lost = "is not learned" if dropped else "is learned up to there"
+    yield from _samples(
+        table,
+        "cut",
+        f"have an answer that reaches beyond task.max_length ({max_length:,} tokens) and {lost}",
+        "; task.too_long=cut learns its beginning." if dropped else ".",
+    )
     cut = table["cut"].to_numpy()
-    if cut.any():
-        dropped = too_long == "drop"
-        lost = "is not learned" if dropped else "is learned up to there"
-        choice = "; task.too_long=cut learns its beginning" if dropped else ""
-        yield RowNote(
-            f"{int(cut.sum()):,} of {table.num_rows:,} samples have an answer that reaches beyond "
-            f"task.max_length ({max_length:,} tokens) and {lost} (the first is row ",
-            _first(table, cut),
-            f"){choice}.",
-        )
     whole = np.array([not fault for fault in table["fault"].to_pylist()])
     others = int((~learned & ~cut & whole).sum())
     if others:
@@ -105,10 +99,12 @@ def _notes(
         )
 
 
-def _first(table: pa.Table, found: NDArray[np.bool_]) -> int:
-    """The row of the first sample that is ``found``."""
-    row: int = table["row"][int(found.argmax())].as_py()
-    return row
+def _samples(table: pa.Table, flag: str, what: str, why: str) -> Iterator[RowNote]:
+    """A sentence on the samples that a column of flags marks, if there are any."""
+    found = table[flag].to_numpy()
+    if found.any():
+        before = f"{int(found.sum()):,} of {table.num_rows:,} samples {what} (the first is row "
+        yield RowNote(before, table["row"][int(found.argmax())].as_py(), f"){why}")
 
 
 def _faults(table: pa.Table) -> Iterator[RowNote]:
@@ -124,12 +120,10 @@ def _faults(table: pa.Table) -> Iterator[RowNote]:
 
 def _literal(table: pa.Table) -> Iterator[RowNote]:
     """A sentence on the samples in whose texts special tokens are plain text."""
-    literal = table["literal"].to_numpy()
-    if literal.any():
-        yield RowNote(
-            f"{int(literal.sum()):,} of {table.num_rows:,} samples have special tokens written in "
-            "their texts (the first is row ",
-            _first(table, literal),
-            "), which are read as plain text: only the chat template begins and ends turns. Where "
-            "pairs are in the form of a template, set task.chat_template=none.",
-        )
+    return _samples(
+        table,
+        "literal",
+        "have special tokens written in their texts",
+        ", which are read as plain text: only the chat template begins and ends turns. Where pairs "
+        "are in the form of a template, set task.chat_template=none.",
+    )

@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from engine.config.tasks.preference import PreferenceConfig
 from engine.errors import DataError
-from engine.text.chat.roles import holds_messages, reads_transcripts
+from engine.text.chat.roles import CONTEXT, holds_messages, reads_transcripts
 from engine.text.columns import by_name, chosen
 
 _CONVERSATIONS = ("messages", "conversations", "conversation")
@@ -15,11 +15,7 @@ _CHOSEN = ("chosen", "chosen_response", "preferred", "preferred_output")
 _REJECTED = ("rejected", "rejected_response", "non_preferred", "non_preferred_output")
 _COMPLETIONS = ("completion", "response", "output", "answer")
 _LABELS = ("label", "labels", "kto_tag", "desirable")
-_CONTEXT = {
-    "input": ("input", "context"),
-    "system": ("system", "system_prompt", "systeminstruction", "system_instruction"),
-    "tools": ("tools", "functions"),
-}
+_CONTEXT = {role: CONTEXT[role] for role in ("input", "system", "tools")}
 _NONE = "-"
 
 

@@ -37,7 +37,7 @@ _SAMPLE_ROWS = 256
 _TEMPLATE_SAMPLES = 4
 _FEWEST_UPDATES = 10
 _WORTH_TELLING = 1e8
-"""Bytes of a difference that is told."""
+"""Bytes; smaller differences are not mentioned."""
 _ROUNDS = 4
 _CPU_WORKSPACE = 32 << 20
 """Memory of threads, and of kernels that are compiled when first used."""

@@ -18,7 +18,6 @@ from engine.config.run_config import RunConfig
 from engine.errors import UserError
 from engine.runs.directory import RunDirectory
 from engine.service.client import Advisor
-from tui.charts.canvas import Canvas
 from tui.format.text import literal
 from tui.screens.chat.conversation import Conversation
 from tui.screens.chat.exchange import Exchange
@@ -26,6 +25,7 @@ from tui.screens.chat.rows import ChatRows
 from tui.screens.chat.voices import Prompt, Talk, Voice
 from tui.screens.dialogs.confirm import ConfirmScreen
 from tui.screens.registry import make_screen
+from tui.widgets.model_head import ModelHead
 from tui.widgets.notify import complain, tell
 from tui.widgets.question import Answer
 from tui.widgets.steady_footer import SteadyFooter
@@ -61,6 +61,7 @@ class ChatScreen(Screen[None]):
         """Send the same messages to ``others``; use ``talk`` instead of an advisor of its own."""
         super().__init__()
         self._runs = [run, *others]
+        self._head = ModelHead([one.id for one in self._runs])
         self._config: RunConfig = run.config.read()
         self._own = None if talk else Advisor()
         self._talk: Talk = talk or self._own or Advisor()
@@ -70,7 +71,7 @@ class ChatScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """Yield the screen; messages can be typed before the model is loaded."""
-        yield Canvas(id="head")
+        yield self._head
         yield self._conversation
         values = self._config.values()["task"]
         settings = {name: (title, f"{values[name]:g}") for name, title in _SETTINGS.items()}
@@ -79,7 +80,7 @@ class ChatScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """Load the models in a thread."""
-        self._show_head("loading the model; what is typed by then waits")
+        self._head.say("loading the model; what is typed by then waits")
         self._load()
 
     def on_unmount(self) -> None:
@@ -93,12 +94,6 @@ class ChatScreen(Screen[None]):
         """Whether a model has answered."""
         return any(voice.turns for voice in self._voices)
 
-    def _show_head(self, text: str) -> None:
-        alone = len(self._runs) == 1
-        title = f"Try {self._runs[0].id}" if alone else f"Compare {len(self._runs)} models"
-        name = literal(title, 80).stylize("bold $primary")
-        self.query_one("#head", Canvas).show([name + literal(f"   {text}").stylize("$text-muted")])
-
     @work(thread=True, exit_on_error=False)
     def _load(self) -> None:
         facts: list[Answer] | UserError = []
@@ -111,7 +106,7 @@ class ChatScreen(Screen[None]):
     @on(Loaded)
     async def _loaded(self, event: Loaded) -> None:
         if isinstance(event.facts, UserError):
-            self._show_head("")
+            self._head.say("")
             self._conversation.stop()
             await self.query_one(ChatRows).remove()
             error = literal(event.facts, 1000).stylize("$text-error")
@@ -119,7 +114,7 @@ class ChatScreen(Screen[None]):
             return
         self._facts = event.facts
         keeps = all(facts["keeps_turns"] for facts in event.facts)
-        self._show_head("type, and press enter" if keeps else "continues a text; keeps no turns")
+        self._head.say("type, and press enter" if keeps else "continues a text; keeps no turns")
         await self.query_one(ChatRows).add_context(event.facts[0]["context"])
         self._conversation.ready()
 
