@@ -564,6 +564,18 @@ async def test_the_time_is_measured_by_a_key_and_holds_for_its_settings(until, t
     assert len(asked) == 1
 
 
+async def test_a_full_disk_ends_a_measurement_with_its_reason(until, text_of) -> None:
+    def measure(config: RunConfig, on_update: Any, cancelled: threading.Event) -> None:
+        raise OSError(28, "No space left on device")
+
+    async with DltuiApp().run_test(size=(120, 30), notifications=True) as pilot:
+        await opened(pilot, NewRunScreen(ask=estimating, measure=measure), until)
+        await until(pilot, lambda: "time unknown" in text_of(pilot))
+        await pilot.press("equals_sign")
+        await until(pilot, lambda: "No space left on device" in text_of(pilot))
+        await until(pilot, lambda: "time unknown, = measures it" in text_of(pilot))
+
+
 async def test_a_measurement_ends_by_its_key_and_with_the_screen(until, text_of) -> None:
     ended: list[bool] = []
 

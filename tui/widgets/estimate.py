@@ -44,7 +44,7 @@ class EstimateBar(Static):
         """The speed of some settings; an error; or ``None`` where it was cancelled."""
 
         settings: dict[str, Any]
-        speed: Speed | UserError | None
+        speed: Speed | UserError | OSError | None
 
     def __init__(self, ask: Ask, measure: Measure) -> None:
         super().__init__(Content("…"))
@@ -88,10 +88,10 @@ class EstimateBar(Static):
 
     def _work(self, config: RunConfig, cancel: threading.Event) -> None:
         """Wait for the measurement, in a thread."""
-        speed: Speed | UserError | None
+        speed: Speed | UserError | OSError | None
         try:
             speed = self._measure(config, lambda n: self.post_message(self._Measuring(n)), cancel)
-        except UserError as error:
+        except (UserError, OSError) as error:
             speed = error
         self.post_message(self._Measured(timed_settings(config), speed))
 
