@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Sequence
 
 from engine.config.models.registry import models_of
-from engine.config.presets import find_preset, load_preset
+from engine.config.presets import experiment_of
 from engine.config.run_config import RunConfig, parse_overridden
 from engine.config.tasks.registry import TASKS
 from engine.errors import ConfigError, Problem
@@ -50,7 +50,7 @@ def check_data(name: str, fields: Sequence[str], json: bool, cost: Cost | None) 
 def _config(name: str, fields: Sequence[str]) -> RunConfig:
     path = expanded(name)
     if name.endswith(".toml") or not (is_file(path) or is_folder(path)):
-        return load_preset(find_preset(name), fields)
+        return experiment_of(name, fields)
     kind = next((text.partition("=")[2] for text in fields if text.startswith("task.kind=")), "")
     if kind not in TASKS:
         raise ConfigError([Problem("task.kind", f"is missing; one of {', '.join(TASKS)}")])

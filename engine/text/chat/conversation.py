@@ -99,9 +99,10 @@ def _written(turn: Turn, template: str) -> Turn:
 
 
 def names_date(tokenizer: Any) -> bool:
-    """Whether the chat template writes the day on which it is used."""
-    template = tokenizer.chat_template
-    return isinstance(template, str) and _CLOCK.search(template) is not None
+    """Whether the chat template, or one of several by name, writes the day on which it is used."""
+    given = tokenizer.chat_template or ""
+    templates = [given] if isinstance(given, str) else given.values()
+    return any(_CLOCK.search(template) for template in templates)
 
 
 def names_tools(tokenizer: Any) -> bool:
