@@ -12,11 +12,13 @@ from engine.config.tasks.registry import TASKS
 from engine.errors import ConfigError, Problem
 from engine.files.paths import expanded, is_file, is_folder
 from engine.reports.findings import DataCheck, Finding
+from engine.reports.note_table import notes_in, tally
 from engine.service.client import Advisor
 from tui.cli import console
 from tui.cli.cost import Cost, cost_facts, estimate_of
 from tui.cli.exit_codes import DONE
 from tui.format.data_check import assignments, headline, row_lines, shortened, subject
+from tui.format.note_lines import note_lines
 
 _ROWS = 5
 """Rows of a finding that are printed; --json has more."""
@@ -44,6 +46,12 @@ def check_data(name: str, fields: Sequence[str], json: bool, cost: Cost | None) 
         _print(finding, config.data.drop_rows, config.data.mark_rows)
     for limit in check.limits:
         console.remark(f"note: {limit}")
+    notes = notes_in(answer.get("data"))
+    if notes:
+        console.line()
+        console.line(f"data: {tally(notes)}")
+        for line in note_lines(notes, console.width()):
+            console.line(line.text)
     return DONE
 
 
