@@ -208,6 +208,31 @@ def test_a_template_that_asks_in_another_form_than_it_writes_is_refused() -> Non
         ChatPrompts(tokenizer_with(asks)).marked({"messages": TURNS[:2]})
 
 
+def test_thoughts_that_a_template_does_not_ask_for_are_named() -> None:
+    asks_without = (
+        "{% for m in messages %}{{ m['role'] }}:{% if m['role'] == 'assistant' %}<think>"
+        "{{ m['reasoning_content'] }}</think>{% endif %}{{ m['content'] }}<|im_end|>{% endfor %}"
+        "{% if add_generation_prompt %}assistant:<think></think>{% endif %}"
+    )
+    prompts = ChatPrompts(tokenizer_with(asks_without))
+    asked, answer = TURNS[0], {**TURNS[1], "reasoning_content": "grass is green"}
+    assert prompts.marked({"messages": [asked, TURNS[1]]})
+    with pytest.raises(DataError, match=r"answers with a thought .* Take the thoughts out, or set"):
+        prompts.marked({"messages": [asked, answer]})
+
+
+def test_a_template_that_leaves_out_answers_is_refused() -> None:
+    """Those of models for images write parts of turns only."""
+    prompts = ChatPrompts(tokenizer_with(
+        "{% for m in messages %}{{ m['role'] }}{% for part in m['content'] %}{% if part is mapping "
+        "%}{{ part['text'] }}{% endif %}{% endfor %};{% endfor %}"
+    ))  # fmt: skip
+    with pytest.raises(DataError, match="leaves out answers that are texts"):
+        prompts.marked({"messages": TURNS})
+    with pytest.raises(DataError, match="leaves out answers that are texts"):
+        end_of_turn(prompts.tokenizer)
+
+
 def test_what_follows_the_last_answer_is_not_used() -> None:
     tokenizer = named("chatml")
     [marked] = ChatPrompts(tokenizer).marked({"messages": TURNS[:3]})
