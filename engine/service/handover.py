@@ -61,6 +61,8 @@ class Handed:
     difference: float = 0.0
     """Largest difference of a logit from the same weights in memory."""
     notes: list[str] = field(default_factory=list)
+    rounded: str = ""
+    """The type that the weights were rounded to before they were compared."""
 
 
 def _gguf(speaker: Speaker, written: Path, target: Path, dtype: str) -> Handed:
@@ -81,8 +83,7 @@ def _write_gguf(speaker: Speaker, path: Path, dtype: str, handed: Handed) -> Non
     _check_tokens(speaker, lambda text: tokenizer(text, add_special_tokens=False)["input_ids"])
     rounded_alike = as_written(speaker.network, dtype)
     _compare(speaker, rounded_alike, network, handed)
-    if handed.notes:
-        handed.notes.insert(0, f"The weights are rounded to {dtype}.")
+    handed.rounded = dtype
     if is_installed():
         _try_llama(speaker, path, rounded_alike, handed)
 
@@ -227,6 +228,7 @@ def _write_folder(speaker: Speaker, folder: Path, dtype: str, handed: Handed) ->
         kind = type_named(dtype, speaker.task.config.model)
         cast_weights(folder, kind)
         reference = rounded(speaker.network, kind)
+        handed.rounded = str(kind).removeprefix("torch.")
     try:
         network: nn.Module = transformers.AutoModelForCausalLM.from_pretrained(
             folder, dtype=torch.float32

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import datasets
 import pytest
+import transformers
 
 from engine.data.labels import IGNORED
 from engine.errors import DataError, TrainingError
@@ -14,7 +16,7 @@ from engine.text.chat.chat_prompts import ChatPrompts
 from engine.text.chat.conversation import end_of_turn, rendered
 from engine.text.chat.instructions import Instructions
 from engine.text.chat.plain_prompts import PlainPrompts
-from engine.text.chat.templates import KNOWN, use_template
+from engine.text.chat.templates import KNOWN, as_trained, use_template
 from engine.text.chat.usable_samples import usable
 from engine.text.generation.prompt_tokens import prompt_tokens, written_prompts
 from engine.text.tokens.bpe import bpe_from, train_bpe
@@ -148,6 +150,20 @@ def test_of_two_answers_in_a_row_each_is_learned_by_its_own(
     [text] = learned(prompts.tokenizer, samples)
     said = [one["content"] for one in answers if one["weight"]]
     assert "".join(text.split()) == "".join(f"{one}{end}" for one in said)
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_an_exported_template_writes_the_prompts_of_training(name: str, tmp_path: Path) -> None:
+    tokenizer = named(name)
+    as_trained(tokenizer, True).save_pretrained(tmp_path)
+    exported = transformers.AutoTokenizer.from_pretrained(tmp_path)
+    turns = [SYSTEM, *TURNS[:3]]
+    prompts = ChatPrompts(tokenizer)
+    asked = prompts.prompt({"messages": turns})
+    text = exported.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+    assert text == asked.text + asked.blanks
+    whole = exported.apply_chat_template([SYSTEM, *TURNS], tokenize=False)
+    assert prompts.marked({"messages": [SYSTEM, *TURNS]})[0].text == whole
 
 
 def test_a_tokenizer_without_the_marks_of_a_template_is_told_which_fit() -> None:
