@@ -8,6 +8,7 @@ import torch
 
 from engine.data.fitted import Fitted
 from engine.data.raw import RawData
+from engine.errors import DataError
 from engine.pipelines.abilities import LearnsAnswers
 from engine.pipelines.numbered_rows import RowNumbers
 from engine.pipelines.pipeline import DataPipeline
@@ -39,7 +40,11 @@ def row_notes(
         named = f"{split}, first {most:,} rows" if cut else split
         some = table.slice(0, most) if cut else table
         report = of_split(named, _ignore, numbers.get(split), notes)
-        task.encode(some, fitted, torch.device("cpu"), report)
+        try:
+            task.encode(some, fitted, torch.device("cpu"), report)
+        except DataError:
+            if not cut:  # the other rows may be learned
+                raise
     return notes
 
 
