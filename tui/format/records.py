@@ -7,7 +7,6 @@ from typing import Any
 
 from textual.content import Content
 
-from engine.reports.views import Lines
 from tui.format.numbers import number
 from tui.format.text import literal
 
@@ -62,23 +61,6 @@ def record_lines(record: Record, bar: int = WIDE_BAR) -> list[Content]:
             return [head, *_bars(record["scores"], bar)]
         case _:
             return list(_by_name(record))
-
-
-def forecast(records: Sequence[Record]) -> Lines | None:
-    """The curves of records that are steps in time: a moment, then nothing but numbers."""
-    if len(records) < 2:
-        return None
-    moment, *names = records[0]
-    if not names or isinstance(records[0][moment], float):
-        return None
-    series: dict[str, Sequence[float | None]] = {
-        name: [record.get(name) for record in records] for name in names
-    }
-    if not all(isinstance(value, float) for values in series.values() for value in values):
-        return None
-    moments = [str(record[moment]) for record in records]
-    title = f"{moments[0]} … {moments[-1]}"
-    return Lines(title, list(range(1, len(records) + 1)), series, labels=moments)
 
 
 def _chosen(record: Record) -> Content:
