@@ -39,6 +39,8 @@ _NUMBERED = re.compile(r"column_\d+")
 """Names that the columns of a file without a header get."""
 _PROGRESS = "info"
 """Level of the messages on what is being done; others are doubts."""
+_SHOWN = 1000
+"""Predictions that a screen gets, of which it shows fewer."""
 _BESIDE = 4
 """Columns of a file that are shown beside a prediction."""
 _PLAIN = (str, int, float, bool, type(None))
@@ -83,8 +85,9 @@ def answer(
     a file of the future), ``by_row`` (whether each row is predicted by itself), ``records`` (one a
     row, or for a forecast one a step of the horizon), ``beside`` (what tells the rows of a file
     apart: its columns that are no inputs, such as an id), ``notes`` on the input, ``pictures`` of
-    the first rows, and if ``drawn`` the ``gallery`` of a forecast, charts of the first series.
-    Raises :class:`~engine.errors.UserError`.
+    the first rows, and ``count``, the number of records. If ``drawn``, for a screen, there is the
+    ``gallery`` of a forecast, charts of the first series, and only the first 1,000 records are
+    returned. Raises :class:`~engine.errors.UserError`.
     """
     task, fitted, network = load(run, device)
     inputs, ahead = task.pipeline.inputs(fitted), _ahead(task, fitted)
@@ -106,10 +109,14 @@ def answer(
             records = shown.records(found.records)
     elif future:
         raise DataError("A future file continues a file of the past.", "Give that with --file.")
+    count = len(records)
+    if drawn:
+        records, beside = records[:_SHOWN], beside[:_SHOWN]
     columns = {"inputs": list(inputs), "ahead": list(ahead), "by_row": task.predicts_rows}
     rest = {
         "notes": list(map(asdict, notes)),
         "pictures": list(map(asdict, pictures)),
+        "count": count,
         "gallery": None if gallery is None else gallery.record(),
     }
     return columns | {"records": records, "beside": beside} | rest

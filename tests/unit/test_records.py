@@ -58,6 +58,8 @@ def test_many_records_have_a_line_each_and_the_rest_is_counted() -> None:
     records = [{"label": "a", "score": 0.5, "scores": {"a": 0.5}}] * (MOST + 7)
     lines = [line.plain for line in answer_lines(records)]
     assert len(lines) == MOST + 1
+    of_more = [line.plain for line in answer_lines(records, count=1_400_000)]
+    assert of_more[-1] == f"… and {1_400_000 - MOST:,} more"
     assert lines[0].split() == ["1", "a", "0.5000"]
     assert lines[-1] == "… and 7 more"
     assert len(answer_lines(records[:AT_LENGTH])) == 2 * AT_LENGTH

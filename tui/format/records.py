@@ -27,13 +27,19 @@ _NUMBERS = 6
 """Numbers of a vector that are shown."""
 
 
-def answer_lines(records: Sequence[Record], bar: int = WIDE_BAR) -> list[Content]:
-    """Records one below the other: a few at length, many with a line each."""
+def answer_lines(
+    records: Sequence[Record], bar: int = WIDE_BAR, count: int | None = None
+) -> list[Content]:
+    """Records one below the other: a few at length, many with a line each.
+
+    They may be the first of ``count``.
+    """
     if not records:
         return [Content.styled("no answer", _MUTED)]
     if len(records) <= AT_LENGTH:
         return [line for record in records for line in record_lines(record, bar)]
-    width = len(str(len(records)))
+    count = len(records) if count is None else count
+    width = len(str(min(count, MOST)))
     shown = records[:MOST]
     lines: list[Content] = []
     if rows := _columns(shown):
@@ -42,8 +48,8 @@ def answer_lines(records: Sequence[Record], bar: int = WIDE_BAR) -> list[Content
         Content.styled(f"{place:>{width}}  ", _MUTED) + row
         for place, row in enumerate(rows or map(_brief, shown), 1)
     ]
-    if len(records) > MOST:
-        lines.append(Content.styled(f"… and {len(records) - MOST:,} more", _MUTED))
+    if count > MOST:
+        lines.append(Content.styled(f"… and {count - MOST:,} more", _MUTED))
     return lines
 
 

@@ -50,7 +50,8 @@ class Reply(Vertical):
         records: Sequence[Mapping[str, Any]] = answer["records"]
         notes = [literal(sentence(note), 500).stylize("$text-warning") for note in notes_in(answer)]
         shown = _with_rows(records, answer.get("beside") or ())
-        lines = answer_lines(shown, NARROW_BAR if self._title else WIDE_BAR)
+        bar = NARROW_BAR if self._title else WIDE_BAR
+        lines = answer_lines(shown, bar, answer.get("count"))
         self._answer.update(Content("\n").join([*notes, *lines]))
         if pictures := answer.get("pictures"):
             group = PictureGroup("", tuple(Picture(**one) for one in pictures))
