@@ -125,6 +125,12 @@ def test_ticks_can_be_distinguished(low: float, width: float) -> None:
         assert len(set(texts)) == len(values) >= 2
 
 
+def test_ticks_of_thousands_have_no_exponent() -> None:
+    assert ticks(0.0, 4000.0, 4)[1] == ["0", "1000", "2000", "3000", "4000"]
+    assert ticks(0.0, 3e6, 3)[1] == ["0", "1e+06", "2e+06", "3e+06"]
+    assert ticks(-40_000.0, 40_000.0, 4)[1] == ["-40000", "-20000", "0", "20000", "40000"]
+
+
 def test_an_axis_of_time_has_whole_minutes_and_hours() -> None:
     assert time_ticks(0.0, 200.0, 7)[1] == ["0 s", "30 s", "1:00", "1:30", "2:00", "2:30", "3:00"]
     assert time_ticks(0.0, 8 * 3600.0, 7)[1][:3] == ["0 s", "2:00:00", "4:00:00"]

@@ -33,6 +33,8 @@ MARK = "┊"
 """The character of the lines at :attr:`Plot.marks`."""
 _building = threading.Lock()
 """A lock, as plotext has one global figure."""
+_PLAIN = 1e6
+"""Ticks from here on have an exponent."""
 
 MINIMUM = (16, 4)
 """Columns and rows below which nothing can be drawn."""
@@ -326,7 +328,13 @@ def ticks(low: float, high: float, count: int) -> tuple[list[float], list[str]]:
     # As many digits as tell one from the next: 1000000.2 and 1000000.4, not 1e+06 twice.
     digits = math.floor(math.log10(max(abs(low), abs(high), step)) + 1e-9) + 1
     digits = max(3, min(12, digits - math.floor(math.log10(step) + 1e-9)))
-    return values, [f"{round(value / step) * step:.{digits}g}" for value in values]
+    return values, [_tick(round(value / step) * step, digits) for value in values]
+
+
+def _tick(value: float, digits: int) -> str:
+    """A number with so many digits; one of up to six digits before the point without exponent."""
+    text = f"{value:.{digits}g}"
+    return f"{value:.0f}" if "e+" in text and abs(value) < _PLAIN else text
 
 
 def time_ticks(low: float, high: float, count: int) -> tuple[list[float], list[str]]:
