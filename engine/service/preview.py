@@ -46,7 +46,7 @@ def _judged(pipeline: DataPipeline[Any]) -> dict[str, Any]:
     try:
         raw, fitted = loaded(pipeline)
         images = pipeline.pictures(raw, fitted) if isinstance(pipeline, ShowsImages) else ()
-        summary = pipeline.summarize(raw, fitted).record()
+        summary = pipeline.summary(raw, fitted).record()
         return {"summary": summary, "pictures": list(map(asdict, images)), "problem": ""}
     except DataError as error:
         return {"summary": None, "pictures": [], "problem": str(error)}

@@ -60,7 +60,7 @@ def prepare(
         other = task.forgetting(fitted, compute.device, report)
         if other is not None:
             material.sources[FORGETTING] = other
-    report(Data(summary=task.pipeline.summarize(raw, fitted).record()))
+    report(Data(summary=task.pipeline.summary(raw, fitted).record()))
     return material
 
 
