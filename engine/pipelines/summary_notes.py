@@ -17,9 +17,7 @@ _ROUGH = 30
 
 def with_notes(summary: DataSummary) -> DataSummary:
     """Return the summary with notes on splits of few rows, and on a class for missing labels."""
-    return replace(
-        summary, notes=(*summary.notes, *_few_rows(summary), *_missing_labels(summary))
-    )
+    return replace(summary, notes=(*summary.notes, *_few_rows(summary), *_missing_labels(summary)))
 
 
 def _few_rows(summary: DataSummary) -> Iterator[Note]:

@@ -17,9 +17,12 @@ from tui.widgets.preview import DataPreview
 from tui.widgets.run_panels import data_facts
 
 WHY = "12 values of test not a number such as 1,234.5, the first 'cheap'"
-SIZES_FOUND = "epochs 24, batch size 32, width 128, layers 2, dropout 0.3, embedding size 12, bins 48"
+SIZES_FOUND = (
+    "epochs 24, batch size 32, width 128, layers 2, dropout 0.3, embedding size 12, bins 48"
+)
 SUMMARY = {
-    "source": "a", "rows": {"train": 1257}, "facts": {"by the data": SIZES_FOUND}, "columns": [], "classes": None,
+    "source": "a", "rows": {"train": 1257}, "facts": {"by the data": SIZES_FOUND},
+    "columns": [], "classes": None,
     "notes": [
         {"why": "dates are written day month year", "column": "day", "read_as": "dates",
          "rows": 7, "change": "data.columns.day=text", "kind": "converted"},
