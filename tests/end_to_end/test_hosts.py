@@ -91,6 +91,8 @@ def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Box]:
         pytest.skip("there is no OpenSSH server and client here")
     folder, home = tmp_path / "ssh", tmp_path / "box"
     folder.mkdir()
+    if os.getuid() == 0:  # then it demands an empty folder, which its service makes
+        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
     _write_configuration(folder, home, client)
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
     process = subprocess.Popen(
