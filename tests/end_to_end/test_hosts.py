@@ -164,6 +164,7 @@ def progress(step: int) -> Progress:
     return Progress(step=step, steps=99, epoch=0.1, epochs=4, loss=1.0, learning_rate=1e-3)
 
 
+@pytest.mark.slow
 def test_a_run_is_followed_over_ssh_across_a_cut(box: Box, monkeypatch) -> None:
     monkeypatch.setattr(connection, "_SHORTEST_WAIT", 0.1)
     run, told = there(box), []
