@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from textual.app import App, ComposeResult
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 
 from tui.widgets.steady_footer import FooterKey, SteadyFooter, fitting
 
@@ -36,7 +36,7 @@ def test_columns_are_those_of_the_keys_in_the_line() -> None:
 
 
 class Keys(App[None]):
-    BINDINGS = [
+    BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n", "press('n')", "New"),
         Binding("p", "press('p')", "Pause", tooltip="Hold it"),
         Binding("x", "press('p')", "Pause, too"),

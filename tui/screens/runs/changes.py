@@ -36,7 +36,8 @@ class RunChanges:
         if row.state is State.QUEUED:
             queue, out = (key_of(self._screen.app, name) for name in ("queue", "delete"))
             tell(
-                self._screen, f"{row.name} waits in the queue: {queue} opens it, {out} takes it out."
+                self._screen,
+                f"{row.name} waits in the queue: {queue} opens it, {out} takes it out.",
             )
             return
         self._confirmed(
