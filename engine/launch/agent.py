@@ -91,7 +91,8 @@ class Agent(LocalElasticAgent):
         """Whether the other nodes are waited for."""
         self.cause = _UNCONNECTED
         """Why the last attempt ended, if it did not succeed."""
-        words = ("-P", "-m", "engine.launch.rank_worker", str(node.run.path.absolute()))
+        run = str(node.run.path.absolute())
+        words = ("-P", "-m", "engine.launch.rank_worker", run, str(os.getpid()))
         spec = WorkerSpec(
             "rank", node.train.devices, handler, entrypoint=sys.executable, args=words,
             max_restarts=node.train.max_restarts, monitor_interval=_POLL_SECONDS,

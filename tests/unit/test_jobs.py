@@ -84,7 +84,7 @@ def test_a_job_of_several_machines_starts_the_run_on_each(tmp_path: Path) -> Non
     folder.mkdir()
     for name, does in {
         "scontrol": 'printf "first\\nsecond\\n"',
-        "srun": 'echo "$1 $2 $3 $4 $MASTER_ADDR $MASTER_PORT"; dirname "$9"; cat "$9"',
+        "srun": 'echo "$1 $2 $3 $4 $5 $MASTER_ADDR $MASTER_PORT"; dirname "${10}"; cat "${10}"',
     }.items():
         (folder / name).write_text(f"#!/bin/sh\n{does}\n")
         (folder / name).chmod(0o700)
@@ -93,10 +93,16 @@ def test_a_job_of_several_machines_starts_the_run_on_each(tmp_path: Path) -> Non
         env={"PATH": f"{folder}:/usr/bin:/bin", "SLURM_JOB_ID": "7"},
     )  # fmt: skip
     asked, place, experiment = done.stdout.split("\n", 2)
-    assert asked == "--nodes=2 --ntasks=2 --ntasks-per-node=1 --cpus-per-task=3 first 20007"
+    tasks = "--nodes=2 --ntasks=2 --ntasks-per-node=1 --cpus-per-task=3"
+    assert asked == f"{tasks} --wait=300 first 20007", "none waits for one that failed"
     assert RunConfig.parse(tomllib.loads(experiment)) == several
     assert place == str(tmp_path / "home"), "where all machines see it"
     assert list((tmp_path / "home").iterdir()) == []
+
+
+def test_a_machine_that_leaves_an_elastic_job_does_not_end_the_others() -> None:
+    elastic = DIGITS.override(["train.nodes=1..2"])
+    assert "--wait" not in slurm.script(Job(elastic, home="/shared"))
 
 
 def test_several_machines_need_a_folder_that_all_see_and_a_cluster_that_has_them() -> None:
