@@ -87,7 +87,7 @@ def machines(tmp_path: Path) -> Iterator[Machines]:
 
 
 def wait_for(what: Callable[[], Any]) -> Any:
-    give_up = time.monotonic() + 120
+    give_up = time.monotonic() + 300
     while time.monotonic() < give_up:
         if found := what():
             return found
