@@ -87,6 +87,13 @@ def _set_switches(config: ComputeConfig) -> None:
 
 
 def _of_several(kind: str, rank: int, processes: int) -> torch.device:
+    _check_number(kind, processes)
+    device = torch.device(kind, rank)
+    torch.cuda.set_device(device)
+    return device
+
+
+def _check_number(kind: str, processes: int) -> None:
     there = torch.cuda.device_count() if kind == "cuda" else 1
     if there < processes:
         raise TrainingError(
@@ -94,9 +101,13 @@ def _of_several(kind: str, rank: int, processes: int) -> torch.device:
             f"{there}.",
             "Ask for fewer, or choose compute.device=cpu.",
         )
-    device = torch.device(kind, rank)
-    torch.cuda.set_device(device)
-    return device
+
+
+def check_devices(config: ComputeConfig, processes: int) -> None:
+    """Raise :class:`TrainingError` where ``processes`` on this machine lack a device each."""
+    kind = chosen_type(config)
+    if kind != "cpu":
+        _check_number(kind, processes)
 
 
 def chosen_type(config: ComputeConfig) -> str:

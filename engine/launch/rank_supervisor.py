@@ -14,6 +14,7 @@ from torch.distributed.elastic.agent.server.api import RunResult
 from torch.distributed.elastic.rendezvous import RendezvousError
 
 from engine.errors import RunError, TrainingFailed
+from engine.hardware.device import check_devices
 from engine.launch.agent import Agent, Node
 from engine.launch.place import check_main, place_of
 from engine.launch.rank_files import final_event
@@ -38,6 +39,7 @@ def train_in_ranks(session: RunSession) -> Event:
     Raises :class:`~engine.errors.TrainingError` with the message of the process that failed.
     """
     run, train, termination = session.run, session.config.train, session.termination
+    check_devices(session.config.compute, train.devices)
     place = place_of(train)
     check_main(place)
     if train.machines > 1:

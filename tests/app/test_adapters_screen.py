@@ -187,6 +187,7 @@ async def test_one_alone_is_not_combined(adapters, until, text_of) -> None:
         await until(pilot, lambda: "Mark two or more" in text_of(pilot))
 
 
+@pytest.mark.slow
 async def test_an_adapter_is_exported_alone(adapters, until, text_of, tmp_path) -> None:
     target = tmp_path / "alone"
     async with DltuiApp().run_test(size=(120, 40), notifications=True) as pilot:

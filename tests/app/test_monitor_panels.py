@@ -241,6 +241,7 @@ async def test_over_a_slow_line_the_numbers_still_come(going, until, text_of) ->
         await until(pilot, lambda: "accuracy   ━●━ validation" in text_of(pilot))
 
 
+@pytest.mark.slow
 async def test_a_real_run_is_watched_through_every_size_and_panel(home, until, text_of) -> None:
     config = RunConfig.parse(
         {

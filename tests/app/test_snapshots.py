@@ -22,6 +22,7 @@ import pytest
 import tomlkit
 from textual.app import App
 from textual.pilot import Pilot
+from textual.strip import Strip
 from textual.widgets import Input
 
 from engine.config.fields import FieldSpec
@@ -189,12 +190,17 @@ def looks(request: pytest.FixtureRequest, until: Any, same_machine: Any, tmp_pat
 
 async def still(pilot: Pilot[Any]) -> str:
     """The rendered screen, once it has stopped changing."""
-    picture, same = "", 0
+    lines, same = strips_of(pilot.app), 0
     while same < 3:
         await pilot.pause(0.05)
-        before, picture = picture, pilot.app.export_screenshot()
-        same = same + 1 if picture == before else 0
-    return picture
+        before, lines = lines, strips_of(pilot.app)
+        same = same + 1 if lines == before else 0
+    return pilot.app.export_screenshot()
+
+
+def strips_of(app: App[Any]) -> list[list[Strip]]:
+    """The lines of each open screen, with their styles."""
+    return [screen._compositor.render_strips() for screen in app.screen_stack]
 
 
 def text_of(app: App[Any]) -> str:

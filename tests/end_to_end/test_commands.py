@@ -53,6 +53,7 @@ def test_a_preset_trains_to_its_end_and_is_found_again(dltui: Call) -> None:
     assert report["metrics"]["test"]["accuracy"] == listed["value"]
 
 
+@pytest.mark.slow
 def test_programs_read_the_events_of_a_run_from_start_to_end(dltui: Call, home: Path) -> None:
     ran = dltui("run", "digits-cnn", "--json", *SHORT)
 

@@ -102,6 +102,7 @@ def results(gpu: Any, tmp_path: Path) -> dict[str, Any]:
     return read["parts"]
 
 
+@pytest.mark.slow
 def test_parts_that_hang_or_raise_leave_errors_and_the_next_begins(results: dict[str, Any]) -> None:
     assert list(results) == list(PARTS)
     first, killed = results["hangs"]["rows"]

@@ -171,6 +171,7 @@ def test_three_runs_are_selected_overlaid_and_exported(
     assert "| train.learning\\_rate | 0.1 | 0.01 | 0.0001 |" in page
 
 
+@pytest.mark.slow
 def test_the_copied_command_is_the_same_run_when_it_is_pasted(
     open_terminal: Open, home: Path
 ) -> None:

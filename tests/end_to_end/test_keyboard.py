@@ -88,6 +88,7 @@ def test_a_preset_is_chosen_trained_looked_at_and_found_after_a_restart(
     again.wait_for("1 run", "quick", "finished")
 
 
+@pytest.mark.slow
 def test_a_run_continues_when_the_program_is_left_and_is_watched_live_from_the_next_one(
     open_terminal: Open, home: Path
 ) -> None:

@@ -106,6 +106,7 @@ def run(home: Path) -> RunDirectory:
     return RunDirectory.create(home / "runs", RunConfig.parse(values))
 
 
+@pytest.mark.slow
 def test_a_model_is_pushed_whole_with_its_page_and_no_place_of_this_machine(
     home: Path, hub: Hub, dltui: Call, tmp_path: Path
 ) -> None:

@@ -75,6 +75,7 @@ def test_runs_start_one_after_another_in_the_order_in_which_they_came() -> None:
     assert names() == []
 
 
+@pytest.mark.slow
 def test_the_kill_of_everything_is_made_up_for_when_the_queue_is_started_again() -> None:
     run = entries.add(endless("long"))
     after = entries.add(wine("after"))

@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from engine.config.presets import find_preset, load_preset
 from engine.runs.directory import RunDirectory, all_runs
 from engine.runs.events import Progress, Started
@@ -45,6 +47,7 @@ def is_training(home: Path) -> bool:
     return any(run.events.last(Progress) for run in all_runs(home / "runs"))
 
 
+@pytest.mark.slow
 def test_a_job_that_is_ended_and_started_again_finishes_its_one_run(
     dltui: Call, home: Path
 ) -> None:
@@ -89,6 +92,7 @@ def test_a_killed_run_continues_and_one_that_runs_is_followed(dltui: Call, home:
     assert only_run(home).status.state() is State.STOPPED
 
 
+@pytest.mark.slow
 def test_jobs_that_start_at_once_share_one_run(home: Path) -> None:
     jobs = [start_job(*LONG) for _ in range(3)]
 

@@ -224,6 +224,7 @@ def kill_and_resume(whole: RunDirectory, points: Sequence[str], seed: int) -> No
     equals(run, whole)
 
 
+@pytest.mark.slow
 @pytest.mark.harm(WRITING, len(POINTS))
 def test_a_kill_in_the_writing_of_a_checkpoint_costs_no_other(whole: RunDirectory) -> None:
     kill_and_resume(whole, POINTS, seed=0)

@@ -193,6 +193,7 @@ def watch(
     return figures
 
 
+@pytest.mark.slow
 def test_a_run_of_many_events_is_watched_in_little_memory(watcher: Any) -> None:
     figures = watch(*watcher, first=10_000, count=40_000, keys=12)
     assert figures["grown"] <= MOST_BYTES

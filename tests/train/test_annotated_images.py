@@ -47,7 +47,9 @@ def warnings_of(run: RunDirectory) -> list[str]:
     return [log.message for log in logs if log.level == "warning"]
 
 
-@pytest.mark.parametrize("task", MODELS)
+@pytest.mark.parametrize(
+    "task", ["semantic_segmentation", pytest.param("object_detection", marks=pytest.mark.slow)]
+)
 def test_a_transformer_is_exported_adapted_and_merged(task: str, tmp_path: Path) -> None:
     whole = run(task, MODELS[task])
     assert warnings_of(whole) == []

@@ -96,6 +96,7 @@ def share_right(folder: Path) -> float:
     return right / len(QUESTIONS)
 
 
+@pytest.mark.slow
 def test_a_run_and_its_base_are_evaluated_and_kept(base: Path, tasks: Path, tmp_path: Path) -> None:
     run = tuned(base, tmp_path)
     benchmarks.answer(run.id, ["colours"], str(tasks), base=True)

@@ -71,7 +71,8 @@ def estimated_in_a_process(config: RunConfig) -> Estimate:
 
 
 @pytest.mark.parametrize(
-    "made", [mlp(max_steps=6), cnn(max_steps=6, batch_size=512),
+    "made", [mlp(max_steps=6),
+             pytest.param(cnn(max_steps=6, batch_size=512), marks=pytest.mark.slow),
              pytest.param(resnet(max_steps=6, batch_size=64), marks=pytest.mark.slow)],
     ids=["mlp", "cnn", "resnet18"],
 )  # fmt: skip
@@ -86,6 +87,7 @@ def test_an_estimate_is_near_what_the_run_takes(made: RunConfig) -> None:
     assert told.memory.total == pytest.approx(last.memory, rel=0.2)
 
 
+@pytest.mark.slow
 def test_an_estimate_does_not_depend_on_what_was_estimated_before() -> None:
     """One of a compiled network imports torch's compiler into the process that answers."""
     from engine.service.client import Advisor

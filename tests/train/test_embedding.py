@@ -248,6 +248,7 @@ def test_cached_gradients_train_to_the_same_weights(bench: Any, tmp_path: Path) 
         torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_cached_gradients_need_less_memory(tmp_path: Path) -> None:
     activations = [
         estimate(

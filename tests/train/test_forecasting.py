@@ -81,7 +81,7 @@ def wave(count: int = 400) -> pa.Table:
     return pa.table({"time": times, "wind": np.cos(hours / 9.0), "load": load})
 
 
-@pytest.mark.parametrize("kind", ["lstm", "gru", "dlinear"])
+@pytest.mark.parametrize("kind", [pytest.param("lstm", marks=pytest.mark.slow), "gru", "dlinear"])
 def test_every_network_beats_the_season_before(kind: str) -> None:
     changes = ["task.calendar=true", "train.learning_rate=1e-2"]
     run = train(config(*changes, "train.epochs=3", kind=kind))
@@ -222,7 +222,7 @@ def test_source_splits_keep_their_step_and_look_back(tmp_path: Path) -> None:
     assert len(sources[TEST]) == 100 - 12 + 1
 
 
-@pytest.mark.parametrize("kind", ["lstm", "gru"])
+@pytest.mark.parametrize("kind", ["lstm", pytest.param("gru", marks=pytest.mark.slow)])
 def test_resuming_a_step_by_step_decoder_changes_nothing(kind: str) -> None:
     """Dropout, scheduled sampling and its schedule continue as in an uninterrupted run."""
     changes = [

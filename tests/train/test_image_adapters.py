@@ -227,7 +227,7 @@ def test_an_adapter_on_images_is_exported(
         same(said(merged, images()), ours(run, images()))
 
 
-@pytest.mark.parametrize("kind", ["vit", "resnet18"])
+@pytest.mark.parametrize("kind", ["vit", pytest.param("resnet18", marks=pytest.mark.slow)])
 def test_adapters_on_images_are_combined(
     kind: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
@@ -277,7 +277,12 @@ def test_a_batch_norm_below_an_adapter_stays_as_its_base_has_it(resnet18: dict[s
 
 
 @pytest.mark.parametrize(
-    ("kind", "init"), [("vit", "default"), ("vit", "pissa"), ("resnet18", "default")]
+    ("kind", "init"),
+    [
+        ("vit", "default"),
+        ("vit", "pissa"),
+        pytest.param("resnet18", "default", marks=pytest.mark.slow),
+    ],
 )
 def test_an_adapter_on_images_continues_with_the_same_bits(
     kind: str, init: str, request: pytest.FixtureRequest

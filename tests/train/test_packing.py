@@ -311,6 +311,7 @@ def test_the_loss_of_accumulated_batches_is_the_mean_over_all_their_tokens(tmp_p
     )
 
 
+@pytest.mark.slow
 def test_two_processes_make_the_updates_of_one(tmp_path: Path) -> None:
     """Shares of a batch differ in their tokens, as do accumulated batches."""
     chosen = config(tmp_path, "train.batch_tokens=150", "train.gradient_accumulation_steps=2",

@@ -43,8 +43,9 @@ SMALL = {
 }
 """Fields that shorten a run, if a combination has them."""
 
+LONG = {"torchvision_detection": pytest.mark.slow}
 COMBINATIONS = [
-    pytest.param(task, model, data, id=f"{task}-{model}-{data}")
+    pytest.param(task, model, data, id=f"{task}-{model}-{data}", marks=LONG.get(model, ()))
     for task in TASKS
     for model in TASKS[task].models
     for data, known in BUILTIN.items()

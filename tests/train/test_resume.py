@@ -215,6 +215,7 @@ def test_many_kills_are_made_up_for_to_the_last_bit(seed: int) -> None:
     assert_equal_runs(killed_and_resumed(config, 6, seed), train(config))
 
 
+@pytest.mark.slow
 def test_a_terminated_worker_leaves_a_checkpoint_to_resume_from() -> None:
     config = long(save_steps=0, epochs=40)
     handle = launch(config)

@@ -218,6 +218,7 @@ def experiments_of(presets: list[Preset], folder: Path) -> Experiments:
     return found
 
 
+@pytest.mark.slow
 def test_tokenizers_trained_anew_in_each_process_give_the_same_bits(tmp_path: Path) -> None:
     names = ["entities-bert", "docstrings-llama"]
     experiments = experiments_of([find_preset(name) for name in names], tmp_path)

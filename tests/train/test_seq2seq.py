@@ -296,6 +296,7 @@ def test_presets_for_the_hub_train_on_data_of_the_same_form(
     assert set(record) == {"source", "generated"}
 
 
+@pytest.mark.slow
 def test_a_program_of_the_network_says_the_same(counting: Path, tmp_path: Path) -> None:
     run = train(config(counting, "train.max_steps=2"))
     for form in ("folder", "program"):

@@ -53,7 +53,7 @@ def opened(run: RunDirectory, folder: Path, monkeypatch: pytest.MonkeyPatch) -> 
     [
         ([], 1),
         (["train.auto_batch_size=true", 'train.report_to=["tensorboard"]'], 1),
-        (["train.devices=2"], 3),
+        pytest.param(["train.devices=2"], 3, marks=pytest.mark.slow),
     ],
     ids=["one process", "with a batch size to find and a logger", "two ranks and their supervisor"],
 )

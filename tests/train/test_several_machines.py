@@ -143,6 +143,7 @@ def test_two_machines_have_the_losses_of_one_and_one_run(
         assert other.train_loss == pytest.approx(mine.train_loss, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_a_kill_on_one_machine_ends_the_other_with_its_cause(machines: Machines) -> None:
     first, second = machines.start(*LONG, "train.max_restarts=0")
     run = training(machines)

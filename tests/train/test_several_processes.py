@@ -116,7 +116,7 @@ def same(several: RunDirectory, one: RunDirectory, within: float = 1e-5) -> None
     ("strategy", "processes"),
     [
         ("ddp", 2),
-        ("fsdp", 2),
+        pytest.param("fsdp", 2, marks=pytest.mark.slow),
         pytest.param("ddp", 3, marks=pytest.mark.slow),
         pytest.param("ddp", 4, marks=pytest.mark.slow),
         pytest.param("fsdp", 4, marks=pytest.mark.slow),
@@ -298,6 +298,7 @@ def test_what_a_person_must_mend_is_reported_once_and_not_tried_again() -> None:
     assert len(events(run, Started)) == 1
 
 
+@pytest.mark.slow
 def test_a_signal_ends_all_processes_with_a_checkpoint_to_resume_from() -> None:
     handle = launch(RunConfig.parse(TABLE).override(LONG))
     begun(handle)

@@ -196,6 +196,7 @@ def test_losses_on_images_are_those_of_the_trainer_of_transformers(tmp_path: Pat
         assert furthest(ours.network.eval()(images), expected) < 1e-3
 
 
+@pytest.mark.slow
 def test_losses_of_a_network_of_torchvision_are_the_same_too(tmp_path: Path) -> None:
     # That trainer applies weight decay to batch norms, ours does not.
     ours = Ours(RESNET, decay=0.0)

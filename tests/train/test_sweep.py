@@ -49,6 +49,7 @@ def test_a_grid_tries_every_point_once_and_ranks_them(home: Path) -> None:
     assert (run.report.read() or {})["metrics"]["validation"]["loss"] == best.value
 
 
+@pytest.mark.slow
 def test_a_killed_search_is_taken_up_with_the_runs_it_left(home: Path) -> None:
     made = sweep(home, {"train.learning_rate": "1e-3..1e-1:log"}, "train.epochs=40", trials=3)
     process = made.start()
@@ -96,6 +97,7 @@ def test_a_sweep_that_was_stopped_is_resumed_and_not_joined(home: Path) -> None:
         made.join(1)
 
 
+@pytest.mark.slow
 def test_a_sweep_in_a_time_limit_trains_the_best_of_its_short_trials_at_length(home: Path) -> None:
     made = sweep(home, RATES, "train.epochs=100000", sampler="grid", minutes=1.2)
     assert made.start().wait(PATIENCE_SECONDS) == 0

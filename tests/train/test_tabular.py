@@ -574,6 +574,7 @@ def median_on_test(preset: str, metric: str, *fields: str) -> float:
     return statistics.median(values)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("preset", "metric", "floor"),
     [

@@ -88,6 +88,7 @@ def summary_of(config: RunConfig) -> dict[str, Any]:
     return summary
 
 
+@pytest.mark.slow
 def test_digits_are_learned_with_the_shipped_preset() -> None:
     preset = find_preset("digits-cnn")
     accuracies = []
