@@ -45,6 +45,7 @@ def read_voc(root: Path, files: Sequence[Path], images: ImageIndex) -> Annotatio
             continue
         split = split or TRAIN
         read.append((split, path, list(_objects(tree, file, found.tally))))
+        found.state_size(root / path, tree.findtext("size/width"), tree.findtext("size/height"))
     if not read:
         raise DataError(f"{plain(root)}: no XML file annotates one of the images.")
     first = _first_pixel(read)
