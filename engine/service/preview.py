@@ -50,7 +50,7 @@ def _judged(pipeline: DataPipeline[Any]) -> dict[str, Any]:
         raw, fitted = loaded(pipeline)
         images = pipeline.pictures(raw, fitted) if isinstance(pipeline, ShowsImages) else ()
         notes = row_notes(pipeline, raw, fitted, row_numbers(pipeline), _WRITTEN)
-        summary = pipeline.summarize(raw, fitted)
+        summary = pipeline.summary(raw, fitted)
         summary = replace(summary, notes=(*summary.notes, *notes))
         return {"summary": summary.record(), "pictures": list(map(asdict, images)), "problem": ""}
     except DataError as error:

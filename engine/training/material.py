@@ -58,7 +58,7 @@ def prepare(
         other = task.forgetting(fitted, compute.device, report)
         if other is not None:
             material.sources[FORGETTING] = other
-    summary = task.pipeline.summarize(raw, fitted)
+    summary = task.pipeline.summary(raw, fitted)
     report(Data(summary=replace(summary, notes=(*summary.notes, *notes)).record()))
     return material
 

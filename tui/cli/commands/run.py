@@ -137,7 +137,8 @@ def _elsewhere(options: Namespace) -> Place | None:
 
 def _join_others(place: Place) -> int:
     """Train with the main node until it has finished; it handles SIGTERM first."""
-    words = [str(runs_folder().absolute()), str(place.node), place.host, str(place.port)]
+    at = [str(place.node), place.host, str(place.port)]
+    words = [str(runs_folder().absolute()), *at, str(os.getpid())]
     console.complain(f"Looking for the run of {place.rendezvous} in {runs_folder()}.")
     with Interrupts(signal.SIGTERM) as terminations, Interrupts() as interrupts:
         node = spawn("engine.launch.node_worker", words, None)
@@ -147,7 +148,7 @@ def _join_others(place: Place) -> int:
             if interrupts.count or (
                 terminated and time.monotonic() - terminated > _TERMINATION_SECONDS
             ):
-                node.terminate()
+                node.send_signal(signal.SIGINT)  # the other is for all processes of a job
             time.sleep(_POLL_SECONDS)
     return INTERRUPTED if interrupts.count else node.returncode
 
