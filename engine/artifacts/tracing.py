@@ -72,7 +72,7 @@ def as_onnx(network: nn.Module, call: Call, optimize: bool = True) -> tuple[Any,
         return output
 
     with supported(ONNX), _plain_attention(network):
-        program = torch.onnx.export(
+        program: Any = torch.onnx.export(  # its stub allows None, for files written at once
             _Tensors(network, forward), values, dynamo=True, input_names=names, optimize=optimize,
             dynamic_shapes=_dynamic(values, {}), verbose=False,
         )  # fmt: skip
