@@ -72,8 +72,9 @@ def build_foundation(config: FoundationConfig, shape: SeriesShape) -> nn.Module:
         raise TrainingError(
             "A pre-trained forecaster sees the past of the targets alone, and these data have "
             "other columns or features of the time beside them.",
-            "Make all columns targets (task.targets), without task.calendar, task.holidays, "
-            "task.known_future and task.static; or choose another model.",
+            "Make the other columns targets (task.targets) or leave them out "
+            "(data.columns.NAME=ignored), static ones too, without task.calendar, task.holidays "
+            "and task.known_future; or choose another model.",
         )
     with readable(config):
         weights = weights_of(config)
