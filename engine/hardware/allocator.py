@@ -41,8 +41,9 @@ def keep_freed_memory() -> None:
     """Let this process keep what it frees, for the next update needs the same again.
 
     Else glibc gives activations back to the system and gets them anew, page by page and filled with
-    zeros: a tenth of the time of a small Llama's updates on the CPU. The peak stays as it is. Does
-    nothing where the C library has no such option.
+    zeros: a tenth of the time of a small Llama's updates on the CPU. The peak stays as it is where
+    updates need the same tensors in the same order. Does nothing where the C library has no such
+    option.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:

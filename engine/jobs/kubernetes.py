@@ -20,6 +20,8 @@ _FILE = "experiment.toml"
 GRACE_SECONDS = 120
 _MOST_TRIES = 20
 _PORT = 29500
+_NAME_LENGTH = 35
+"""Characters of a name before its hash: those of pods, which have more behind it, have 63."""
 
 
 def manifest(job: Job) -> str:
@@ -46,6 +48,7 @@ def manifest(job: Job) -> str:
 def name_of(job: Job) -> str:
     """Return the name of a job that has all it needs; raises :class:`UserError`.
 
+    It begins with a letter, as names of services must, of which Kubeflow makes one for each job.
     The same experiment has the same name: to apply it again starts it no second time.
     """
     if not job.image:
@@ -55,7 +58,9 @@ def name_of(job: Job) -> str:
             "Kubernetes needs --storage, the name of a persistent volume claim.",
             "Runs and checkpoints are kept there.",
         )
-    return f"{job.name}-{hashlib.sha256(job.experiment.encode()).hexdigest()[:8]}"
+    name = f"run-{job.name}" if job.name[0].isdigit() else job.name
+    name = name[:_NAME_LENGTH].rstrip("-")
+    return f"{name}-{hashlib.sha256(job.experiment.encode()).hexdigest()[:8]}"
 
 
 def experiment(job: Job, name: str) -> dict[str, Any]:
@@ -85,6 +90,7 @@ def container(job: Job, **environment: str) -> dict[str, Any]:
         "volumeMounts": [
             {"name": "home", "mountPath": HOME},
             {"name": "experiment", "mountPath": _EXPERIMENT, "readOnly": True},
+            *([{"name": "memory", "mountPath": "/dev/shm"}] if _shares_memory(job) else []),
         ],
     }
 
@@ -94,7 +100,13 @@ def volumes(job: Job, name: str) -> list[dict[str, Any]]:
     return [
         {"name": "home", "persistentVolumeClaim": {"claimName": job.storage}},
         {"name": "experiment", "configMap": {"name": name}},
+        *([{"name": "memory", "emptyDir": {"medium": "Memory"}}] if _shares_memory(job) else []),
     ]
+
+
+def _shares_memory(job: Job) -> bool:
+    """Return whether processes share memory: NCCL needs more than the 64 MB of a container."""
+    return max(job.gpus, job.config.train.devices) > 1
 
 
 def deadline(job: Job) -> dict[str, int]:

@@ -10,10 +10,19 @@ from engine.jobs.job import Job, here_document, quoted
 GRACE_SECONDS = 120
 """Time before the end of a job at which it gets the signal to save a checkpoint."""
 
+_END_ONE = 'kill -TERM "$run"'
+# srun answers the signal by killing what it started, before a checkpoint is saved.
+_END_SEVERAL = 'scancel --signal=TERM "$SLURM_JOB_ID"'
+_WAIT_SECONDS = 300
+"""Time for the other machines to end once one has; more than their last checkpoint takes.
+
+One that the main machine never met would wait for it until the end of the job.
+"""
+
 # `wait` comes back early from a signal that is trapped; only the second one returns the status.
 _RUN = """\
 going_on=
-trap 'going_on=yes; kill -TERM "$run"' TERM
+trap 'going_on=yes; {end}' TERM
 {command} "$experiment" --resume auto &
 run=$!
 wait "$run"
@@ -46,7 +55,7 @@ def script(job: Job, python: str = sys.executable) -> str:
     command = quoted(python, "-m", "tui", "run")
     home = f"export DLTUI_HOME={quoted(job.home)}\n" if job.home else ""
     nodes = job.config.train.machines
-    folder = ""
+    folder, end = "", _END_ONE
     if nodes > 1:
         if not job.home:
             raise UserError(
@@ -55,15 +64,19 @@ def script(job: Job, python: str = sys.executable) -> str:
             )
         # srun does not take this one from the script.
         cores = f"--cpus-per-task={job.cpus} " if job.cpus else ""
-        command = f"srun --nodes={nodes} --ntasks={nodes} --ntasks-per-node=1 {cores}{command}"
+        fixed = job.config.train.fewest_machines == nodes
+        wait = f"--wait={_WAIT_SECONDS} " if fixed else ""  # others are done without
+        tasks = f"--nodes={nodes} --ntasks={nodes} --ntasks-per-node=1"
+        command = f"srun {tasks} {cores}{wait}{command}"
         home += _SEVERAL
+        end = _END_SEVERAL
         folder = ' --tmpdir="$DLTUI_HOME"'
     lines = "".join(f"#SBATCH --{option}\n" for option in _options(job, nodes))
     experiment = here_document('"$experiment"', job.experiment)
     return (
         f"#!/bin/bash\n{lines}\n{home}"
         f"experiment=$(mktemp{folder} --suffix=.toml) || exit 1\n{experiment}\n"
-        + _RUN.format(command=command)
+        + _RUN.format(command=command, end=end)
     )
 
 

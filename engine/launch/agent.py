@@ -33,7 +33,6 @@ from torch.distributed.elastic.rendezvous import RendezvousHandler
 from typing_extensions import override
 
 from engine.config.train import TrainConfig
-from engine.errors import TrainingFailed
 from engine.launch.rank_files import PEER_LOST, Cause, cause_of, final_event, forget
 from engine.processes.environment import worker_environment
 from engine.processes.signals import Terminated
@@ -91,7 +90,8 @@ class Agent(LocalElasticAgent):
         """Whether the other nodes are waited for."""
         self.cause = _UNCONNECTED
         """Why the last attempt ended, if it did not succeed."""
-        words = ("-P", "-m", "engine.launch.rank_worker", str(node.run.path.absolute()))
+        run = str(node.run.path.absolute())
+        words = ("-P", "-m", "engine.launch.rank_worker", run, str(os.getpid()))
         spec = WorkerSpec(
             "rank", node.train.devices, handler, entrypoint=sys.executable, args=words,
             max_restarts=node.train.max_restarts, monitor_interval=_POLL_SECONDS,
@@ -102,7 +102,8 @@ class Agent(LocalElasticAgent):
     def _rendezvous(self, worker_group: WorkerGroup) -> None:
         """Wait for the other nodes; the first time without time-out.
 
-        Raises :class:`Terminated` when asked to leave, and :class:`TrainingFailed`.
+        Raises :class:`Terminated` when asked to leave, and where not all come back: nothing is
+        wrong with the run, and a cluster that replaces a machine resumes it.
         """
         self.waiting = True
         joining = self._thread.submit(super()._rendezvous, worker_group)
@@ -112,7 +113,10 @@ class Agent(LocalElasticAgent):
             if late or self._node.asked():
                 self._handler.set_closed()  # type: ignore[no-untyped-call]
                 if late:
-                    raise TrainingFailed(f"Not all {self._nodes} machines came back.")
+                    self._node.tell(
+                        f"Not all {self._nodes} machines came back within {_REJOIN_SECONDS:.0f} "
+                        "seconds. Resume the run when they are there."
+                    )
                 raise Terminated
         joining.result()
         self.waiting = False

@@ -1,14 +1,15 @@
-"""A node that trains along: ``python -m engine.launch.node_worker FOLDER NODE HOST PORT``.
+"""A node that trains along: ``python -m engine.launch.node_worker FOLDER NODE HOST PORT PARENT``.
 
 The run belongs to the main node, which listens at HOST and PORT, and is in FOLDER, which all nodes
-share. Exit status: 0 finished or stopped, 1 failed, 2 wrong configuration or data, 143 ended with a
-checkpoint.
+share. PARENT is the process that decides when this one leaves. Exit status: 0 finished or stopped,
+1 failed, 2 wrong configuration or data, 143 ended with a checkpoint.
 """
 
 from __future__ import annotations
 
 import faulthandler
 import os
+import signal
 import sys
 import threading
 import time
@@ -36,8 +37,8 @@ def main(arguments: list[str]) -> int:
     """Train with the main node until its run ends; returns the exit status."""
     os.umask(0o077)
     faulthandler.enable()
-    folder, node, host, port = arguments
-    threading.Thread(target=end_with, args=(os.getppid(),), daemon=True).start()
+    folder, node, host, port, parent = arguments
+    threading.Thread(target=end_with, args=(int(parent),), daemon=True).start()
     termination = Termination()
     with termination.deferred(), termination.handled():
         try:
@@ -45,6 +46,9 @@ def main(arguments: list[str]) -> int:
             found = joined(place, lambda: not termination.asked())
             if found is None:
                 return _TERMINATED
+            # Slurm sends it to every process of a job: the main node first saves a checkpoint, for
+            # which it needs this one. The parent asks by SIGINT.
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
             store, run_id = found
             run = RunDirectory.open(Path(folder), run_id)
             _print(f"Machine {place.node + 1} trains along: run {run.id}")

@@ -1,6 +1,7 @@
-"""One training process of several: ``python -m engine.launch.rank_worker RUN_DIRECTORY``.
+"""One training process of several: ``python -m engine.launch.rank_worker RUN_DIRECTORY PARENT``.
 
-torch's elastic agent starts it, with its rank and the address of the main process in variables.
+torch's elastic agent, the process PARENT, starts it, with its rank and the address of the main
+process in variables.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ def main(arguments: list[str]) -> int:
     rank = Rank.own(RunDirectory(Path(arguments[0])))
     _print_into(log_file(rank.run, rank.number))
     faulthandler.register(signal.SIGUSR1)
-    threading.Thread(target=end_with, args=(os.getppid(),), daemon=True).start()
+    threading.Thread(target=end_with, args=(int(arguments[1]),), daemon=True).start()
     termination = Termination()
     if rank.number:
         # Rank 0 handles the signal, and the others follow it.
@@ -59,7 +60,10 @@ def _print_into(log: Path) -> None:
 
 
 def end_with(parent: int) -> None:
-    """Exit when the parent has exited, as no process would supervise this one."""
+    """Exit when the parent has exited, as no process would supervise this one.
+
+    The parent gives its own number: it may have exited before this process asks for it.
+    """
     while os.getppid() == parent:
         time.sleep(_POLL_SECONDS)
     os._exit(PEER_LOST)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import os
 import warnings
 import zlib
 from collections.abc import Callable
+from pathlib import Path
 
 import optuna
 from optuna.distributions import (
@@ -15,7 +17,7 @@ from optuna.distributions import (
     IntDistribution,
 )
 from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
+from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 from optuna.trial import TrialState
 
 from engine.errors import ConfigError, Problem
@@ -32,8 +34,38 @@ _NAME = "sweep"
 
 
 def open_storage(sweep: SweepDirectory) -> JournalStorage:
-    """Open the journal, which several processes may at once."""
-    return JournalStorage(JournalFileBackend(str(sweep.journal)))
+    """Open the journal, which several processes may at once.
+
+    Raises ``OSError``.
+    """
+    lock = JournalFileSymlinkLock(str(sweep.journal))
+    backend = JournalFileBackend(str(sweep.journal), lock)
+    if _cut_off(sweep.journal):
+        lock.acquire()
+        try:
+            _remove_rest(sweep.journal)
+        finally:
+            lock.release()
+    return JournalStorage(backend)
+
+
+def _cut_off(journal: Path) -> bool:
+    """Return whether the last line has no end, as a full disk or a failed machine leaves it."""
+    with journal.open("rb") as file:
+        if not file.seek(0, os.SEEK_END):
+            return False
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) != b"\n"
+
+
+def _remove_rest(journal: Path) -> None:
+    """Remove a line without an end: optuna would append to it, and read none of what follows.
+
+    What it was to say is found again: the search takes up trials that are not told as ended.
+    """
+    if _cut_off(journal):
+        content = journal.read_bytes()
+        os.truncate(journal, content.rfind(b"\n") + 1)
 
 
 def open_study(

@@ -5,12 +5,14 @@ Exit status: 0 searched to its end or stopped, 1 failed. A crash does not affect
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from argparse import ArgumentParser
 from pathlib import Path
 
 from engine.errors import ConfigError, RunError
+from engine.files.disk_space import why_not_written
 from engine.files.paths import runs_folder
 from engine.hardware.resources import gpu_names
 from engine.sweep.directory import SweepDirectory
@@ -35,6 +37,16 @@ def main(arguments: list[str]) -> int:
             except (RunError, ConfigError) as error:
                 search.fail(sweep, error)
                 raise
+            except Exception as error:
+                if not (reason := why_not_written(error)):
+                    raise
+                full = RunError(
+                    f"Cannot write to {sweep.path} any more: {reason}.",
+                    "Free disk space, then resume the sweep.",
+                )
+                with contextlib.suppress(OSError):  # as its table is on the same disk
+                    search.fail(sweep, full)
+                raise full from error
     except (RunError, ConfigError) as error:
         print(error, file=sys.stderr)  # noqa: T201 — the log is all there is
         return 1

@@ -78,14 +78,14 @@ def _train(session: RunSession, compute: Compute, group: SingleProcess) -> Event
             fit = partial(fit_once, training)
             material = prepare(training.task, compute, events.write, fit)
             return_freed_memory()
-            if compute.device.type == "cpu":
-                # Not before: the data, prepared once, would leave all that it needed meanwhile.
-                keep_freed_memory()
             settle_fields(training, material)
             settle_batch_size(training, material)
             if not saved:
                 training = settle_strategy(training, material)
                 group = training.group
+            if compute.device.type == "cpu" and not group.gathers:
+                # Not before: the data, prepared once, would leave all that it needed meanwhile.
+                keep_freed_memory()
             trainer, saver = assemble(training, material, saved)
             position = trainer.state.position
             _warn_of_full_disk(session, saver)

@@ -128,6 +128,7 @@ def test_ticks_can_be_distinguished(low: float, width: float) -> None:
 def test_whole_numbers_on_an_axis_are_written_in_digits() -> None:
     assert ticks(0.0, 1300.0, 7)[1] == ["0", "200", "400", "600", "800", "1000", "1200"]
     assert ticks(0.0, 450_000.0, 4)[1] == ["0", "200000", "400000"]
+    assert ticks(-40_000.0, 40_000.0, 4)[1] == ["-40000", "-20000", "0", "20000", "40000"]
     assert ticks(0.0, 2e9, 2)[1] == ["0", "1e+09", "2e+09"]
 
 

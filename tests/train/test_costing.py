@@ -56,6 +56,12 @@ def resnet(**train: Any) -> RunConfig:
     )
 
 
+def sharded(**train: Any) -> RunConfig:
+    model = {"kind": "transformer", "vocab_size": 300, "hidden_size": 512, "dropout": 0.0,
+             "num_hidden_layers": 8, "gradient_checkpointing": True}  # fmt: skip
+    return config("causal_lm", "docstrings", model, devices=2, strategy="fsdp", **train)
+
+
 def run_of(config: RunConfig) -> RunDirectory:
     handle = launch(config)
     assert handle.wait() == 0, handle.run.log.read_text()
@@ -73,8 +79,9 @@ def estimated_in_a_process(config: RunConfig) -> Estimate:
 @pytest.mark.parametrize(
     "made", [mlp(max_steps=6),
              pytest.param(cnn(max_steps=6, batch_size=512), marks=pytest.mark.slow),
-             pytest.param(resnet(max_steps=6, batch_size=64), marks=pytest.mark.slow)],
-    ids=["mlp", "cnn", "resnet18"],
+             pytest.param(resnet(max_steps=6, batch_size=64), marks=pytest.mark.slow),
+             pytest.param(sharded(max_steps=4, batch_size=16), marks=pytest.mark.slow)],
+    ids=["mlp", "cnn", "resnet18", "sharded llama"],
 )  # fmt: skip
 def test_an_estimate_is_near_what_the_run_takes(made: RunConfig) -> None:
     told = estimated_in_a_process(made)

@@ -61,9 +61,10 @@ def test_each_process_holds_its_share() -> None:
     ("room", "refused", "strategy", "said"),
     [
         (1000, "", "ddp", "fits each process"),
-        (500, "", "fsdp", "sharded it takes"),
-        (200, "", "tensor", "split by layers"),
-        (50, "", "fsdp", "sharded it takes"),
+        (500, "", "fsdp", "sharded it takes 40 MB."),
+        (200, "", "tensor", "split by layers it takes 15 MB."),
+        (50, "", "fsdp", "sharded it takes 40 MB, which does not fit either."),
+        (140, "", "tensor", "split by layers it takes 15 MB, which does not fit either."),
         (500, "compute.compile: compiled networks cannot be", "ddp", "networks cannot be sharded"),
     ],
 )
@@ -71,7 +72,9 @@ def test_the_first_strategy_that_fits_is_taken(
     room: int, refused: str, strategy: str, said: str
 ) -> None:
     needed = {"ddp": 900, "fsdp": 400, "tensor": 150 if room > 100 else 450}
-    chosen, reason = automatic(TRAIN, Split(1, 1, 1), lambda _: refused, needed.__getitem__, room)
+    chosen, reason = automatic(
+        TRAIN, Split(1, 1, 1), lambda _: refused, lambda one: needed[one] * 10**5, room * 10**5
+    )
     assert (chosen, said in reason) == (strategy, True), reason
 
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import signal
+import threading
+from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from torch.distributed import HashStore  # type: ignore[attr-defined]
+from torch.distributed.elastic.agent.server.local_elastic_agent import LocalElasticAgent
 from torch.distributed.elastic.multiprocessing.errors import ProcessFailure
 
 from engine import RunConfig
+from engine.config.train import TrainConfig
 from engine.errors import TrainingError, TrainingFailed, UserError
 from engine.files.paths import runs_folder
-from engine.launch import torchrun
+from engine.launch import agent, torchrun
 from engine.launch.agent import first_of
 from engine.launch.attempt import attempt
 from engine.launch.rank_files import DEFECT, PEER_LOST, write_final_event
@@ -50,6 +55,25 @@ def test_where_only_processes_of_another_node_were_lost_none_here_was_the_first(
 def test_a_process_that_was_ended_from_outside_is_the_first_to_fail() -> None:
     ended, lost = failed(0, -signal.SIGTERM), failed(1, PEER_LOST)
     assert first_of({0: ended, 1: lost}) == (0, ended)
+
+
+def test_a_machine_that_does_not_come_back_interrupts_the_run_and_does_not_fail_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    closed, said = threading.Event(), list[str]()
+    monkeypatch.setattr(agent, "_REJOIN_SECONDS", 0.0)
+    monkeypatch.setattr(LocalElasticAgent, "_rendezvous", lambda *_: closed.wait())
+    run = RunDirectory(tmp_path)
+    node = agent.Node(run, TrainConfig(nodes=2), {}, lambda: False, said.append, leads=True)
+    handler = Mock(set_closed=closed.set)
+    main = agent.Agent(node, handler)
+    main._nodes = 2  # of the attempt before
+    with pytest.raises(Terminated):
+        main._rendezvous(Mock())
+    assert said == [
+        "Not all 2 machines came back within 0 seconds. Resume the run when they are there."
+    ]
+    assert closed.is_set()
 
 
 def ended_by_torchrun(monkeypatch: pytest.MonkeyPatch, ends: dict[int, Failed]) -> RunDirectory:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import tomllib
@@ -84,7 +85,7 @@ def test_a_job_of_several_machines_starts_the_run_on_each(tmp_path: Path) -> Non
     folder.mkdir()
     for name, does in {
         "scontrol": 'printf "first\\nsecond\\n"',
-        "srun": 'echo "$1 $2 $3 $4 $MASTER_ADDR $MASTER_PORT"; dirname "$9"; cat "$9"',
+        "srun": 'echo "$1 $2 $3 $4 $5 $MASTER_ADDR $MASTER_PORT"; dirname "${10}"; cat "${10}"',
     }.items():
         (folder / name).write_text(f"#!/bin/sh\n{does}\n")
         (folder / name).chmod(0o700)
@@ -93,10 +94,16 @@ def test_a_job_of_several_machines_starts_the_run_on_each(tmp_path: Path) -> Non
         env={"PATH": f"{folder}:/usr/bin:/bin", "SLURM_JOB_ID": "7"},
     )  # fmt: skip
     asked, place, experiment = done.stdout.split("\n", 2)
-    assert asked == "--nodes=2 --ntasks=2 --ntasks-per-node=1 --cpus-per-task=3 first 20007"
+    tasks = "--nodes=2 --ntasks=2 --ntasks-per-node=1 --cpus-per-task=3"
+    assert asked == f"{tasks} --wait=300 first 20007", "none waits for one that failed"
     assert RunConfig.parse(tomllib.loads(experiment)) == several
     assert place == str(tmp_path / "home"), "where all machines see it"
     assert list((tmp_path / "home").iterdir()) == []
+
+
+def test_a_machine_that_leaves_an_elastic_job_does_not_end_the_others() -> None:
+    elastic = DIGITS.override(["train.nodes=1..2"])
+    assert "--wait" not in slurm.script(Job(elastic, home="/shared"))
 
 
 def test_several_machines_need_a_folder_that_all_see_and_a_cluster_that_has_them() -> None:
@@ -147,6 +154,31 @@ def test_a_kubernetes_job_carries_the_experiment_and_keeps_its_runs() -> None:
     assert len(name) <= 63
     assert name.replace("-", "").isalnum()
     assert pod["volumes"][1]["configMap"]["name"] == settings["metadata"]["name"] == name
+
+
+@pytest.mark.parametrize("name", ["2024-wines", "w" * 64, "9" * 64])
+def test_names_of_kubernetes_begin_with_a_letter_and_leave_room_for_those_of_pods(
+    name: str,
+) -> None:
+    numbered = RunConfig.parse(DIGITS.values() | {"name": name})
+    *_, made = yaml.safe_load_all(kubernetes.manifest(Job(numbered, image="i", storage="s")))
+    # A service, and so a job of Kubeflow, has a label of RFC 1035 for its name.
+    assert re.fullmatch("[a-z]([-a-z0-9]*[a-z0-9])?", made["metadata"]["name"])
+    assert len(f"{made['metadata']['name']}-node-0-999-abcde") <= 63
+
+
+@pytest.mark.parametrize(("gpus", "devices", "shared"), [(1, 1, []), (2, 1, [1]), (0, 2, [1])])
+def test_processes_of_a_pod_share_more_memory_than_containers_have(
+    gpus: int, devices: int, shared: list[int]
+) -> None:
+    config = DIGITS.override([f"train.devices={devices}"])
+    text = kubernetes.manifest(Job(config, gpus=gpus, image="i", storage="s"))
+    *_, made = yaml.safe_load_all(text)
+    pod = made["spec"]["template"]["spec"]
+    mounts = [one for one in pod["containers"][0]["volumeMounts"] if one["mountPath"] == "/dev/shm"]
+    assert len(mounts) == len(shared)
+    memory = {"name": "memory", "emptyDir": {"medium": "Memory"}}
+    assert (memory in pod["volumes"]) == bool(shared)
 
 
 def test_an_experiment_has_one_name_and_another_another() -> None:

@@ -24,8 +24,6 @@ Segment = list[Pair]
 _LIMIT = 1e30
 _FAINT = 0.45
 _PARTS = 20
-_WHOLE_DIGITS = 6
-"""Digits of a whole number on an axis; larger ones are in powers of ten."""
 """A smoothing window covers at most one in this many parts of a curve, to bound its lag."""
 _MARKER_CELLS = 8
 """Between markers where there are many points."""
@@ -35,6 +33,8 @@ MARK = "┊"
 """The character of the lines at :attr:`Plot.marks`."""
 _building = threading.Lock()
 """A lock, as plotext has one global figure."""
+_WHOLE_DIGITS = 6
+"""Most digits of a whole number on an axis; larger ones are in powers of ten."""
 
 MINIMUM = (16, 4)
 """Columns and rows below which nothing can be drawn."""

@@ -35,6 +35,8 @@ _WITHIN = "within"
 class FullySharded(Sharded):
     """A process of several that share one network by FSDP2."""
 
+    gathers = True
+
     def __init__(self, rank: int, size: int, offload: bool = False) -> None:
         """With ``offload``, shards, gradients and the optimizer's state are in main memory."""
         super().__init__(rank, size)

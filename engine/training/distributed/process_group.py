@@ -56,6 +56,10 @@ class SingleProcess:
 
     sharded = False
     """Whether the network is sharded, so that each forward pass needs all processes."""
+    gathers = False
+    """Whether whole blocks of weights come and go in each update. Freed memory is not kept then:
+    between what stays, it has no room for the next block, and the process grows by several times
+    the network."""
     rows = RowShares()
     """The rows of each batch that this process computes."""
     decides = True

@@ -110,12 +110,14 @@ def automatic(
     too_large = f"The whole network does not fit a process ({_gb(needed)} of {_gb(room)})"
     if obstacle := refused("fsdp"):
         return "ddp", f"{too_large}, but {obstacle} sharded."
-    sharded = total("fsdp")
-    if sharded > room and not split.why_not_tensor and not refused("tensor"):
+    chosen: Strategy = "fsdp"
+    how, least = "sharded", total("fsdp")
+    if least > room and not split.why_not_tensor and not refused("tensor"):
         layers = total("tensor")
-        if layers < sharded:
-            return "tensor", f"{too_large}; split by layers it takes {_gb(layers)}."
-    return "fsdp", f"{too_large}; sharded it takes {_gb(sharded)}."
+        if layers < least:
+            chosen, how, least = "tensor", "split by layers", layers
+    either = ", which does not fit either" if least > room else ""
+    return chosen, f"{too_large}; {how} it takes {_gb(least)}{either}."
 
 
 def _gb(size: int) -> str:

@@ -10,9 +10,8 @@ import contextlib
 import mmap
 import os
 import socket
-import tempfile
+import struct
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any, Protocol
 
 import torch
@@ -32,6 +31,8 @@ _MEETING = 300.0
 """Seconds within which the processes connect."""
 _ADDRESS = 256
 """Bytes in which each process tells its address."""
+_CREDENTIALS = struct.Struct("3i")
+"""Process, user and group at the other end of a connection."""
 _SIGNALS = 4096
 """Most signals that are read at once."""
 
@@ -199,45 +200,42 @@ def fastest_sums(rank: int, size: int, device: torch.device, needed: int) -> Sum
         return Sums()
     made: SharedSums | None = None
     with _listening() as listening:
-        addresses = _exchanged(rank, size, listening.getsockname() if listening else "")
-        if _all(bool(listening) and all(map(os.path.exists, addresses))):
+        addresses = _exchanged(rank, size, listening.getsockname() if listening else b"")
+        peers = _connected(addresses[:rank]) if all(addresses) else None
+        if _all(peers is not None):
             assert listening is not None
+            assert peers is not None
             with contextlib.suppress(OSError):
-                made = _connected(rank, listening, addresses, min(_ROOM, needed))
+                peers += [_accepted(listening) for _ in addresses[rank + 1 :]]
+                made = _met(rank, peers, min(_ROOM, needed))
         return made if _all(made is not None) and made is not None else Sums()
 
 
 @contextlib.contextmanager
 def _listening() -> Iterator[socket.socket | None]:
-    """Listen in a folder that no other user can enter; ``None`` where that cannot be."""
+    """Listen at a name that the system chooses; ``None`` where that cannot be.
+
+    It is none of a file, so that a process that is killed meanwhile leaves nothing behind.
+    """
     with contextlib.ExitStack() as stack:
         listening: socket.socket | None = None
         if hasattr(os, "memfd_create"):
-            with contextlib.suppress(OSError):  # among others, of a path too long for a socket
-                folder = tempfile.TemporaryDirectory(prefix="dltui-")
-                listening = _listening_in(stack.enter_context(folder))
-        if listening:
-            stack.enter_context(listening)
+            with contextlib.suppress(OSError):
+                listening = stack.enter_context(socket.socket(socket.AF_UNIX))
+                listening.bind("")
+                listening.listen(_MOST)
+                listening.settimeout(_MEETING)
         yield listening
 
 
-def _listening_in(folder: str) -> socket.socket:
-    listening = socket.socket(socket.AF_UNIX)
-    listening.bind(str(Path(folder) / "sums"))
-    listening.listen(_MOST)
-    listening.settimeout(_MEETING)
-    return listening
-
-
-def _exchanged(rank: int, size: int, address: str) -> list[str]:
+def _exchanged(rank: int, size: int, address: bytes) -> list[bytes]:
     """Return the addresses of all processes."""
     known = torch.zeros(size, _ADDRESS, dtype=torch.uint8)
     if address:
-        content = torch.frombuffer(bytearray(address.encode()), dtype=torch.uint8)
-        known[rank, : len(content)] = content
+        known[rank, : len(address)] = torch.frombuffer(bytearray(address), dtype=torch.uint8)
     with among_peers():
         dist.all_reduce(known)
-    return [bytes(row.tolist()).rstrip(b"\0").decode() for row in known]
+    return [bytes(row.tolist()).rstrip(b"\0") for row in known]
 
 
 def _all(here: bool) -> bool:
@@ -247,23 +245,44 @@ def _all(here: bool) -> bool:
     return not missing.item()
 
 
-def _connected(
-    rank: int, listening: socket.socket, addresses: Sequence[str], room: int
-) -> SharedSums:
-    """Connect to the processes before this one, then be connected to by the others.
+def _connected(addresses: Sequence[bytes]) -> list[socket.socket] | None:
+    """Connect to processes before this one; ``None`` where one cannot be reached."""
+    peers = []
+    for address in addresses:
+        peer = socket.socket(socket.AF_UNIX)
+        peer.settimeout(_MEETING)
+        try:
+            peer.connect(address)
+        except OSError:
+            return None
+        if not _of_same_user(peer):
+            return None
+        peers.append(peer)
+    return peers
 
-    Each sends the other its rank and its memory. Raises ``OSError``.
-    """
+
+def _accepted(listening: socket.socket) -> socket.socket:
+    """Return a connection from another process of this user. Raises ``OSError``."""
+    while True:
+        peer, _ = listening.accept()
+        if _of_same_user(peer):
+            return peer
+        peer.close()
+
+
+def _of_same_user(peer: socket.socket) -> bool:
+    """Return whether the system says so: a name that is none of a file is open to all users."""
+    known = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    _, user, _ = _CREDENTIALS.unpack(known)
+    return bool(user == os.geteuid())
+
+
+def _met(rank: int, peers: Sequence[socket.socket], room: int) -> SharedSums:
+    """Exchange ranks and memory with the other processes. Raises ``OSError``."""
     handle = os.memfd_create("dltui-sums", os.MFD_CLOEXEC)
     try:
         os.posix_fallocate(handle, 0, room)
-        parts, peers = {rank: _mapped(handle, room)}, []
-        for address in addresses[:rank]:
-            peer = socket.socket(socket.AF_UNIX)
-            peer.settimeout(_MEETING)
-            peer.connect(address)
-            peers.append(peer)
-        peers += [listening.accept()[0] for _ in addresses[rank + 1 :]]
+        parts = {rank: _mapped(handle, room)}
         for peer in peers:
             peer.settimeout(_MEETING)
             socket.send_fds(peer, [bytes([rank])], [handle])
@@ -276,7 +295,7 @@ def _connected(
             peer.settimeout(None)
     finally:
         os.close(handle)
-    return SharedSums(peers, [parts[number] for number in range(len(addresses))], rank)
+    return SharedSums(peers, [parts[number] for number in sorted(parts)], rank)
 
 
 def _mapped(handle: int, size: int) -> Tensor:

@@ -11,12 +11,11 @@ import threading
 import time
 from argparse import ArgumentParser, Namespace
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NoReturn
 
 import tomlkit
 
-from engine.config.presets import find_preset, load_preset, without_preset
+from engine.config.presets import experiment_of
 from engine.config.requirements import check_requirements
 from engine.config.run_config import RunConfig
 from engine.errors import RunError, UserError
@@ -138,7 +137,8 @@ def _elsewhere(options: Namespace) -> Place | None:
 
 def _join_others(place: Place) -> int:
     """Train with the main node until it has finished; it handles SIGTERM first."""
-    words = [str(runs_folder().absolute()), str(place.node), place.host, str(place.port)]
+    at = [str(place.node), place.host, str(place.port)]
+    words = [str(runs_folder().absolute()), *at, str(os.getpid())]
     console.complain(f"Looking for the run of {place.rendezvous} in {runs_folder()}.")
     with Interrupts(signal.SIGTERM) as terminations, Interrupts() as interrupts:
         node = spawn("engine.launch.node_worker", words, None)
@@ -148,7 +148,7 @@ def _join_others(place: Place) -> int:
             if interrupts.count or (
                 terminated and time.monotonic() - terminated > _TERMINATION_SECONDS
             ):
-                node.terminate()
+                node.send_signal(signal.SIGINT)  # the other is for all processes of a job
             time.sleep(_POLL_SECONDS)
     return INTERRUPTED if interrupts.count else node.returncode
 
@@ -172,10 +172,7 @@ def _chosen(options: Namespace) -> RunDirectory:
 
 def _configured(options: Namespace) -> RunConfig:
     """Return the experiment of a preset with what differs, or of fields alone."""
-    first = options.preset or ""
-    if first and ("=" not in first or Path(first).exists()):
-        return load_preset(find_preset(first), options.assignments)
-    return without_preset([first, *options.assignments] if first else [])
+    return experiment_of(options.preset or "", options.assignments)
 
 
 def _is_over(run: RunDirectory, auto: bool) -> bool:
