@@ -149,7 +149,7 @@ class Charts(App[None]):
         yield Chart()
 
 
-async def test_curves_are_distinguished_by_marker_and_the_best_is_marked() -> None:
+async def test_curves_are_distinguished_by_marker_and_the_best_is_marked(until, text_of) -> None:
     app = Charts()
     async with app.run_test(size=(80, 20)) as pilot:
         chart = app.query_one(Chart)
@@ -158,8 +158,8 @@ async def test_curves_are_distinguished_by_marker_and_the_best_is_marked() -> No
             Curve("validation", "validation", [(1.0, 1.0), (2.0, 0.5), (3.0, 0.75)]),
         ]
         chart.plot("loss", curves, best=(2.0, 0.5))
-        await pilot.pause()
-        shown = "\n".join(strip.text for strip in app.screen._compositor.render_strips())
+        await until(pilot, lambda: "train" in text_of(pilot))
+        shown = text_of(pilot)
     legend, *picture = shown.splitlines()
     assert "train" in legend
     assert "━●━ validation" in legend
