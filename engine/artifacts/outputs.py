@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -28,6 +28,19 @@ def tensors_of(output: Any) -> list[Tensor]:
     if hasattr(output, "to_tuple"):
         output = output.to_tuple()
     return [leaf for leaf in tree_leaves(output) if isinstance(leaf, Tensor)]
+
+
+def output_names(output: Any) -> list[str]:
+    """Return a name for each of :func:`tensors_of`: its key in a record such as transformers'.
+
+    A tensor without a key is ``output``; several are ``output_0``, ``output_1`` …
+    """
+    record = output if isinstance(output, Mapping) else {"output": output}
+    names: list[str] = []
+    for key, value in record.items():
+        count = len(tensors_of(value))
+        names += [str(key)] if count == 1 else [f"{key}_{number}" for number in range(count)]
+    return names
 
 
 def distance(ours: list[Tensor], theirs: list[Tensor]) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from engine.artifacts.outputs import tensors_of
+from engine.artifacts.outputs import output_names, tensors_of
 from engine.errors import RunError, TrainingError
 from engine.files.sanitize import first_line
 from engine.models.language.attention import attention_by_part
@@ -45,7 +45,7 @@ def as_program(network: nn.Module, call: Call) -> torch.export.ExportedProgram:
 
 
 def as_onnx(network: nn.Module, call: Call, optimize: bool = True) -> tuple[Any, dict[str, Tensor]]:
-    """Return an ONNX program and its inputs by name.
+    """Return an ONNX program and its inputs by name; its outputs have the names of their keys.
 
     On the device meta, where constants have no values, it cannot be optimized. Raises
     :class:`TrainingError` where torch cannot, :class:`RunError` where a package is missing.
@@ -60,20 +60,31 @@ def as_onnx(network: nn.Module, call: Call, optimize: bool = True) -> tuple[Any,
     places = [number for number, (_, leaf) in enumerate(leaves) if _is(leaf)]
     values = tuple(leaves[number][1] for number in places)
     names = [_name_of(leaves[number][0], network) for number in places]
+    said: list[str] = []
 
     def forward(*tensors: Tensor) -> Any:
         filled = [leaf for _, leaf in leaves]
         for number, tensor in zip(places, tensors, strict=True):
             filled[number] = tensor
         arguments, named = tree_unflatten(filled, structure)
-        return network(*arguments, **named)
+        output = network(*arguments, **named)
+        said[:] = output_names(output)
+        return output
 
     with supported(ONNX), _plain_attention(network):
         program = torch.onnx.export(
             _Tensors(network, forward), values, dynamo=True, input_names=names, optimize=optimize,
             dynamic_shapes=_dynamic(values, {}), verbose=False,
         )  # fmt: skip
+    _rename(program.model.graph.outputs, said)
     return program, dict(zip(names, values, strict=True))
+
+
+def _rename(outputs: Sequence[Any], names: Sequence[str]) -> None:
+    """Give outputs of an ONNX graph their names, unless they are inputs as well."""
+    for output, name in zip(outputs, names, strict=True):
+        if not output.is_graph_input():
+            output.name = name
 
 
 def reason_of(error: BaseException) -> str:

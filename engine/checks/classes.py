@@ -1,4 +1,4 @@
-"""Classes with too few training rows."""
+"""Classes with too few training rows, and one that may be a code for a missing label."""
 
 from __future__ import annotations
 
@@ -11,10 +11,23 @@ from engine.data.raw import TRAIN
 from engine.files.sanitize import plain
 from engine.reports.counted import counted
 from engine.text.classes.labels import labels_of, names_in
+from engine.text.classes.missing import missing_class, why_missing
 
 _FEWEST = 10
 """Classes with fewer training rows are hardly learned, and not measured at all."""
 _SHOWN = 6
+
+
+def missing_labels(data: Examined) -> Iterator[Doubt | Limit]:
+    """Yield a class that may be a code for a missing label, such as -1 beside 0 and 1."""
+    if data.roles.target_kind != "classes":
+        return
+    labels = [(names_in(label) or [""])[0] for label in labels_of(data.train, data.roles.target)]
+    names = sorted({*labels} - {""})
+    if code := missing_class(names):
+        rows = np.flatnonzero(np.array(labels) == code)
+        why = why_missing(code, names)
+        yield Doubt("missing labels", why, data.roles.target, {TRAIN: rows}, ("drop rows",))
 
 
 def small_classes(data: Examined) -> Iterator[Doubt | Limit]:

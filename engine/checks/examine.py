@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from engine.checks.classes import small_classes
+from engine.checks.classes import missing_labels, small_classes
 from engine.checks.columns import constant_columns, identifiers
 from engine.checks.drift import drift
 from engine.checks.duplicates import contradictions, exact_duplicates
@@ -35,6 +35,7 @@ CHECKS: Mapping[str, Check] = {
     "leaks": leaks,
     "near duplicates of texts": near_texts,
     "near duplicates of images": near_images,
+    "missing labels": missing_labels,
     "wrong labels": wrong_labels,
     "contradictions": contradictions,
     "drift": drift,

@@ -94,6 +94,16 @@ def without_preset(assignments: Sequence[str]) -> RunConfig:
     return config.override([f"name={usual_name(config.values())}"])
 
 
+def experiment_of(first: str, assignments: Sequence[str]) -> RunConfig:
+    """The experiment of a preset with what differs, or of fields alone where ``first`` is one, too.
+
+    Raises :class:`PresetError` and :class:`ConfigError`.
+    """
+    if first and ("=" not in first or is_file(expanded(first))):
+        return load_preset(find_preset(first), assignments)
+    return without_preset([first, *assignments] if first else [])
+
+
 def usable_presets() -> dict[str, RunConfig]:
     """The experiments of all presets that have no problem, by name."""
     found = {}

@@ -11,16 +11,16 @@ import pyarrow as pa
 
 from engine.config.data.image_folder import ImageFolderConfig
 from engine.data.image_layout import Place, layout_of, named_split
-from engine.data.images import SUFFIXES
+from engine.data.image_suffixes import SUFFIXES
 from engine.data.raw import TEST, TRAIN, VALIDATION, RawData, Skip
-from engine.data.readers.base import READERS
+from engine.data.readers.base import IF_WEBDATASET, READERS, remedy_for
 from engine.errors import DataError
 from engine.files.paths import expanded, is_file, is_folder
 from engine.files.sanitize import plain
 
 _OTHERS = frozenset(("svg", "psd", "jxl", "jp2", "dng", "raw", "cr2", "nef"))
 """Suffixes of images in formats that are not read."""
-_LISTS = frozenset(READERS) - {".txt"}
+_LISTS = frozenset(READERS) - {".txt", ".tar"}
 """Suffixes of files that may list images with their classes."""
 _OF_SYSTEMS = frozenset(("@eaDir", "#recycle", "__MACOSX", "$RECYCLE.BIN", "lost+found"))
 """Folders of network drives, archives and disks, with thumbnails and what was deleted."""
@@ -51,6 +51,10 @@ def folder_of(path: str) -> Path:
     root = expanded(path).absolute()
     if not path.strip():
         raise DataError("data.path: no folder is chosen.", "Give a folder of images.")
+    if is_file(root):
+        archive = IF_WEBDATASET if root.suffix.lower() == ".tar" else remedy_for(root)
+        remedy = archive or "Give a folder; a list of images is read by data.kind=file."
+        raise DataError(f"{plain(path)} is a file, not a folder.", remedy)
     if not is_folder(root):
         raise DataError(
             f"There is no folder {plain(path)!r}.", f"It is looked for at {plain(root)}."
@@ -113,6 +117,8 @@ def _check(root: Path, files: Iterable[Path], places: Iterable[Place]) -> None:
             f"{plain(root)} has no folders of classes, but a list, {plain(lists[0])}.",
             f"If it names the images and their classes: data.kind=file data.path={plain(listed)}.",
         )
+    if not classes and any(file.suffix.lower() == ".tar" for file in files):
+        raise DataError(f"{plain(root)} has tar files in place of images.", IF_WEBDATASET)
     if not classes:
         raise DataError(
             f"{plain(root)} has no images in folders:",

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path, PurePath
 
 from engine.data.image_files import files_below
-from engine.data.images import SUFFIXES
+from engine.data.image_suffixes import SUFFIXES
 from engine.data.readers.files import split_of
 
 

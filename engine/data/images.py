@@ -33,7 +33,6 @@ from engine.data.image_levels import (
     levels_of,
 )
 from engine.data.image_limits import TOO_LARGE, ImageFault, check_size
-from engine.data.other_formats import SUFFIXES as OTHER_SUFFIXES
 from engine.data.other_formats import UnsupportedFormat, open_other
 from engine.files.sanitize import plain
 
@@ -49,11 +48,6 @@ BoxOf = Callable[[int, int], Box]
 
 _FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "AVIF")
 """Formats that are plain pixels; PIL would run a PostScript interpreter for others."""
-SUFFIXES = (
-    "png", "jpg", "jpeg", "jpe", "jfif", "webp", "bmp", "gif", "tif", "tiff", "ppm", "pgm",
-    "avif", *OTHER_SUFFIXES,
-)  # fmt: skip
-"""Suffixes of files in these formats, and in those of other packages."""
 _PAGED = ("GIF", "TIFF", "WEBP", "PNG", "AVIF", "HEIF")
 """Formats with pages or frames; a second one in a JPEG is a preview, or a map of light."""
 _TURNED = (5, 6, 7, 8)

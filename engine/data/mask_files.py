@@ -12,6 +12,7 @@ from engine.config.data.image_masks import ImageMasksConfig
 from engine.data.image_files import files_below, folder_of
 from engine.data.image_index import images_below
 from engine.data.image_layout import FILLERS, named_split
+from engine.data.image_sets import listed_splits
 from engine.data.raw import TEST, TRAIN, VALIDATION, RawData, Skip
 from engine.data.readers.files import split_of
 from engine.errors import DataError
@@ -52,11 +53,19 @@ def load_masks(config: ImageMasksConfig) -> RawData:
             f"{plain(others[0].stem)} for {plain(others[0])}.",
             f"The first mask is {plain(masks[0])}.",
         )
-    splits = {split: _table(root, pairs, split) for split in (TRAIN, VALIDATION, TEST)}
+    listed = listed_splits(root, "Segmentation")
+    unlisted = [
+        image
+        for image, mask in pairs.items()
+        if mask and TRAIN in listed.values() and image.stem not in listed
+    ]
+    place = {image: listed.get(image.stem) or _split(image) for image in pairs}
+    place |= dict.fromkeys(unlisted, "")
+    splits = {split: _table(root, pairs, place, split) for split in (TRAIN, VALIDATION, TEST)}
     found = {split: table for split, table in splits.items() if table.num_rows}
     if TRAIN not in found:
         raise DataError(f"{plain(root)} has no pairs of images and masks to train on.")
-    return _with_classes(RawData(found, (), tuple(_skips(pairs, masks))), root)
+    return _with_classes(RawData(found, (), tuple(_skips(pairs, masks, unlisted))), root)
 
 
 def _within(image: Path, names: Sequence[str]) -> bool:
@@ -82,11 +91,11 @@ def _split(image: Path) -> str:
     return split_of(image.parent) or TRAIN
 
 
-def _table(root: Path, pairs: Mapping[Path, Path | None], split: str) -> pa.Table:
+def _table(
+    root: Path, pairs: Mapping[Path, Path | None], place: Mapping[Path, str], split: str
+) -> pa.Table:
     own = sorted(
-        (image, mask)
-        for image, mask in pairs.items()
-        if mask is not None and _split(image) == split
+        (image, mask) for image, mask in pairs.items() if mask is not None and place[image] == split
     )
     return pa.table({
         "image": pa.array([str(root / image) for image, _ in own], pa.string()),
@@ -94,14 +103,17 @@ def _table(root: Path, pairs: Mapping[Path, Path | None], split: str) -> pa.Tabl
     })  # fmt: skip
 
 
-def _skips(pairs: Mapping[Path, Path | None], masks: Iterable[Path]) -> Iterator[Skip]:
-    """Count the images without a mask, and the masks without an image."""
+def _skips(
+    pairs: Mapping[Path, Path | None], masks: Iterable[Path], unlisted: Sequence[Path]
+) -> Iterator[Skip]:
+    """Count images that no list names or without a mask, and masks without an image."""
     used = {mask for mask in pairs.values() if mask is not None}
     without = [image for image, mask in pairs.items() if mask is None]
     left = [mask for mask in masks if mask not in used]
     for files, reason in (
         (without, "there is no mask of its name"),
         (left, "a mask without image"),
+        (unlisted, "an image is in no list of ImageSets/Segmentation"),
     ):
         if files:
             yield Skip(reason, len(files), plain(files[0]))

@@ -22,7 +22,6 @@ _MARKS = {
 """Formats by a mark in their first bytes."""
 _EXTRAS = {"HEIC": "heic", "DICOM": "dicom"}
 """Extras of this package that read a format."""
-SUFFIXES = ("heic", "heif", "dcm")
 
 
 class UnsupportedFormat(Exception):

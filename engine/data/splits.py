@@ -23,8 +23,6 @@ from engine.reports.note import Note
 _MANY = 2_000_000
 """More rows than this are cut without a list of them."""
 _AT_ONCE = 1 << 20
-_ROUGH = 30
-"""In fewer rows, one more that is right moves a share by several per cent."""
 _RARE = 3
 """Classes with fewer rows than this stay in the training rows."""
 
@@ -70,22 +68,7 @@ def _cut(raw: RawData, config: DataConfig, stratify: str | None) -> RawData:
     if len(rows) < raw.train.num_rows:
         # In their old order: neighbouring rows stay together on disk.
         splits[TRAIN] = whole.take(np.sort(rows))
-    notes += [
-        Note(
-            _few(name, splits[name].num_rows),
-            rows=splits[name].num_rows,
-            change=f"data.{name}_fraction" if wanted[name] else "",
-        )
-        for name in (VALIDATION, TEST)
-        if name in splits and splits[name].num_rows < _ROUGH
-    ]
     return raw.with_splits(splits, *notes)
-
-
-def _few(split: str, rows: int) -> str:
-    if rows == 0:
-        return f"there are no metrics on {split}: it has no rows"
-    return f"metrics on {split} are uncertain: it has only {counted(rows, 'row')}"
 
 
 def _wanted(raw: RawData, config: DataConfig) -> dict[str, float]:

@@ -60,7 +60,7 @@ def send(services: Sequence[Any], title: str, text: str) -> None:
     ]
     if failed:
         numbers = ", ".join(failed)
-        raise NotifyError(f"notify.urls, number {numbers}: the notification was not taken.")
+        raise NotifyError(f"notify.urls, number {numbers}: the notification was not accepted.")
 
 
 class Notifier:

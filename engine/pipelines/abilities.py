@@ -31,6 +31,14 @@ class ShowsImages(Protocol):
 
 
 @runtime_checkable
+class LearnsAnswers(Protocol):
+    """A pipeline whose rows may hold answers to be learned, or texts."""
+
+    def has_answers(self, fitted: Any) -> bool:
+        """Return whether rows have answers to be learned, rather than texts."""
+
+
+@runtime_checkable
 class TakesFuture(Protocol):
     """A pipeline whose predictions may know something of the time that they are for."""
 

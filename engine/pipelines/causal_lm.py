@@ -196,6 +196,10 @@ class CausalLmPipeline(ChatPipeline[CausalLmFitted]):
         return ends_of(self.tokenizer(fitted.tokenizer), chat)
 
     @override
+    def has_answers(self, fitted: CausalLmFitted) -> bool:
+        return fitted.form != "text"
+
+    @override
     def system_prompts(self, table: pa.Table, fitted: CausalLmFitted) -> Iterator[str]:
         for row in _rows(table, fitted.roles):
             yield system_prompt(row.get("messages", row.get("prompt")), row.get("system"))

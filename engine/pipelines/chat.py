@@ -48,6 +48,11 @@ class ChatPipeline(GenerationPipeline[F]):
         """Return the tokens before each text; in a ``chat``, the template writes its own."""
         return [] if chat else beginning_of(self.tokenizer(trained))
 
+    def has_answers(self, fitted: F) -> bool:
+        """Return whether rows have answers to be learned, rather than texts."""
+        del fitted
+        return True
+
     @abstractmethod
     def system_prompts(self, table: pa.Table, fitted: F) -> Iterator[str]:
         """Yield each row's system prompt; empty where it has none."""

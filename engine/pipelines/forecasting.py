@@ -64,6 +64,7 @@ class ForecastingPipeline(DataPipeline[SeriesFitted]):
 
     section: ForecastingConfig
     fitted_type = SeriesFitted
+    rows_alone = False
 
     def __init__(self, config: RunConfig) -> None:
         super().__init__(config)

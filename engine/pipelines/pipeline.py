@@ -22,6 +22,7 @@ from engine.data.column_roles import ColumnRoles
 from engine.data.fitted import Fitted
 from engine.data.raw import RawData
 from engine.data.series.channels import is_text
+from engine.pipelines.summary_notes import with_notes
 from engine.reports.data_summary import DataSummary
 from engine.reports.note import Note
 
@@ -34,6 +35,8 @@ class DataPipeline(ABC, Generic[F]):
     fitted_type: ClassVar[type[Fitted]]
     reads_texts: ClassVar[bool] = False
     """Whether rows of a later file are read as texts, whose spelling the fitted state knows."""
+    rows_alone: ClassVar[bool] = True
+    """Whether each row is measured by itself; steps of a series are not."""
     section: TaskConfig
     """The task's fields; each pipeline says which kind."""
 
@@ -61,6 +64,11 @@ class DataPipeline(ABC, Generic[F]):
     @abstractmethod
     def summarize(self, raw: RawData, fitted: F) -> DataSummary:
         """Summarise the data for the user."""
+
+    def summary(self, raw: RawData, fitted: F) -> DataSummary:
+        """Return what :meth:`summarize` does, with the notes that follow from it."""
+        summary = self.summarize(raw, fitted)
+        return with_notes(summary) if self.rows_alone else summary
 
     def shown(self, table: pa.Table) -> pa.Table:
         """Return rows that were loaded as the user is shown them."""

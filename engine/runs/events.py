@@ -67,6 +67,8 @@ class Model(Event):
     steps: int
     """Updates that the whole run will make."""
     epochs: int
+    metric: str = ""
+    """The metric that decides on the best weights; empty in runs that did not record it."""
 
 
 PAUSED = "paused"

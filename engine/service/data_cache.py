@@ -9,8 +9,8 @@ from typing import Any, Generic, TypeVar
 
 from engine.config.run_config import RunConfig
 from engine.data.fitted import Fitted
-from engine.data.lost_splits import refuse_lost
 from engine.data.raw import RawData
+from engine.pipelines.numbered_rows import RowNumbers, load_numbered
 from engine.pipelines.pipeline import DataPipeline
 
 T = TypeVar("T")
@@ -35,7 +35,7 @@ class _Newest(Generic[T]):
         return self._made.values()
 
 
-_raw: _Newest[RawData] = _Newest()
+_raw: _Newest[tuple[RawData, RowNumbers]] = _Newest()
 _fitted: _Newest[Fitted] = _Newest()
 
 
@@ -48,8 +48,16 @@ def loaded(pipeline: DataPipeline[Any]) -> tuple[RawData, Fitted]:
 
 def loaded_rows(pipeline: DataPipeline[Any]) -> RawData:
     """The data of a pipeline, whether it suits the task or not."""
-    data = pipeline.config.data
-    return _raw.get(json.dumps(_key(pipeline.config)), lambda: refuse_lost(pipeline.load(), data))
+    return _numbered(pipeline)[0]
+
+
+def row_numbers(pipeline: DataPipeline[Any]) -> RowNumbers:
+    """The numbers of these rows in their file; none where the task does not converse."""
+    return _numbered(pipeline)[1]
+
+
+def _numbered(pipeline: DataPipeline[Any]) -> tuple[RawData, RowNumbers]:
+    return _raw.get(json.dumps(_key(pipeline.config)), lambda: load_numbered(pipeline))
 
 
 def _key(config: RunConfig) -> list[Any]:
@@ -59,7 +67,7 @@ def _key(config: RunConfig) -> list[Any]:
 
 def held_bytes() -> int:
     """Size of all tables that are kept."""
-    return sum(table.nbytes for raw in _raw.kept() for table in raw.splits.values())
+    return sum(table.nbytes for raw, _ in _raw.kept() for table in raw.splits.values())
 
 
 def _stamp(section: dict[str, Any]) -> list[tuple[str, int, int]]:

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from engine.checks.examine import examine
 from engine.config.run_config import RunConfig
 from engine.pipelines.create import create_pipeline
+from engine.service.data_cache import loaded, row_numbers
+from engine.service.row_check import row_notes
 
 
 def answer(values: Mapping[str, Any], pictures: bool = False) -> dict[str, Any]:
     """Answer ``data check``, with ``pictures`` of rows that are images where they are wanted.
 
-    Raises ``ConfigError`` and ``DataError``.
+    For language models, ``data`` is the summary with notes on all rows that are not learned as they
+    are. Raises ``ConfigError`` and ``DataError``.
     """
-    return examine(create_pipeline(RunConfig.parse(values)), pictures=pictures).record()
+    pipeline = create_pipeline(RunConfig.parse(values))
+    check = examine(pipeline, pictures=pictures).record()
+    if not pipeline.config.task.converses:
+        return check
+    raw, fitted = loaded(pipeline)
+    notes = row_notes(pipeline, raw, fitted, row_numbers(pipeline))
+    summary = pipeline.summarize(raw, fitted)
+    return check | {"data": replace(summary, notes=(*summary.notes, *notes)).record()}

@@ -98,7 +98,9 @@ def answer(run: str, destination: str, form: str, dtype: str = "") -> dict[str, 
             written.rename(target)
     except OSError as error:
         raise RunError(f"Cannot write {target}: {error.strerror or error}.") from error
-    details = {"notes": notes} if (notes := flip_notes(directory, form)) else {}
+    details: dict[str, Any] = {"rounded": str(wanted).removeprefix("torch.") if wanted else ""}
+    if notes := flip_notes(directory, form):
+        details["notes"] = notes
     return {"path": str(target), "bytes": _size(target), "difference": difference} | details
 
 
@@ -115,7 +117,7 @@ def _handed_over(run: RunDirectory, target: Path, form: str, dtype: str) -> dict
             written.rename(target)
     except OSError as error:
         raise RunError(f"Cannot write {target}: {error.strerror or error}.") from error
-    details = {"notes": handed.notes, "command": handed.command}
+    details = {"notes": handed.notes, "command": handed.command, "rounded": handed.rounded}
     return {"path": str(target), "bytes": _size(target), "difference": handed.difference} | details
 
 

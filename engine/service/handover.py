@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import shlex
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,7 @@ import transformers
 from torch import nn
 
 from engine.artifacts.build import ADAPTER, holds_adapter, load_network
-from engine.artifacts.handover.answers import TOKENS, differences, greedy, logits
+from engine.artifacts.handover.answers import TOKENS, Difference, differences, greedy, logits
 from engine.artifacts.handover.families import context_length, family_of
 from engine.artifacts.handover.gguf_file import (
     as_written,
@@ -61,6 +61,8 @@ class Handed:
     difference: float = 0.0
     """Largest difference of a logit from the same weights in memory."""
     notes: list[str] = field(default_factory=list)
+    rounded: str = ""
+    """The type that the weights were rounded to before they were compared."""
 
 
 def _gguf(speaker: Speaker, written: Path, target: Path, dtype: str) -> Handed:
@@ -81,8 +83,7 @@ def _write_gguf(speaker: Speaker, path: Path, dtype: str, handed: Handed) -> Non
     _check_tokens(speaker, lambda text: tokenizer(text, add_special_tokens=False)["input_ids"])
     rounded_alike = as_written(speaker.network, dtype)
     _compare(speaker, rounded_alike, network, handed)
-    if handed.notes:
-        handed.notes.insert(0, f"The weights are rounded to {dtype}.")
+    handed.rounded = dtype
     if is_installed():
         _try_llama(speaker, path, rounded_alike, handed)
 
@@ -103,7 +104,7 @@ def _try_llama(speaker: Speaker, path: Path, network: nn.Module, handed: Handed)
     handed.notes.append(
         f"llama.cpp gives {len(prompts) - len(wrong)} of {len(prompts)} greedy answers alike."
     )
-    handed.notes += wrong[:_SAID]
+    handed.notes += _lines(wrong)
 
 
 def _gguf_type(speaker: Speaker, dtype: str) -> str:
@@ -123,7 +124,8 @@ def _check_tokens(speaker: Speaker, tokens_of: Callable[[str], list[int]]) -> No
         meant, found = own(text, add_special_tokens=False)["input_ids"], tokens_of(text)
         if meant != found:
             raise _thrown_away(
-                "its tokenizer cuts texts otherwise: " + differences(own, [meant], [found])[0]
+                "its tokenizer cuts texts otherwise: "
+                + differences(own, [meant], [found])[0].sentence
             )
 
 
@@ -133,7 +135,8 @@ def _compare(speaker: Speaker, ours: nn.Module, theirs: nn.Module, handed: Hande
     expected, found = logits(ours, prompts), logits(theirs, prompts)
     handed.difference = distance(expected, found)
     answers = greedy(theirs, tokenizer, prompts)
-    wrong = differences(tokenizer, greedy(ours, tokenizer, prompts), answers)
+    differing = differences(tokenizer, greedy(ours, tokenizer, prompts), answers)
+    wrong = [one.sentence for one in differing]
     largest = max(1.0, *(float(value.abs().max()) for value in expected))
     if not handed.difference <= _TOLERANCE * largest:
         wrong.append(f"logits differ by {handed.difference:.2g}")
@@ -146,7 +149,12 @@ def _compare(speaker: Speaker, ours: nn.Module, theirs: nn.Module, handed: Hande
             f"{len(changed)} of {len(prompts)} greedy answers differ from the run's own, whose "
             f"logits differ by up to {distance(own, found):.2g}."
         )
-        handed.notes += changed[:_SAID]
+        handed.notes += _lines(changed)
+
+
+def _lines(found: Sequence[Difference]) -> Iterator[str]:
+    """The first differences, token by token."""
+    return (line for one in found[:_SAID] for line in one.lines)
 
 
 def _thrown_away(reason: str) -> TrainingError:
@@ -220,6 +228,7 @@ def _write_folder(speaker: Speaker, folder: Path, dtype: str, handed: Handed) ->
         kind = type_named(dtype, speaker.task.config.model)
         cast_weights(folder, kind)
         reference = rounded(speaker.network, kind)
+        handed.rounded = str(kind).removeprefix("torch.")
     try:
         network: nn.Module = transformers.AutoModelForCausalLM.from_pretrained(
             folder, dtype=torch.float32

@@ -26,6 +26,7 @@ from engine.errors import DataError, RunError
 from engine.files.paths import expanded, runs_folder
 from engine.files.sanitize import plain
 from engine.pipelines.abilities import TakesFuture
+from engine.reports.gallery import Gallery
 from engine.reports.note import Note
 from engine.reports.picture import Picture
 from engine.runs.directory import RunDirectory
@@ -38,11 +39,21 @@ _NUMBERED = re.compile(r"column_\d+")
 """Names that the columns of a file without a header get."""
 _PROGRESS = "info"
 """Level of the messages on what is being done; others are doubts."""
+_SHOWN = 1000
+"""Predictions that a screen gets, of which it shows fewer."""
 _BESIDE = 4
 """Columns of a file that are shown beside a prediction."""
 _PLAIN = (str, int, float, bool, type(None))
 Row = str | Mapping[str, Any]
 loaded = LoadedModels()
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Predictions from rows, and charts of them where they are forecasts."""
+
+    records: list[dict[str, Any]]
+    gallery: Gallery | None = None
 
 
 @dataclass(frozen=True)
@@ -55,6 +66,8 @@ class FilePredictions:
     notes: list[Note]
     pictures: list[Picture]
     """The first rows, where they are images."""
+    gallery: Gallery | None = None
+    """Charts of forecasts, where they are asked for."""
 
 
 def answer(
@@ -63,6 +76,7 @@ def answer(
     file: str = "",
     device: str = "cpu",
     future: str = "",
+    drawn: bool = False,
 ) -> dict[str, Any]:
     """Predict from ``rows`` (a text for the only input, or values by column) or a ``file``.
 
@@ -70,8 +84,10 @@ def answer(
     file, only the names of the columns are returned. Returns ``inputs``, ``ahead`` (the columns of
     a file of the future), ``by_row`` (whether each row is predicted by itself), ``records`` (one a
     row, or for a forecast one a step of the horizon), ``beside`` (what tells the rows of a file
-    apart: its columns that are no inputs, such as an id), ``notes`` on the input and
-    ``pictures`` of the first rows. Raises :class:`~engine.errors.UserError`.
+    apart: its columns that are no inputs, such as an id), ``notes`` on the input, ``pictures`` of
+    the first rows, and ``count``, the number of records. If ``drawn``, for a screen, there is the
+    ``gallery`` of a forecast, charts of the first series, and only the first 1,000 records are
+    returned. Raises :class:`~engine.errors.UserError`.
     """
     task, fitted, network = load(run, device)
     inputs, ahead = task.pipeline.inputs(fitted), _ahead(task, fitted)
@@ -79,21 +95,30 @@ def answer(
     records: list[dict[str, Any]] = []
     pictures: list[Picture] = []
     beside: list[dict[str, Any]] = []
+    gallery: Gallery | None = None
     if file:
-        predicted = predict_file(run, file, device, future)
+        predicted = predict_file(run, file, device, future, drawn)
         notes, records, pictures = predicted.notes, predicted.records, predicted.pictures
-        beside = _named(predicted, inputs)
+        beside, gallery = _named(predicted, inputs), predicted.gallery
     elif rows:
         table = table_of(rows, inputs)
-        found = _predict(task, fitted, network, table, device, notes)
-        shown = task.presentation(network, fitted)
-        pictures = shown.pictures(table, found)
+        found = _predict(task, fitted, network, table, device, notes, drawn)
+        shown, gallery = task.presentation(network, fitted), found.gallery
+        pictures = shown.pictures(table, found.records)
         with torch.inference_mode():
-            records = shown.records(found)
+            records = shown.records(found.records)
     elif future:
         raise DataError("A future file continues a file of the past.", "Give that with --file.")
+    count = len(records)
+    if drawn:
+        records, beside = records[:_SHOWN], beside[:_SHOWN]
     columns = {"inputs": list(inputs), "ahead": list(ahead), "by_row": task.predicts_rows}
-    rest = {"notes": list(map(asdict, notes)), "pictures": list(map(asdict, pictures))}
+    rest = {
+        "notes": list(map(asdict, notes)),
+        "pictures": list(map(asdict, pictures)),
+        "count": count,
+        "gallery": None if gallery is None else gallery.record(),
+    }
     return columns | {"records": records, "beside": beside} | rest
 
 
@@ -111,16 +136,19 @@ def _named(predicted: FilePredictions, inputs: Sequence[str]) -> list[dict[str, 
     ]
 
 
-def predict_file(run: str, file: str, device: str = "cpu", future: str = "") -> FilePredictions:
+def predict_file(
+    run: str, file: str, device: str = "cpu", future: str = "", drawn: bool = False
+) -> FilePredictions:
     """Predict from the rows of a file, as :func:`answer`."""
     task, fitted, network = load(run, device)
     notes: list[Note] = []
     whole, table = read_rows(task, fitted, file, notes)
     if future:
         table = _with_future(task, fitted, table, future, notes)
-    records = _predict(task, fitted, network, table, device, notes)
-    pictures = task.presentation(network, fitted).pictures(table, records)
-    return FilePredictions(whole if task.predicts_rows else None, records, notes, pictures)
+    found = _predict(task, fitted, network, table, device, notes, drawn)
+    pictures = task.presentation(network, fitted).pictures(table, found.records)
+    rows = whole if task.predicts_rows else None
+    return FilePredictions(rows, found.records, notes, pictures, found.gallery)
 
 
 def read_rows(
@@ -191,14 +219,17 @@ def _predict(
     table: pa.Table,
     device: str,
     notes: list[Note],
-) -> list[dict[str, Any]]:
+    drawn: bool,
+) -> Predictions:
     notes.extend(task.pipeline.unfit(table, fitted))
     source = task.encode_new(table, fitted, torch.device(device), doubts_to(notes))
     calibration = task.calibration(fitted)
     if calibration is not None and calibration.recent is not None:
         fitted = calibration.recent(network, table, _bands_to(notes))
     with torch.inference_mode():
-        return _in_order(task, fitted, network, source)
+        records = _in_order(task, fitted, network, source)
+        gallery = task.presentation(network, fitted).gallery(source) if drawn else None
+    return Predictions(records, gallery)
 
 
 def doubts_to(notes: list[Note]) -> Report:

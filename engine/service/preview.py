@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from engine.config.run_config import RunConfig
@@ -13,9 +13,12 @@ from engine.errors import DataError
 from engine.pipelines.abilities import ShowsImages
 from engine.pipelines.create import create_pipeline
 from engine.pipelines.pipeline import DataPipeline
-from engine.service.data_cache import loaded, loaded_rows
+from engine.service.data_cache import loaded, loaded_rows, row_numbers
+from engine.service.row_check import row_notes
 
 _CELL = 80
+_WRITTEN = 2000
+"""Conversations of each split that are written as in training, to tell what is not learned."""
 
 
 def preview(values: Mapping[str, Any], rows: int = 20) -> dict[str, Any]:
@@ -46,8 +49,10 @@ def _judged(pipeline: DataPipeline[Any]) -> dict[str, Any]:
     try:
         raw, fitted = loaded(pipeline)
         images = pipeline.pictures(raw, fitted) if isinstance(pipeline, ShowsImages) else ()
-        summary = pipeline.summarize(raw, fitted).record()
-        return {"summary": summary, "pictures": list(map(asdict, images)), "problem": ""}
+        notes = row_notes(pipeline, raw, fitted, row_numbers(pipeline), _WRITTEN)
+        summary = pipeline.summary(raw, fitted)
+        summary = replace(summary, notes=(*summary.notes, *notes))
+        return {"summary": summary.record(), "pictures": list(map(asdict, images)), "problem": ""}
     except DataError as error:
         return {"summary": None, "pictures": [], "problem": str(error)}
 

@@ -20,7 +20,7 @@ class Budget:
 
     Each of the first trials gets the same time, so that they can be compared: the run plans its
     updates and its schedule to fit (``train.max_minutes``). If the best of them was cut short by
-    that, it is trained once more in all the time that is left.
+    that, it is trained once more in all the time that is left, less what runs take around it.
     """
 
     def __init__(self, minutes: float, trials: int, parallel: int, spent: float) -> None:
@@ -29,12 +29,21 @@ class Budget:
         self._begun = time.monotonic() - spent / parallel
         explored = _EXPLORED * self._seconds
         rounds = math.ceil(trials / parallel)  # as many trials as run at the same time are one
+        self._around: list[float] = []
         self._share = min(max(_SHORTEST, explored / rounds - _OVERHEAD), _AT_MOST * explored)
 
     @property
     def left(self) -> float:
         """Seconds until the end."""
         return self._begun + self._seconds - time.monotonic()
+
+    def ended(self, given: float, taken: float) -> None:
+        """Learn from the seconds that a trial was ``given`` and that its process has ``taken``.
+
+        The start of the process and the baseline are not part of what is given.
+        """
+        if taken > given:
+            self._around.append(taken - given)
 
     def share(self) -> float | None:
         """Return the seconds of one more short trial; ``None`` when there is no time for it."""
@@ -43,5 +52,6 @@ class Budget:
 
     def rest(self) -> float | None:
         """Return the seconds of the last trial; ``None`` when it would be shorter than the rest."""
-        rest = self.left - _OVERHEAD
+        # The least of all: a trial that hardly began may have taken longer for other reasons.
+        rest = self.left - max(_OVERHEAD, min(self._around, default=0.0))
         return rest if rest > self._share else None

@@ -83,6 +83,7 @@ class Search:
             ended = [one for one in self._going if one.over(self._study, self._metric)]
             self._going = [going for going in self._going if going not in ended]
             if ended:
+                self._learn(ended)
                 self._standings.weigh()
                 self._standings.show()
             elif self._sweep.asked_to_stop() or self._late():
@@ -206,9 +207,15 @@ class Search:
         self._share_base(run, key := key_of(config))
         note(self._storage, number, ATTRIBUTE, key)
         note(self._storage, number, "run", run.id)
-        going = TrialRun(number, run, trial, gpu)
+        going = TrialRun(number, run, trial, gpu, seconds)
         going.start()
         self._going.append(going)
+
+    def _learn(self, ended: Sequence[TrialRun]) -> None:
+        """Let the budget know how long runs take beyond the time that they were given."""
+        for one in ended:
+            if self._budget is not None and one.seconds is not None:
+                self._budget.ended(one.seconds, one.taken)
 
     def _share_base(self, run: RunDirectory, key: str) -> None:
         """Let a run take the results of its base from an earlier trial that has them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 
 import optuna
@@ -32,12 +33,20 @@ class TrialRun:
     """None for one that another process began: it is not pruned."""
     gpu: str = ""
     """The GPU that it is assigned; empty for one that sees all devices."""
+    seconds: float | None = None
+    """Time limit that the sweep gave it."""
     history: History = field(default_factory=History)
     pruned: bool = False
     restarts: int = 0
 
     def __post_init__(self) -> None:
         self._follower = Follower(self.run.events.path)
+        self._begun = time.monotonic()
+
+    @property
+    def taken(self) -> float:
+        """Seconds since it was started or taken up."""
+        return time.monotonic() - self._begun
 
     def start(self) -> None:
         """Start or resume the run; raises :class:`RunError`."""

@@ -14,12 +14,13 @@ from torch import Tensor, nn
 
 from engine.baselines.baseline import Baseline
 from engine.batches.source import Batch, Source
-from engine.data.raw import RawData
+from engine.data.raw import VALIDATION, RawData
 from engine.data.series.panel import Rows, find_keys, key_texts
 from engine.data.series.panel_splits import split_panel
 from engine.data.series.splits import series_note, split_series
 from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.pipelines.series.fitted import SeriesFitted
+from engine.tasks.task import Task
 
 Numbers = NDArray[np.float64]
 Forecaster = Callable[[Numbers], Numbers | None]
@@ -155,3 +156,22 @@ def compete(
     """Evaluate each baseline in an equal part of ``seconds``."""
     part = seconds / max(1, len(forecasters))
     return [contest.result(name, forecaster, part) for name, forecaster in forecasters]
+
+
+def calibrated(
+    task: Task[SeriesFitted], network: nn.Module, raw: RawData, fitted: SeriesFitted
+) -> SeriesFitted:
+    """Return the state with the bands of another network than the trained one.
+
+    They are fitted on the validation rows; without these there are none.
+    """
+    fitted = fitted.model_copy(update={"bands": []})
+    table, calibration = raw.splits.get(VALIDATION), task.calibration(fitted)
+    if table is None or not table.num_rows or calibration is None:
+        return fitted
+    calibrator = calibration.evaluator()
+    source = task.encode(table, fitted, torch.device("cpu"), lambda event: None)
+    for batch in source.read(source.plan(task.config.train.batch_rows)):
+        calibrator.update(network, batch)
+    found: SeriesFitted = calibrator.compute().fitted
+    return found

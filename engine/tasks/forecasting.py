@@ -18,7 +18,7 @@ from engine.baselines.baseline import Baseline
 from engine.baselines.seasonal_naive import SeasonalNaive
 from engine.batches.source import Batch, Source
 from engine.config.tasks.forecasting import ForecastingConfig
-from engine.data.raw import VALIDATION, RawData
+from engine.data.raw import RawData
 from engine.data.series.frequency import Frequency
 from engine.data.series.panel_windows import PanelWindowSource
 from engine.data.series.time_features import count_time_features
@@ -42,7 +42,7 @@ from engine.reports.note_table import sentence
 from engine.runs.events import Log, Report
 from engine.tasks.calibration import Calibration
 from engine.tasks.deployment import Deployment
-from engine.tasks.forecast_baselines import Contest, compete, history_of
+from engine.tasks.forecast_baselines import Contest, calibrated, compete, history_of
 from engine.tasks.galleries.forecasts import ForecastCases
 from engine.tasks.latest_windows import LatestWindows, by_latest
 from engine.tasks.many_series import (
@@ -54,6 +54,7 @@ from engine.tasks.many_series import (
     with_future,
 )
 from engine.tasks.one_series import series_source, with_unknown_future
+from engine.tasks.presentation import Presentation
 from engine.tasks.shown_samples import ShownSamples
 from engine.tasks.task import Task
 
@@ -207,7 +208,7 @@ class Forecasting(Task[SeriesFitted]):
         section = self.section
         season = fitted.season if fitted.season <= section.window else 1
         network = SeasonalNaive(season, section.horizon, len(fitted.targets))
-        evaluator = self.evaluator(self._calibrated(network, raw, fitted))
+        evaluator = self.evaluator(calibrated(self, network, raw, fitted))
         for batch in source.read(source.plan(self.config.train.batch_rows)):
             evaluator.update(network, batch)
         name = f"seasonal-naive, {season:,} rows" if season > 1 else "naive, last value"
@@ -230,19 +231,6 @@ class Forecasting(Task[SeriesFitted]):
         return compete(
             contest, [(n, model.quantiles) for n, model in models], section.baseline_seconds
         )
-
-    def _calibrated(self, network: nn.Module, raw: RawData, fitted: SeriesFitted) -> SeriesFitted:
-        """The state with bands of another forecast than that of the trained network."""
-        fitted = fitted.model_copy(update={"bands": []})
-        table = raw.splits.get(VALIDATION)
-        if table is None or not table.num_rows:
-            return fitted
-        calibrator = self.calibration(fitted).evaluator()
-        source = self.encode(table, fitted, torch.device("cpu"), lambda event: None)
-        for batch in source.read(source.plan(self.config.train.batch_rows)):
-            calibrator.update(network, batch)
-        calibrated: SeriesFitted = calibrator.compute().fitted
-        return calibrated
 
     @override
     def samples(self, network: nn.Module, source: Source, fitted: SeriesFitted) -> ShownSamples:
@@ -276,8 +264,16 @@ class Forecasting(Task[SeriesFitted]):
         bands, section = _bands(fitted, self.section.quantiles), self.section
         latest = LatestWindows(bands, source, partial(_forward, network))
         apart = -(-section.horizon // section.stride)
-        cases = ForecastCases(partial(latest.at, apart=apart), fitted, _units, bool(fitted.time))
-        return cases.gallery(partial(_forward, network), source, section.horizon)
+        cases = ForecastCases(fitted, _units, bool(fitted.time))
+        bands_at = partial(latest.at, apart=apart)
+        return cases.known(partial(_forward, network), bands_at, source, section.horizon)
+
+    @override
+    def presentation(self, network: nn.Module, fitted: SeriesFitted) -> Presentation:
+        """Return the past and the forecast of each series as charts."""
+        cases = ForecastCases(fitted, _units, bool(fitted.time))
+        bands_of = partial(_bands_of, fitted=fitted, levels=self.section.quantiles)
+        return Presentation(gallery=partial(cases.coming, partial(_forward, network), bands_of))
 
 
 def _named_values(

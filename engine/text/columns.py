@@ -13,7 +13,8 @@ from engine.files.sanitize import plain
 
 TEXT_NAMES = ("text", "sentence", "content", "review", "tweet", "document", "body", "comment")
 LABEL_NAMES = (
-    "label", "labels", "class", "category", "target", "sentiment", "intent", "topic", "emotion",
+    "label", "labels", "class", "cls", "category", "target", "sentiment", "intent", "topic",
+    "emotion",
 )  # fmt: skip
 PAIRS = (
     ("premise", "hypothesis"), ("sentence1", "sentence2"), ("question1", "question2"),

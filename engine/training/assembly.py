@@ -31,6 +31,7 @@ from engine.training.started import started
 from engine.training.trainer import Trainer
 from engine.training.trainer_setup import Outlets, Setup
 from engine.training.training_session import TrainingSession
+from engine.training.validation import deciding_metric
 
 _OWN_STATISTICS = (
     "This network has batch norms, and in each process they see its share of a batch only: the "
@@ -87,6 +88,7 @@ def assemble(
             trainable=sum(part.numel() for part in network.parameters() if part.requires_grad),
             steps=trainer.schedule.steps,
             epochs=trainer.schedule.epochs,
+            metric=deciding_metric(training.task).name,
         )
     )
     if config.compute.compile:

@@ -7,20 +7,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from engine.batches.source import Source
 from engine.data.fitted import Fitted
-from engine.data.lost_splits import refuse_lost
 from engine.data.raw import RawData
-from engine.data.row_choice import traced
 from engine.files import atomic
 from engine.hardware.device import Compute
-from engine.runs.events import FORGETTING, Data, Event, Log, Report
+from engine.pipelines.numbered_rows import load_numbered
+from engine.reports.note import Note
+from engine.runs.events import FORGETTING, Data, Log, Report
 from engine.tasks.abilities import MeasuresForgetting
 from engine.tasks.task import Task
-from engine.text.row_notes import RowLog
+from engine.text.row_notes import of_split
 from engine.training.memory.estimate import batch_that_fits
 from engine.training.training_session import TrainingSession
 
@@ -44,13 +41,14 @@ def prepare(
 
     ``fit`` is called instead of the task's own.
     """
-    raw, numbers = _loaded(task)
+    raw, numbers = load_numbered(task.pipeline)
     fitted = (fit or task.pipeline.learn)(raw)
     material = Material(raw, fitted)
+    notes: list[Note] = []
     for split, table in raw.splits.items():
         if table.num_rows:
             source = task.encode(
-                table, fitted, compute.device, _of_split(split, report, numbers.get(split))
+                table, fitted, compute.device, of_split(split, report, numbers.get(split), notes)
             )
             source.threads = task.config.compute.loader_threads
             source.batch_tokens = task.config.train.batch_tokens
@@ -60,37 +58,9 @@ def prepare(
         other = task.forgetting(fitted, compute.device, report)
         if other is not None:
             material.sources[FORGETTING] = other
-    report(Data(summary=task.pipeline.summarize(raw, fitted).record()))
+    summary = task.pipeline.summary(raw, fitted)
+    report(Data(summary=replace(summary, notes=(*summary.notes, *notes)).record()))
     return material
-
-
-def _loaded(task: Task[Any]) -> tuple[RawData, dict[str, NDArray[np.int64]]]:
-    """Load the data, with the number of each row as it was read, where conversations need it."""
-    if not task.config.task.converses:
-        return refuse_lost(task.pipeline.load(), task.config.data), {}
-    with traced() as trace:
-        raw = refuse_lost(task.pipeline.load(), task.config.data)
-    splits, numbers = {}, {}
-    for split, table in raw.splits.items():
-        splits[split], found = trace.taken_off(table)
-        numbers[split] = trace.in_split(found)
-    return replace(raw, splits=splits), numbers
-
-
-def _of_split(split: str, report: Report, numbers: NDArray[np.int64] | None) -> Report:
-    """Return a report whose warnings name the split, and rows by the ``numbers`` of their file."""
-
-    def report_named(event: Event) -> None:
-        if isinstance(event, RowLog):
-            row = event.note.row
-            number = -1 if row is None or numbers is None else int(numbers[row])
-            text = event.message if number < 0 else event.note.named(number)
-            event = Log(level=event.level, message=text)
-        if isinstance(event, Log) and event.level == "warning":
-            event = replace(event, message=f"{split}: {event.message}")
-        report(event)
-
-    return report_named
 
 
 def fit_once(training: TrainingSession, raw: RawData) -> Fitted:

@@ -8,7 +8,7 @@ from itertools import islice
 
 from engine.config.data.base import DataConfig
 from engine.data.image_files import files_below
-from engine.data.images import SUFFIXES
+from engine.data.image_suffixes import SUFFIXES
 from engine.errors import DataError
 from engine.files.paths import expanded, is_folder
 from engine.files.sanitize import plain

@@ -98,10 +98,11 @@ def until() -> Until:
     """A function that waits for a condition on the screen; the time-out only ends hanging tests."""
 
     async def wait(pilot: Pilot[Any], condition: Callable[[], object]) -> None:
-        end = time.monotonic() + 60
+        end, seconds = time.monotonic() + 60, 0.02
         while not condition():
             assert time.monotonic() < end, "the condition never came true"
-            await pilot.pause(0.02)
+            await pilot.pause(seconds)
+            seconds = min(0.2, 1.2 * seconds)  # a look costs the time that a process is waited for
 
     return wait
 

@@ -125,6 +125,13 @@ def test_ticks_can_be_distinguished(low: float, width: float) -> None:
         assert len(set(texts)) == len(values) >= 2
 
 
+def test_whole_numbers_on_an_axis_are_written_in_digits() -> None:
+    assert ticks(0.0, 1300.0, 7)[1] == ["0", "200", "400", "600", "800", "1000", "1200"]
+    assert ticks(0.0, 450_000.0, 4)[1] == ["0", "200000", "400000"]
+    assert ticks(-40_000.0, 40_000.0, 4)[1] == ["-40000", "-20000", "0", "20000", "40000"]
+    assert ticks(0.0, 2e9, 2)[1] == ["0", "1e+09", "2e+09"]
+
+
 def test_an_axis_of_time_has_whole_minutes_and_hours() -> None:
     assert time_ticks(0.0, 200.0, 7)[1] == ["0 s", "30 s", "1:00", "1:30", "2:00", "2:30", "3:00"]
     assert time_ticks(0.0, 8 * 3600.0, 7)[1][:3] == ["0 s", "2:00:00", "4:00:00"]

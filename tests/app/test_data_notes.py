@@ -17,8 +17,12 @@ from tui.widgets.preview import DataPreview
 from tui.widgets.run_panels import data_facts
 
 WHY = "12 values of test not a number such as 1,234.5, the first 'cheap'"
+SIZES_FOUND = (
+    "epochs 24, batch size 32, width 128, layers 2, dropout 0.3, embedding size 12, bins 48"
+)
 SUMMARY = {
-    "source": "a", "rows": {"train": 1257}, "facts": {}, "columns": [], "classes": None,
+    "source": "a", "rows": {"train": 1257}, "facts": {"by the data": SIZES_FOUND},
+    "columns": [], "classes": None,
     "notes": [
         {"why": "dates are written day month year", "column": "day", "read_as": "dates",
          "rows": 7, "change": "data.columns.day=text", "kind": "converted"},
@@ -59,6 +63,7 @@ async def test_the_data_screen_shows_the_table(size, until, text_of) -> None:
     assert "column read as why rows" in shown
     assert shown.index("label is empty") < shown.index("1,234.5,") < shown.index("dates are")
     assert "[data.columns.day=text]" in shown
+    assert SIZES_FOUND in shown
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -24,6 +25,7 @@ from engine.runs.events import EventLog
 from tui.app import DltuiApp
 from tui.hosts import connection
 from tui.hosts.address import Address
+from tui.hosts.link import Standing
 from tui.screens.monitor.screen import MonitorScreen
 from tui.screens.queue import QueueScreen
 from tui.screens.results.screen import ResultsScreen
@@ -128,6 +130,11 @@ async def test_a_run_of_a_host_is_followed_stopped_and_its_rate_changed(
         await until(pilot, lambda: isinstance(pilot.app.screen, MonitorScreen))
         await until(pilot, lambda: "there on gpu1" in text_of(pilot))
         await until(pilot, lambda: "Step 20/40" in text_of(pilot))
+        (host,) = pilot.app.hosts  # type: ignore[attr-defined]
+        host.link.stand(Standing("gone", problem="no route.", retry=time.monotonic()))
+        await until(pilot, lambda: "gpu1 is not reachable, tried again at" in text_of(pilot))
+        host.link.stand(Standing("connected"))
+        await until(pilot, lambda: "not reachable" not in text_of(pilot))
         await pilot.press("L", "ctrl+u", *"0.5", "enter")
         await until(pilot, lambda: run.requests.waits("learning_rate"))
         await pilot.press("s", "y", "escape")

@@ -117,6 +117,22 @@ async def test_the_empty_start_can_be_started_at_once(until) -> None:
     )
 
 
+async def test_the_first_frame_leaves_the_data_out_where_there_is_no_room(monkeypatch) -> None:
+    frames: list[bool] = []
+    refresh = NewRunScreen._refresh_layout
+
+    def watched(self: NewRunScreen, *arguments: Any, **named: Any) -> None:
+        frames.append(self.query_one(DataPreview).display)
+        refresh(self, *arguments, **named)
+
+    monkeypatch.setattr(NewRunScreen, "_refresh_layout", watched)
+    async with DltuiApp().run_test(size=(80, 24)) as pilot:
+        await pilot.app.push_screen(NewRunScreen(ask=unanswered))
+        await pilot.pause()
+    assert frames
+    assert not any(frames)
+
+
 async def test_a_run_can_be_left_to_the_queue(until, text_of) -> None:
     app = DltuiApp()
     async with app.run_test(size=(80, 24), notifications=True) as pilot:

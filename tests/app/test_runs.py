@@ -15,6 +15,7 @@ import psutil
 from textual.widgets import Input
 
 from engine.config.presets import find_preset, load_preset
+from engine.config.run_config import RunConfig
 from engine.files.paths import runs_folder
 from engine.processes.identity import ProcessIdentity
 from engine.queue import entries
@@ -165,6 +166,18 @@ async def test_stop_asks_first_and_leaves_a_request(make_run, training, until) -
         await pilot.press("y")
         await until(pilot, lambda: any(run.requests.path.iterdir()))
     assert [request.action for request in run.requests.take()] == [STOP]
+
+
+async def test_a_run_in_the_queue_is_taken_out_not_stopped(until) -> None:
+    values = load_preset(find_preset("digits-cnn")).values() | {"name": "later"}
+    run = entries.add(RunConfig.parse(values))
+    app = DltuiApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: names(app))
+        await pilot.press("s")
+        await until(pilot, lambda: app.messages)
+        assert "later waits in the queue: Q opens it, d takes it out." in app.messages[-1].text
+    assert list(run.requests.take()) == []
 
 
 async def test_delete_asks_first_and_the_trash_can_be_emptied(

@@ -78,7 +78,7 @@ async def test_trials_are_ranked_as_they_come(until, text_of) -> None:
         await until(pilot, lambda: ranked(pilot) == [4, 3, 2, 1, 0])
         text = text_of(pilot)
     assert "ended, 5 of 10 trials" in text
-    assert "the preset as it is: 0.9000" in text
+    assert "= the preset: 0.9000" in text
     assert "83%" in text
 
 

@@ -266,8 +266,16 @@ async def test_a_forecast_is_drawn(load, advisor, until, text_of, tmp_path) -> N
         await until(pilot, lambda: lines(pilot)[-1].value)
         await pilot.press("enter")
         await until(pilot, lambda: pilot.app.screen.query(Chart))
-        await until(pilot, lambda: "2024-01-03 00:00 … 2024-01-03 05:00" in text_of(pilot))
+        await until(pilot, lambda: "load   ━━━ past   ━●━ forecast" in text_of(pilot))
         await until(pilot, lambda: "┤" in text_of(pilot))
+        await pilot.press("up", "end")
+        await until(pilot, lambda: "6, 2024-01-03 05:00   ━━━ past   ━●━ fore" in text_of(pilot))
+        await pilot.press("home", "right")
+        await until(pilot, lambda: "-22, 2024-01-02 01:00   ━━━ past 125" in text_of(pilot))
+        await until(pilot, lambda: "░░░ 10–90 %  " in text_of(pilot))
+        assert "forecast   ░" in " ".join(text_of(pilot).split("\n")), "of the past, no forecast"
+        await pilot.press("tab")
+        assert lines(pilot)[0].has_focus
 
 
 async def test_a_forecast_with_columns_known_ahead_asks_for_a_file_of_the_future(

@@ -123,6 +123,8 @@ def test_an_onnx_file_says_the_same_for_batches_of_any_size(name: str, tmp_path:
     session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     kept = session.get_modelmeta().custom_metadata_map[export.SCHEMA]
     assert json.loads(kept) == json.loads(done.fitted.model_dump_json())
+    text = NETWORKS[name]["model"] is TEXT
+    assert session.get_outputs()[0].name == ("logits" if text else "output")
     inputs = arguments[0] if arguments and isinstance(arguments[0], dict) else named
     if not inputs:
         inputs = dict(zip((one.name for one in session.get_inputs()), arguments, strict=True))

@@ -208,12 +208,40 @@ def test_a_tokenizer_that_cuts_texts_in_an_unknown_way_is_refused() -> None:
 def test_a_difference_names_the_first_token_and_both_texts() -> None:
     tokenizer = bpe()
     one, other = (tokenizer(text)["input_ids"] for text in ("the fox", "the dog"))
-    (said,) = differences(tokenizer, [one, one], [one, other])
+    [found] = differences(tokenizer, [one, one], [one, other])
+    said = found.sentence
     place = next(
         place for place, pair in enumerate(zip(one, other, strict=False)) if len({*pair}) > 1
     )
     assert said.startswith(f"answer 2 differs from token {place + 1}, ")
     assert said.endswith("'the fox' / 'the dog'")
+
+
+def test_a_late_difference_shows_the_texts_and_tokens_around_it() -> None:
+    tokenizer = bpe()
+    start = tokenizer("the quick brown fox jumps over the lazy dog. " * 3)["input_ids"]
+    one, other = (tokenizer(text)["input_ids"][0] for text in ("x", "y"))
+    end = tokenizer("lazy")["input_ids"][0]
+    [found] = differences(tokenizer, [[*start, one, end]], [[*start, other, end]])
+    texts = found.sentence.partition(" there: ")[2].split(" / ")
+    assert texts[0].startswith("'…")
+    assert texts[0] != texts[1]
+    place = len(start) + 1
+    last = f"{start[-1]} {tokenizer.decode(start[-1:])!r}"
+    assert found.rows[-3].split() == f"{place - 1} {last} {last}".split()
+    assert found.rows[-2].split() == f"≠ {place} {one} 'x' {other} 'y'".split()
+    assert found.rows[-1].split()[0] == str(place + 1)
+    assert found.lines == [found.sentence, *found.rows]
+
+
+def test_parts_of_a_character_are_told_apart_by_their_pieces() -> None:
+    tokenizer = bpe()
+    one, other = (tokenizer.convert_tokens_to_ids(piece) for piece in ("å", "è"))
+    [found] = differences(tokenizer, [[one]], [[other, one]])
+    assert found.rows == [
+        f"  ≠   1  {f'{one} {chr(229)!r}':<24}  {other} 'è'",
+        f"  ≠   2  {'none':<24}  {one} 'å'",
+    ]
 
 
 CHATML = (

@@ -112,7 +112,7 @@ def test_no_secret_is_written_where_a_service_refuses(server, settings, capfd) -
     settings(urls=[server.url])
     run = train(RunConfig.parse(TABLE))
     assert run.report.path.exists()
-    assert "notify.urls, number 1: the notification was not taken" in capfd.readouterr().err
+    assert "notify.urls, number 1: the notification was not accepted" in capfd.readouterr().err
     texts = [path.read_bytes() for path in run.path.rglob("*") if path.is_file()]
     assert not any(b"a-secret" in text for text in texts)
 

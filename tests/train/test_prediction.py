@@ -61,6 +61,18 @@ def test_a_file_of_many_gives_a_record_a_row_in_order(
     assert [record["label"] for record in records] == ["setosa", "virginica"] * 70
 
 
+def test_a_screen_gets_the_first_predictions_of_a_file_and_their_number(
+    flowers: RunDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(predict, "_SHOWN", 3)
+    path = tmp_path / "new.jsonl"
+    path.write_text("".join(json.dumps(ROW | {"id": i}) + "\n" for i in range(5)))
+    found = predict.answer(flowers.id, file=str(path), drawn=True)
+    assert (len(found["records"]), found["count"]) == (3, 5)
+    assert found["beside"] == [{"id": "0"}, {"id": "1"}, {"id": "2"}]
+    assert found["gallery"] is None
+
+
 @pytest.mark.parametrize("suffix", [".csv", ".parquet", ".jsonl"])
 def test_predictions_are_written_to_a_file_by_its_suffix(
     flowers: RunDirectory, tmp_path: Path, suffix: str

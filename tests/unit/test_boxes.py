@@ -20,6 +20,7 @@ from engine.data.boxes.records import Tally, box_classes, checked_box
 from engine.data.raw import RawData
 from engine.errors import DataError
 from engine.vision.annotated.box_columns import ObjectColumn
+from engine.vision.annotated.box_rows import ObjectRows, usable_boxes
 
 WIDTH, HEIGHT = 40, 20
 
@@ -319,3 +320,46 @@ def test_boxes_called_bbox_have_widths_unless_it_is_set(format: Any, right: floa
     table = pa.table({"objects": pa.array([cell], LISTS)})
     [(_, sides)] = ObjectColumn(table, "objects", format).objects(cell)
     assert sides[2] == right
+
+
+def usable(root: Path) -> RawData:
+    config = ImageBoxesConfig(path=str(root), validation_fraction=0, test_fraction=0)
+    return usable_boxes(load_boxes(config), config, ObjectRows("image", "objects", "auto"), root)
+
+
+@pytest.mark.parametrize(("width", "count"), [(WIDTH, 0), (2 * WIDTH, 1), (0, 0), ("wide", 0)])
+@pytest.mark.parametrize("format", ["coco", "voc"])
+def test_images_of_another_size_than_their_annotations_state_are_counted(
+    tmp_path: Path, format: str, width: Any, count: int
+) -> None:
+    if format == "coco":
+        coco(tmp_path)
+        file = tmp_path / "annotations" / "instances_train2017.json"
+        record = json.loads(file.read_text())
+        record["images"][0] |= {"width": width, "height": HEIGHT}
+        file.write_text(json.dumps(record))
+    else:
+        voc(tmp_path)
+        file = tmp_path / "Annotations" / "1.xml"
+        size = f"<size><width>{width}</width><height>{HEIGHT}</height></size>"
+        file.write_text(file.read_text().replace("<object>", f"{size}<object>"))
+    raw = usable(tmp_path)
+    reason = "an image has another size than its annotations state: its boxes may be wrong"
+    assert counted(raw).get(reason, 0) == count
+    assert raw.train.column_names == ["image", "objects"]
+
+
+def test_the_most_frequent_reason_is_named_where_no_object_is_left(tmp_path: Path) -> None:
+    coco(tmp_path)
+    file = tmp_path / "annotations" / "instances_train2017.json"
+    file.write_text(file.read_text().replace('"category_id": 7', '"category_id": "7"'))
+    with pytest.raises(DataError, match=r"1 left out: an object's category is unknown"):
+        usable(tmp_path)
+
+
+def test_ids_of_categories_may_be_texts(tmp_path: Path) -> None:
+    coco(tmp_path)
+    file = tmp_path / "annotations" / "instances_train2017.json"
+    text = file.read_text().replace('"id": 7', '"id": "seven"')
+    file.write_text(text.replace('"category_id": 7', '"category_id": "seven"'))
+    assert [one["label"] for one in loaded(tmp_path).train["objects"][0].as_py()] == ["dog"]

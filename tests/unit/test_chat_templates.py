@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import datasets
 import pytest
+import transformers
 
 from engine.data.labels import IGNORED
 from engine.errors import DataError, TrainingError
@@ -14,7 +16,7 @@ from engine.text.chat.chat_prompts import ChatPrompts
 from engine.text.chat.conversation import end_of_turn, rendered
 from engine.text.chat.instructions import Instructions
 from engine.text.chat.plain_prompts import PlainPrompts
-from engine.text.chat.templates import KNOWN, use_template
+from engine.text.chat.templates import KNOWN, as_trained, use_template
 from engine.text.chat.usable_samples import usable
 from engine.text.generation.prompt_tokens import prompt_tokens, written_prompts
 from engine.text.tokens.bpe import bpe_from, train_bpe
@@ -150,6 +152,20 @@ def test_of_two_answers_in_a_row_each_is_learned_by_its_own(
     assert "".join(text.split()) == "".join(f"{one}{end}" for one in said)
 
 
+@pytest.mark.parametrize("name", KNOWN)
+def test_an_exported_template_writes_the_prompts_of_training(name: str, tmp_path: Path) -> None:
+    tokenizer = named(name)
+    as_trained(tokenizer, True).save_pretrained(tmp_path)
+    exported = transformers.AutoTokenizer.from_pretrained(tmp_path)
+    turns = [SYSTEM, *TURNS[:3]]
+    prompts = ChatPrompts(tokenizer)
+    asked = prompts.prompt({"messages": turns})
+    text = exported.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+    assert text == asked.text + asked.blanks
+    whole = exported.apply_chat_template([SYSTEM, *TURNS], tokenize=False)
+    assert prompts.marked({"messages": [SYSTEM, *TURNS]})[0].text == whole
+
+
 def test_a_tokenizer_without_the_marks_of_a_template_is_told_which_fit() -> None:
     tokenizer = tokenizer_with(marks=["<|im_start|>", "<|im_end|>"])
     with pytest.raises(TrainingError, match=r"no token <start_of_turn>.*roles or chatml or mist"):
@@ -206,6 +222,31 @@ def test_a_template_that_asks_in_another_form_than_it_writes_is_refused() -> Non
     asks = "{{ messages | length }}{% for m in messages %}{{ m['content'] }}{% endfor %}"
     with pytest.raises(DataError, match="writes answers otherwise than it asks"):
         ChatPrompts(tokenizer_with(asks)).marked({"messages": TURNS[:2]})
+
+
+def test_thoughts_that_a_template_does_not_ask_for_are_named() -> None:
+    asks_without = (
+        "{% for m in messages %}{{ m['role'] }}:{% if m['role'] == 'assistant' %}<think>"
+        "{{ m['reasoning_content'] }}</think>{% endif %}{{ m['content'] }}<|im_end|>{% endfor %}"
+        "{% if add_generation_prompt %}assistant:<think></think>{% endif %}"
+    )
+    prompts = ChatPrompts(tokenizer_with(asks_without))
+    asked, answer = TURNS[0], {**TURNS[1], "reasoning_content": "grass is green"}
+    assert prompts.marked({"messages": [asked, TURNS[1]]})
+    with pytest.raises(DataError, match=r"answers with a thought .* Take the thoughts out, or set"):
+        prompts.marked({"messages": [asked, answer]})
+
+
+def test_a_template_that_leaves_out_answers_is_refused() -> None:
+    """Those of models for images write parts of turns only."""
+    prompts = ChatPrompts(tokenizer_with(
+        "{% for m in messages %}{{ m['role'] }}{% for part in m['content'] %}{% if part is mapping "
+        "%}{{ part['text'] }}{% endif %}{% endfor %};{% endfor %}"
+    ))  # fmt: skip
+    with pytest.raises(DataError, match="leaves out answers that are texts"):
+        prompts.marked({"messages": TURNS})
+    with pytest.raises(DataError, match="leaves out answers that are texts"):
+        end_of_turn(prompts.tokenizer)
 
 
 def test_what_follows_the_last_answer_is_not_used() -> None:

@@ -50,6 +50,10 @@ def test_row_numbers_of_pandas_are_no_input() -> None:
         ([True, False, None, True] * 10, "categorical"),
         (["yes", None] * 20, "categorical"),
         (["01234", "04567", "00011", "02222"] * 10, "categorical"),
+        (["007.0", "012.0", "345.0", "678.0"] * 10, "categorical"),
+        (["05.5", "10.0", "12.0", "08.0"] * 10, "numeric"),
+        ([f"{10000 + i % 30}" for i in range(62)] + ["00501", "00501"], "categorical"),
+        ([f"{i % 30 + 5}" for i in range(62)] + ["05", "05"], "numeric"),  # a slip
         ([DAY + timedelta(days=i) for i in range(ROWS)], "date"),
         ([datetime(2024, 1, 1, i % 24) for i in range(ROWS)], "date"),
         ([(DAY + timedelta(days=i)).strftime("%d.%m.%Y") for i in range(ROWS)], "date"),

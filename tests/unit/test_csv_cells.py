@@ -91,6 +91,14 @@ def test_codes_that_begin_with_zeros_are_texts_wherever_they_stand(
     assert "12" in written_cells
 
 
+def test_codes_with_a_fraction_of_zero_are_texts_and_padded_fractions_are_numbers(
+    tmp_path: Path,
+) -> None:
+    text = "code,size\n007.0,05.5\n012.0,10.0\n300.0,\n"
+    table = read(tmp_path, text, header="yes").table
+    assert table.to_pydict() == {"code": ["007.0", "012.0", "300.0"], "size": [5.5, 10.0, None]}
+
+
 @pytest.mark.parametrize("text", ["0,1\n10,2\n", "0.5,1\n100,2\n", "-0.25,1\n-3,2\n"])
 def test_zeros_of_numbers_make_no_codes(tmp_path: Path, text: str) -> None:
     table = read(tmp_path, text, header="no").table

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
+from engine.checks.columns import identifiers
 from engine.checks.drift import drift
 from engine.checks.examine import examine
 from engine.checks.examined import Doubt, Examined
@@ -145,6 +146,18 @@ def test_a_rare_class_makes_no_column_a_leak() -> None:
     table = pa.table({"a": random.normal(size=2000), "b": random.normal(size=2000), "y": rare})
     roles = ColumnRoles(("a", "b"), "y", "classes", columns=columns)
     assert not list(leaks(Examined({"train": table}, roles)))
+
+
+def test_an_identifier_is_found_beside_duplicate_rows() -> None:
+    number = pa.array([*range(500, 600), *range(500, 510)])
+    table = pa.table({"number": number, "size": np.tile(np.arange(10.0), 11), "y": ["a"] * 110})
+    columns = tuple(
+        Column(name=name, type="numeric", distinct=count)
+        for name, count in (("number", 100), ("size", 10))
+    )
+    roles = ColumnRoles(("number", "size"), "y", "classes", columns=columns)
+    found = list(identifiers(Examined({"train": table}, roles)))
+    assert [doubt.column for doubt in found if isinstance(doubt, Doubt)] == ["number"]
 
 
 def test_drift_is_the_distance_of_the_distributions() -> None:

@@ -11,6 +11,7 @@ import pytest
 from engine.config.fields import FieldSpec
 from engine.config.overrides import parse_value, text_of
 from engine.config.presets import (
+    experiment_of,
     find_preset,
     list_presets,
     load_preset,
@@ -20,6 +21,7 @@ from engine.config.presets import (
 )
 from engine.config.run_config import RunConfig
 from engine.config.tasks.registry import TASKS
+from engine.errors import PresetError
 from tui.screens.new_run import choices
 from tui.screens.new_run.command_line import command_line
 from tui.screens.new_run.draft import Draft
@@ -242,6 +244,9 @@ def test_a_run_of_fields_alone_is_called_after_its_data_and_model() -> None:
     fields = ["task.kind=tabular_regression", "data.kind=file", "data.path=some/Big_homes.csv.gz"]
     assert without_preset([*fields, "model.kind=tabm"]).name == "big-homes-tabm"
     assert without_preset([*fields, "model.kind=tabm", "name=mine"]).name == "mine"
+    assert experiment_of(fields[0], [*fields[1:], "model.kind=tabm"]).name == "big-homes-tabm"
+    with pytest.raises(PresetError, match="Name a preset"):
+        experiment_of("data.path=" + "x" * 300, [])
     called_run = without_preset([*fields, "model.kind=tabm", "name=run"])
     assert without_preset(shlex.split(command_line(called_run, {}))[2:]) == called_run
 

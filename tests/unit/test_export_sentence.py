@@ -17,3 +17,5 @@ def test_an_export_is_said_to_be_identical_or_by_how_much_it_differs(
     answer = {"path": "a.gguf", "bytes": 2048, "difference": difference}
     whole = f"a.gguf: 2.0 kB, loaded back: outputs {said} those before writing"
     assert export_sentence(answer) == whole
+    rounded = export_sentence({**answer, "rounded": "q8_0"})
+    assert rounded == whole.replace("before writing", "of the weights rounded to q8_0")

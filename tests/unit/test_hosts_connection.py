@@ -226,6 +226,10 @@ def test_a_fetched_file_that_is_another_one_leaves_nothing(
             "Run `ssh gpu1` once",
         ),
         ("print('x: Permission denied (publickey).', file=sys.stderr); sys.exit(255)", "ssh-agent"),
+        (
+            "print('Connection to UNKNOWN port 65535 timed out.', file=sys.stderr); sys.exit(255)",
+            "Connection to it through its proxy timed out.",
+        ),
         ('print(\'{"type":"hello","protocol":4,"version":"9"}\', flush=True)', "protocol 4"),
         (f"print('{GREETING}'); print('x' * (2 << 20), flush=True); time.sleep(60)", "longer"),
         (f"print('{GREETING}'); print('hello?', flush=True); time.sleep(60)", "Invalid JSON"),
@@ -380,6 +384,25 @@ def test_ssh_never_asks_forwards_or_leaves_a_connection(tmp_path: Path, monkeypa
     assert words[-4:] == ["--", "gpu1", "~/d", "--stdio"]
     for option in ("BatchMode=yes", "ClearAllForwardings=yes", "ControlPersist=no"):
         assert f"-o{option}" in words
+
+
+def test_each_name_has_a_connection_of_its_own(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    names = ["gpu1", "gpu2", "a-long-name." * 20]  # gpu1 and gpu2 may be of one machine
+    words = [command(Address(name), Path("/tmp/dltui-1234567-abcdefgh")) for name in names]
+    paths = [word for each in words for word in each if word.startswith("-oControlPath=")]
+    assert len(set(paths)) == 3
+    # ssh adds 17 bytes while it makes a socket, whose path has 104 at most.
+    assert max(len(path.removeprefix("-oControlPath=")) for path in paths) + 17 < 104
+
+
+def test_the_command_of_a_proxy_ends_with_the_connection(monkeypatch) -> None:
+    monkeypatch.setattr(ssh, "_END_SECONDS", 0.02)
+    channel = ssh.Channel(["sh", "-c", "sleep 1000 & echo $!; wait"])
+    (line,) = channel.receive(60)
+    proxy = psutil.Process(int(line))
+    channel.close()
+    wait_until(lambda: not proxy.is_running() or proxy.status() == psutil.STATUS_ZOMBIE)
 
 
 def test_sockets_of_a_killed_program_are_removed_by_the_next(tmp_path: Path, monkeypatch) -> None:

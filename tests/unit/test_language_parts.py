@@ -335,6 +335,15 @@ def test_a_template_that_writes_the_day_gets_the_one_that_is_fixed(tokenizer: An
     assert ChatPrompts(other).prompt(row).text == f"{datetime.now():%d %b %Y}: a;"
 
 
+def test_the_day_is_fixed_in_each_of_several_named_templates(tokenizer: Any) -> None:
+    other = bpe_from(tokenizer.backend_tokenizer.to_str())
+    text = "{{ strftime_now('%Y') }}{% for m in messages %}{{ m.content }}{% endfor %}"
+    other.chat_template = {"default": text, "tool_use": "tools " + text}
+    assert names_date(other)
+    row = {"messages": "a", "tools": '[{"name": "look"}]'}
+    assert ChatPrompts(other, "2001-02-03").prompt(row).text == "tools 2001a"
+
+
 def test_a_template_that_refuses_a_conversation_is_reported(tokenizer: Any) -> None:
     other = bpe_from(tokenizer.backend_tokenizer.to_str())
     other.chat_template = "{{ raise_exception('roles must alternate') }}"

@@ -77,3 +77,20 @@ def test_a_folder_without_masks_is_refused(tmp_path: Path) -> None:
     touch(tmp_path, "images/1.jpg")
     with pytest.raises(DataError, match="no folder of masks"):
         load_masks(ImageMasksConfig(path=str(tmp_path)))
+
+
+def test_lists_of_pascal_voc_choose_the_splits(tmp_path: Path) -> None:
+    touch(tmp_path, *(f"VOC/JPEGImages/{name}.jpg" for name in "abcd"))
+    touch(tmp_path, *(f"VOC/SegmentationClass/{name}.png" for name in "abc"))
+    lists = tmp_path / "VOC/ImageSets/Segmentation"
+    lists.mkdir(parents=True)
+    for name, images in (("train", "a"), ("val", "b"), ("trainval", "a\nb")):
+        (lists / f"{name}.txt").write_text(images + "\n")
+    raw = load_masks(ImageMasksConfig(path=str(tmp_path)))
+    assert {split: table.num_rows for split, table in raw.splits.items()} == {
+        "train": 1, "validation": 1
+    }  # fmt: skip
+    assert {skip.reason: skip.count for skip in raw.skips} == {
+        "there is no mask of its name": 1,
+        "an image is in no list of ImageSets/Segmentation": 1,
+    }

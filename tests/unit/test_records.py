@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tui.format.records import AT_LENGTH, MOST, answer_lines, forecast, record_lines
+from tui.format.records import AT_LENGTH, MOST, answer_lines, record_lines
 
 
 def texts(record: dict[str, Any]) -> list[str]:
@@ -58,30 +58,11 @@ def test_many_records_have_a_line_each_and_the_rest_is_counted() -> None:
     records = [{"label": "a", "score": 0.5, "scores": {"a": 0.5}}] * (MOST + 7)
     lines = [line.plain for line in answer_lines(records)]
     assert len(lines) == MOST + 1
+    of_more = [line.plain for line in answer_lines(records, count=1_400_000)]
+    assert of_more[-1] == f"… and {1_400_000 - MOST:,} more"
     assert lines[0].split() == ["1", "a", "0.5000"]
     assert lines[-1] == "… and 7 more"
     assert len(answer_lines(records[:AT_LENGTH])) == 2 * AT_LENGTH
-
-
-def test_steps_in_time_are_a_forecast() -> None:
-    curves = forecast([{"day": "Mon", "a": 1.0, "b": 2.0}, {"day": "Tue", "a": 3.0, "b": 4.0}])
-    assert curves is not None
-    assert curves.labels == ["Mon", "Tue"]
-    assert curves.title == "Mon … Tue"
-    assert curves.series == {"a": [1.0, 3.0], "b": [2.0, 4.0]}
-
-
-@pytest.mark.parametrize(
-    "record",
-    [
-        {"value": 1.0},
-        {"label": "a", "score": 0.5, "scores": {"a": 0.5}},
-        {"answer": "a", "score": 0.5, "start": 1, "end": 2},
-        {"prompt": "a", "continuation": "b"},
-    ],
-)
-def test_other_records_are_no_forecast(record: dict[str, Any]) -> None:
-    assert forecast([record, record]) is None
 
 
 def test_a_query_shows_its_nearest_passages_and_a_vector_its_first_numbers() -> None:

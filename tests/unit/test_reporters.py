@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from engine.config.run_config import RunConfig
@@ -115,6 +117,15 @@ def test_the_moving_line_is_gone_when_the_run_has_ended(
         "\r\x1b[Kdata: digits, rows: 1,257 train, 270 test\n"
         "finished after 1:20, loss 0.1000, accuracy 0.9871\n"
     )
+
+
+def test_the_metric_that_the_data_chose_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    chosen = dataclasses.replace(MODEL, metric="spearman")
+    ended = dataclasses.replace(FINISHED, metrics={"loss": 0.1, "spearman": 0.75})
+
+    follow(run_with(STARTED, chosen, ended), PlainLines("ndcg_at_10"), alive=lambda: True)
+
+    assert capsys.readouterr().out.endswith("loss 0.1000, spearman 0.7500\n")
 
 
 def test_a_warning_stays_above_the_moving_line(capsys: pytest.CaptureFixture[str]) -> None:

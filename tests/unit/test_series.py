@@ -728,6 +728,22 @@ def test_noise_of_few_values_has_no_season() -> None:
     assert find_season(week + 0.5 * noise) % 7 == 0
 
 
+@pytest.mark.parametrize("count", [140, 200, 400, 1000])
+def test_noise_does_not_move_a_day_to_the_hour_beside_it(count: int) -> None:
+    day = 10 * np.sin(2 * np.pi * np.arange(count) / 24)
+    noise = (np.random.default_rng(seed).standard_normal(count) for seed in range(20))
+    found = [find_season(day + one, (24, 168)) for one in noise]
+    assert found.count(24) >= 17
+
+
+def test_tides_are_no_days() -> None:
+    """Two a lunar day of 24.84 hours."""
+    moon = 4 * np.pi * np.arange(1000) / 24.84
+    for seed in range(5):
+        noise = np.random.default_rng(seed).standard_normal(1000)
+        assert find_season(10 * np.sin(moon) + 5 * np.sin(moon / 2) + noise, (24, 168)) == 25
+
+
 def test_the_week_is_preferred_to_the_day_only_where_it_says_more() -> None:
     rows = np.arange(24 * 7 * 12)
     daily = np.sin(2 * np.pi * rows / 24)

@@ -94,11 +94,3 @@ def test_rows_without_a_class_do_not_hinder() -> None:
 def test_nothing_left_to_train_on_is_an_error_with_a_way_out() -> None:
     with pytest.raises(DataError, match="test_fraction"):
         cut_splits(raw(["a", "a"]), section(test_fraction=0.99, validation_fraction=0.99))
-
-
-def test_a_split_of_few_rows_is_warned_of() -> None:
-    few, many = cut_splits(raw(["a"] * 100), section()), cut_splits(raw(["a"] * 1000), section())
-    assert "metrics on validation are uncertain: it has only 15 rows" in [
-        note.why for note in few.notes
-    ]
-    assert not any("rough" in note.why for note in many.notes)

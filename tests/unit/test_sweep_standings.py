@@ -158,3 +158,10 @@ def test_what_an_earlier_process_used_is_gone() -> None:
     assert used.share() is None  # 400 s - 240 s for the best is less than a share
     assert used.rest() == pytest.approx(398, abs=1)
     assert Budget(10, 8, 4, 4 * 421.0).rest() is None
+
+
+def test_the_last_trial_leaves_the_time_that_runs_take_beyond_what_they_are_given() -> None:
+    budget = Budget(10, 8, 4, 4 * 200.0)
+    for taken in (190, 184, 120):  # the last one was stopped early
+        budget.ended(178, taken)
+    assert budget.rest() == pytest.approx(394, abs=1)

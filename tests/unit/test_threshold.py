@@ -90,9 +90,16 @@ def test_the_table_counts_errors_and_their_cost() -> None:
     chances = np.stack([1 - SCORES, SCORES], 1)
     threshold = Threshold(1, 0.55, parse_rule("cost 5:2"))
     table = threshold_table(chances, TRUTH.astype(np.int64), ["no", "yes"], threshold)
-    assert table.columns[-1] == "cost 5:2"
-    assert [row[3:] for row in table.rows] == [[1, 1, 7], [2, 1, 12]]
-    assert str(table.rows[0][1]).startswith("0.7500 (")
+    assert table.columns[:3] == ["threshold", "cost 5:2", "precision"]
+    assert [[row[1], *row[4:]] for row in table.rows] == [[7, 1, 1], [12, 2, 1]]
+    assert table.rows[0][2] == "0.75 (0.30–0.95)"  # Wilson's interval of 3 of 4
+
+
+def test_shares_of_many_rows_have_more_digits() -> None:
+    chances, truth = np.tile(np.stack([1 - SCORES, SCORES], 1), (10_000, 1)), np.tile(TRUTH, 10_000)
+    threshold = Threshold(1, 0.55, parse_rule("0.55"))
+    row = threshold_table(chances, truth.astype(np.int64), ["no", "yes"], threshold).rows[0]
+    assert str(row[1]).startswith("0.7500 (0.74")
 
 
 @pytest.mark.parametrize(

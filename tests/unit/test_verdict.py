@@ -174,6 +174,16 @@ def test_the_results_have_a_sentence_for_each_baseline_the_hardest_first() -> No
     ]  # fmt: skip
 
 
+def test_metrics_stay_in_their_lines_where_the_name_of_the_baseline_has_no_room() -> None:
+    values = {"accuracy": 0.9888, "loss": 0.0431}
+    baseline = {"name": "edges, colours and logistic regression", "metrics": values}
+    report = {"metrics": {"validation": values, "test": values}, "baseline": baseline}
+    wide, narrow = ([line.plain for line in metric_lines(report, width)] for width in (100, 60))
+    assert "edges, colours and" in wide[0]
+    assert max(map(len, narrow)) <= 60
+    assert [line.split() for line in narrow[1:3]] == [line.split() for line in wide[1:3]]
+
+
 def test_cutoffs_without_a_truth_are_passed_over_and_their_number_is_told() -> None:
     windows = WindowErrors()
     known = torch.ones(9, 2, 1, dtype=torch.bool)

@@ -20,10 +20,12 @@ class Band:
     high: Sequence[Pair]
 
     def at(self, x: float) -> tuple[float, float] | None:
-        """Return both ends at the point that is nearest to ``x``."""
+        """Return both ends at the point that is nearest to ``x``; ``None`` beside the band."""
+        if not self.low or not self.low[0][0] <= x <= self.low[-1][0]:
+            return None
         pairs = zip(self.low, self.high, strict=True)
-        nearest = min(pairs, key=lambda ends: abs(ends[0][0] - x), default=None)
-        return None if nearest is None else (nearest[0][1], nearest[1][1])
+        low, high = min(pairs, key=lambda ends: abs(ends[0][0] - x))
+        return low[1], high[1]
 
 
 def filling(band: Band, span: Pair, heights: Pair, columns: int, rows: int) -> list[Pair]:

@@ -195,7 +195,7 @@ class Chart(Canvas):
             sign = Content(f"━{marker}━".replace("━━", "━━━") if curve.joined else marker)
             red, green, blue = self._color(curve.style)
             entry = sign.stylize(f"rgb({red},{green},{blue})") + literal(f" {curve.name}", 40)
-            if self.cursor is not None and (point := curve.at(self.cursor)) is not None:
+            if (point := self._at_cursor(curve)) is not None:
                 entry += Content(f" {number(point[1])}").stylize("bold $foreground")
             parts.append(entry)
         if self._band is not None:
@@ -210,6 +210,12 @@ class Chart(Canvas):
             settings += ["zoomed"] * (self.span is not None)
             parts += [literal("over " + ", ".join(settings))] * any(settings)
         return parts
+
+    def _at_cursor(self, curve: Curve) -> Pair | None:
+        """Return the point nearest to the cursor; on a date, only one of this date."""
+        point = None if self.cursor is None else curve.at(self.cursor)
+        elsewhere = point is not None and point[0] != self.cursor and self.cursor in self._labels
+        return None if elsewhere else point
 
     def _nearest_mark(self) -> str:
         """Return the text of the mark nearest to the cursor; of the last one without a cursor."""

@@ -33,6 +33,8 @@ MARK = "┊"
 """The character of the lines at :attr:`Plot.marks`."""
 _building = threading.Lock()
 """A lock, as plotext has one global figure."""
+_WHOLE_DIGITS = 6
+"""Most digits of a whole number on an axis; larger ones are in powers of ten."""
 
 MINIMUM = (16, 4)
 """Columns and rows below which nothing can be drawn."""
@@ -325,7 +327,8 @@ def ticks(low: float, high: float, count: int) -> tuple[list[float], list[str]]:
     values = [i * step for i in range(first, first + count + 2) if i * step <= high + step * 1e-9]
     # As many digits as tell one from the next: 1000000.2 and 1000000.4, not 1e+06 twice.
     digits = math.floor(math.log10(max(abs(low), abs(high), step)) + 1e-9) + 1
-    digits = max(3, min(12, digits - math.floor(math.log10(step) + 1e-9)))
+    whole = digits if digits <= _WHOLE_DIGITS else 3  # 1200, not 1.2e+03
+    digits = max(3, whole, min(12, digits - math.floor(math.log10(step) + 1e-9)))
     return values, [f"{round(value / step) * step:.{digits}g}" for value in values]
 
 

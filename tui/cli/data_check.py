@@ -6,17 +6,19 @@ import shlex
 from collections.abc import Sequence
 
 from engine.config.models.registry import models_of
-from engine.config.presets import find_preset, load_preset
+from engine.config.presets import experiment_of
 from engine.config.run_config import RunConfig, parse_overridden
 from engine.config.tasks.registry import TASKS
 from engine.errors import ConfigError, Problem
 from engine.files.paths import expanded, is_file, is_folder
 from engine.reports.findings import DataCheck, Finding
+from engine.reports.note_table import notes_in, tally
 from engine.service.client import Advisor
 from tui.cli import console
 from tui.cli.cost import Cost, cost_facts, estimate_of
 from tui.cli.exit_codes import DONE
 from tui.format.data_check import assignments, headline, row_lines, shortened, subject
+from tui.format.note_lines import note_lines
 
 _ROWS = 5
 """Rows of a finding that are printed; --json has more."""
@@ -44,13 +46,19 @@ def check_data(name: str, fields: Sequence[str], json: bool, cost: Cost | None) 
         _print(finding, config.data.drop_rows, config.data.mark_rows)
     for limit in check.limits:
         console.remark(f"note: {limit}")
+    notes = notes_in(answer.get("data"))
+    if notes:
+        console.line()
+        console.line(f"data: {tally(notes)}")
+        for line in note_lines(notes, console.width()):
+            console.line(line.text)
     return DONE
 
 
 def _config(name: str, fields: Sequence[str]) -> RunConfig:
     path = expanded(name)
     if name.endswith(".toml") or not (is_file(path) or is_folder(path)):
-        return load_preset(find_preset(name), fields)
+        return experiment_of(name, fields)
     kind = next((text.partition("=")[2] for text in fields if text.startswith("task.kind=")), "")
     if kind not in TASKS:
         raise ConfigError([Problem("task.kind", f"is missing; one of {', '.join(TASKS)}")])

@@ -62,7 +62,7 @@ class PlainLines:
 
     def event(self, event: Event, history: History) -> None:
         """A line, if the event is worth one."""
-        text = describe(event, self._metric)
+        text = describe(event, _deciding(history, self._metric))
         if text:
             self.note(text)
         if isinstance(event, Data):
@@ -92,7 +92,7 @@ class MovingLine:
     def event(self, event: Event, history: History) -> None:
         """Print lines that stay, on data, messages and the end; the moving line has the rest."""
         if isinstance(event, Data | Log | Finished | Stopped):
-            self.note(describe(event, self._metric))
+            self.note(describe(event, _deciding(history, self._metric)))
         if isinstance(event, Data):
             for line in few_notes(event.summary, self._run):
                 self.note(line)
@@ -100,7 +100,7 @@ class MovingLine:
     def show(self, history: History) -> None:
         """Redraw the line if its text has changed."""
         width = shutil.get_terminal_size().columns - 1
-        text = fitting(progress_parts(self._name, self._metric, history), width)
+        text = fitting(progress_parts(self._name, _deciding(history, self._metric), history), width)
         if text != self._shown and not history.ended:
             self._shown = text
             sys.stdout.write(f"\r{text}\x1b[K")
@@ -117,6 +117,11 @@ class MovingLine:
             sys.stdout.write("\r\x1b[K")
             sys.stdout.flush()
         self._shown = ""
+
+
+def _deciding(history: History, configured: str) -> str:
+    """Return the metric that decides: the data may have chosen another than was configured."""
+    return (history.model.metric if history.model else "") or configured
 
 
 def few_notes(summary: Mapping[str, Any], run: str) -> Iterator[str]:

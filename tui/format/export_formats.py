@@ -31,7 +31,9 @@ def export_sentence(answer: Mapping[str, Any]) -> str:
     difference = answer["difference"]
     found = f"within {difference:.1g} of" if difference else "identical to"
     path = f"{answer['path']}: {size(answer['bytes'])}"
-    return f"{path}, loaded back: outputs {found} those before writing"
+    rounded = answer.get("rounded") or "float32"
+    of = "before writing" if rounded == "float32" else f"of the weights rounded to {rounded}"
+    return f"{path}, loaded back: outputs {found} those {of}"
 
 
 def free_name(run: str, form: str) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 
 def number(value: float | None) -> str:
-    """A metric with four significant digits, or a dash where there is none."""
+    """A metric with four significant digits, or all before the point; a dash for none."""
     if value is None:
         return "–"
+    if 1e5 <= abs(value) < 1e9:
+        return f"{value:.0f}"
     if value != 0 and not 1e-3 <= abs(value) < 1e5:
         return f"{value:.3g}"
     return f"{value:.4f}" if abs(value) < 10 else f"{value:.6g}"

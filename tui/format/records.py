@@ -7,7 +7,6 @@ from typing import Any
 
 from textual.content import Content
 
-from engine.reports.views import Lines
 from tui.format.numbers import number
 from tui.format.text import literal
 
@@ -28,13 +27,19 @@ _NUMBERS = 6
 """Numbers of a vector that are shown."""
 
 
-def answer_lines(records: Sequence[Record], bar: int = WIDE_BAR) -> list[Content]:
-    """Records one below the other: a few at length, many with a line each."""
+def answer_lines(
+    records: Sequence[Record], bar: int = WIDE_BAR, count: int | None = None
+) -> list[Content]:
+    """Records one below the other: a few at length, many with a line each.
+
+    They may be the first of ``count``.
+    """
     if not records:
         return [Content.styled("no answer", _MUTED)]
     if len(records) <= AT_LENGTH:
         return [line for record in records for line in record_lines(record, bar)]
-    width = len(str(len(records)))
+    count = len(records) if count is None else count
+    width = len(str(min(count, MOST)))
     shown = records[:MOST]
     lines: list[Content] = []
     if rows := _columns(shown):
@@ -43,8 +48,8 @@ def answer_lines(records: Sequence[Record], bar: int = WIDE_BAR) -> list[Content
         Content.styled(f"{place:>{width}}  ", _MUTED) + row
         for place, row in enumerate(rows or map(_brief, shown), 1)
     ]
-    if len(records) > MOST:
-        lines.append(Content.styled(f"… and {len(records) - MOST:,} more", _MUTED))
+    if count > MOST:
+        lines.append(Content.styled(f"… and {count - MOST:,} more", _MUTED))
     return lines
 
 
@@ -62,23 +67,6 @@ def record_lines(record: Record, bar: int = WIDE_BAR) -> list[Content]:
             return [head, *_bars(record["scores"], bar)]
         case _:
             return list(_by_name(record))
-
-
-def forecast(records: Sequence[Record]) -> Lines | None:
-    """The curves of records that are steps in time: a moment, then nothing but numbers."""
-    if len(records) < 2:
-        return None
-    moment, *names = records[0]
-    if not names or isinstance(records[0][moment], float):
-        return None
-    series: dict[str, Sequence[float | None]] = {
-        name: [record.get(name) for record in records] for name in names
-    }
-    if not all(isinstance(value, float) for values in series.values() for value in values):
-        return None
-    moments = [str(record[moment]) for record in records]
-    title = f"{moments[0]} … {moments[-1]}"
-    return Lines(title, list(range(1, len(records) + 1)), series, labels=moments)
 
 
 def _chosen(record: Record) -> Content:

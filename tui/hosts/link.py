@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from engine.errors import RunError
@@ -66,6 +68,16 @@ class Link:
             self.changed.wait(_MOMENT)
         if self.ended:
             raise RunError("The program ends.")
+
+    def gone(self) -> str:
+        """Return why the host is not reachable, and when it is tried again; empty if it is."""
+        standing = self.standing
+        if standing.phase == "connected" or not standing.problem:
+            return ""
+        seconds = standing.retry - time.monotonic()
+        moment = datetime.fromtimestamp(round(time.time() + seconds))
+        when = f"at {moment:%H:%M:%S}" if standing.phase == "gone" else "now"
+        return f"not reachable, tried again {when}: {standing.problem}"
 
     def sentence(self) -> str:
         """Return a sentence about the standing."""

@@ -10,6 +10,8 @@ from tui.hosts.ssh import Closed
 _NO_PROGRAM = 127
 _USAGE = 2
 _SSH = 255
+_BEHIND_PROXY = "UNKNOWN port 65535", "it through its proxy"
+"""The address of a host behind a proxy, as ssh prints it, and in words."""
 
 
 def why_closed(address: Address, error: Closed) -> str:
@@ -39,7 +41,8 @@ def _remedy(address: Address, printed: str) -> str:
 
 def _last_line(printed: str) -> str:
     lines = [line.strip() for line in printed.splitlines() if line.strip()]
-    return plain(lines[-1].removeprefix("dltui: ").rstrip("."), 200) if lines else ""
+    last = lines[-1].removeprefix("dltui: ").rstrip(".") if lines else ""
+    return plain(last.replace(*_BEHIND_PROXY), 200)
 
 
 def why_other_protocol(hello: Hello) -> str:

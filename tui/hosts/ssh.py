@@ -7,8 +7,10 @@ open already, for instance after a login with two factors, that one is used.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import select
+import signal
 import subprocess
 import tempfile
 from collections import deque
@@ -53,11 +55,17 @@ def command(address: Address, sockets: Path) -> list[str]:
     if not _user_has_master(address):
         options |= {
             "ControlMaster": "auto",
-            "ControlPath": str(sockets / "%C"),
+            # One for each name: several may be of one machine, with programs of their own.
+            "ControlPath": str(sockets / _short(address.name)),
             "ControlPersist": "no",
         }
     given = [f"-o{name}={value}" for name, value in options.items()]
     return ["ssh", "-T", *given, "--", address.name, address.program, "--stdio"]
+
+
+def _short(name: str) -> str:
+    """Return a name for a socket, whose path must be short."""
+    return hashlib.sha256(name.encode()).hexdigest()[:16]
 
 
 def _user_has_master(address: Address) -> bool:
@@ -141,7 +149,8 @@ class Channel:
         try:
             self._process.wait(_END_SECONDS)
         except subprocess.TimeoutExpired:
-            self._process.kill()
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)  # with the command of a proxy
             self._process.wait()
         self._printed.close()
 

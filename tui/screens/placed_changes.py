@@ -17,7 +17,7 @@ from engine.runs import control
 from engine.runs.annotations import Annotations, write_annotations
 from engine.runs.control import Request
 from engine.runs.directory import RunDirectory
-from engine.runs.origin import require_own
+from engine.runs.origin import host_of, require_own
 from engine.runs.trash import discard
 from tui.hosts.hosts import Hosts
 from tui.widgets.notify import complain
@@ -36,6 +36,16 @@ def is_own(screen: Screen[Any], run: RunDirectory) -> bool:
         complain(screen, error)
         return False
     return True
+
+
+def unreachable(app: App[Any], run: RunDirectory) -> str:
+    """Return why the host of a run is not reachable; empty if it is, or if there is no host."""
+    try:
+        host = hosts_of(app).of(run)
+    except RunError as error:
+        return str(error)
+    gone = host.link.gone() if host is not None else ""
+    return f"{host_of(run)} is {gone}" if gone else ""
 
 
 class PlacedChanges:

@@ -74,7 +74,7 @@ class TryItScreen(Screen[None]):
         self._waiting = 0
         self._wanted = ""
         """The request for input, once the model is loaded."""
-        self._by_row = True
+        self._by_row = False
         self._last: Mapping[str, str] = {}
         """The row that was typed last."""
         self._typed: str | None = ""
@@ -161,7 +161,9 @@ class TryItScreen(Screen[None]):
         files = {"file": file, "future": future}
         for place, run in enumerate(self._ids):
             try:
-                answer: Answer | UserError = self._ask("predict", run=run, rows=rows, **files)
+                answer: Answer | UserError = self._ask(
+                    "predict", run=run, rows=rows, drawn=True, **files
+                )
             except Superseded:
                 return
             except UserError as error:
@@ -171,8 +173,13 @@ class TryItScreen(Screen[None]):
     @on(Answered)
     def _answered(self, event: Answered) -> None:
         self._waiting -= 1
-        event.exchange.replies[event.place].show(event.answer)
+        reply = event.exchange.replies[event.place]
+        reply.show(event.answer)
         self._exchanges.go_to(event.exchange)
+        if reply.forecasts is not None:
+            self.query_one(InputRows).above = reply.forecasts.enter
+            way = "chart" if reply.forecasts.single else "list, tab to its chart"
+            self._head.say(f"↑ goes to the {way}: ← → read values")
 
     def action_scroll(self, pages: int) -> None:
         """Scroll through earlier answers."""

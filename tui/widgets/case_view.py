@@ -9,10 +9,9 @@ from textual.app import ComposeResult
 from textual.containers import Container
 from textual.message import Message
 
-from engine.reports.gallery import Case
+from engine.reports.gallery import Case, Cases
 from engine.reports.views import Lines as LinesView
 from engine.reports.views import Pictures, View
-from engine.runs.gallery_file import GalleryFile
 from tui.charts.explorer import ChartExplorer
 from tui.format.whole import whole_case
 from tui.widgets.lines import Lines
@@ -21,7 +20,7 @@ from tui.widgets.view import plot_view, show_large
 
 
 class CaseView(Container):
-    """Reads cases from a run's file in a thread; draws one at a time, by the form of its view."""
+    """Reads cases in a thread; draws one at a time, by the form of its view."""
 
     DEFAULT_CSS = """
     CaseView {
@@ -44,9 +43,9 @@ class CaseView(Container):
         place: int
         case: Case | None
 
-    def __init__(self, file: GalleryFile) -> None:
+    def __init__(self, cases: Cases) -> None:
         super().__init__()
-        self._file = file
+        self._cases = cases
         self._wanted = -1
         self.case: Case | None = None
         """The case that is shown."""
@@ -69,7 +68,7 @@ class CaseView(Container):
         return case is not None and (case.explained is not None or _has_pictures(case.view))
 
     def read(self, place: int) -> None:
-        """Show the case whose line begins at a byte of the file, as soon as it is read."""
+        """Show the case at a place of the list, as soon as it is read."""
         if place != self._wanted:
             self._wanted = place
             work = partial(self._read, place)
@@ -89,7 +88,7 @@ class CaseView(Container):
 
     def _read(self, place: int) -> None:
         """Read a case, in a thread."""
-        self.post_message(self.Read(place, self._file.case(place)))
+        self.post_message(self.Read(place, self._cases.case(place)))
 
     def _draw(self, view: View | None) -> None:
         self.set_class(isinstance(view, Pictures), "-pictures")

@@ -11,13 +11,14 @@ from textual.content import Content
 from textual.widgets import Static
 
 from engine.errors import UserError
+from engine.reports.gallery import Gallery
 from engine.reports.note_table import notes_in, sentence
 from engine.reports.picture import Picture, PictureGroup
-from tui.format.records import NARROW_BAR, WIDE_BAR, answer_lines, forecast
+from tui.format.records import NARROW_BAR, WIDE_BAR, answer_lines
 from tui.format.text import literal
+from tui.widgets.gallery import GalleryPanel
 from tui.widgets.pictures.sheet import PictureSheet
 from tui.widgets.question import Answer
-from tui.widgets.view import ViewPanel
 
 _CELL = 24
 """Characters of a text of a row that are shown beside its prediction."""
@@ -32,6 +33,8 @@ class Reply(Vertical):
         super().__init__()
         self._title = title
         self._answer = Static(Content.styled("…", "$text-muted"))
+        self.forecasts: GalleryPanel | None = None
+        """Charts of the answer, where it is a forecast."""
 
     def compose(self) -> ComposeResult:
         """Yield a placeholder until the answer comes."""
@@ -40,23 +43,25 @@ class Reply(Vertical):
         yield self._answer
 
     def show(self, answer: Answer | UserError) -> None:
-        """Write the answer; draw it where it is a forecast."""
+        """Write the answer; draw it where it is an image or a forecast."""
         if isinstance(answer, UserError):
             self._answer.update(literal(answer, 1000).stylize("$text-error"))
             return
         records: Sequence[Mapping[str, Any]] = answer["records"]
         notes = [literal(sentence(note), 500).stylize("$text-warning") for note in notes_in(answer)]
-        curves = forecast(records)
         shown = _with_rows(records, answer.get("beside") or ())
-        lines = answer_lines(shown, NARROW_BAR if self._title else WIDE_BAR)
+        bar = NARROW_BAR if self._title else WIDE_BAR
+        lines = answer_lines(shown, bar, answer.get("count"))
         self._answer.update(Content("\n").join([*notes, *lines]))
         if pictures := answer.get("pictures"):
             group = PictureGroup("", tuple(Picture(**one) for one in pictures))
             sheet = PictureSheet()
             self.mount(sheet, before=self._answer)
             sheet.call_after_refresh(sheet.show, [group])
-        if curves is not None:
-            self.mount(ViewPanel(curves), before=self._answer)
+        if answer.get("gallery"):
+            gallery = Gallery.from_record(answer["gallery"])
+            self.forecasts = GalleryPanel(gallery, gallery.listed())
+            self.mount(self.forecasts, before=self._answer)
 
 
 def _with_rows(

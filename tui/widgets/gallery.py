@@ -1,4 +1,7 @@
-"""A list of cases, filtered by name and sorted by error, with the picture of the one chosen."""
+"""A list of cases, filtered by name and sorted by error, with the picture of the one chosen.
+
+A single case has no list.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +15,10 @@ from textual.containers import Container
 from textual.message import Message
 from typing_extensions import override
 
-from engine.reports.gallery import Case, GalleryList
+from engine.reports.gallery import Case, Cases, GalleryList
 from engine.reports.views import View
-from engine.runs.gallery_file import GalleryFile
 from tui.charts.canvas import Canvas
+from tui.charts.explorer import ChartExplorer
 from tui.widgets.case_view import CaseView
 from tui.widgets.filter_box import FilterBox
 from tui.widgets.gallery_rows import CaseRow, GalleryRows, case_cells
@@ -26,7 +29,7 @@ _BESIDE = 110
 
 
 class GalleryPanel(Container):
-    """The cases of a run's gallery, of which one is shown."""
+    """The cases of a gallery, of which one is shown."""
 
     DEFAULT_CSS = """
     GalleryPanel {
@@ -40,6 +43,7 @@ class GalleryPanel(Container):
         &.-wide #cases { layout: horizontal; }
         &.-wide Listing { height: 1fr; width: 54; margin-right: 1; }
         &.-wide CaseView { width: 1fr; }
+        &.-single #heading, &.-single Listing { display: none; }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -63,14 +67,22 @@ class GalleryPanel(Container):
 
         case: Case
 
-    def __init__(self, file: GalleryFile, found: GalleryList) -> None:
+    def __init__(self, cases: Cases, found: GalleryList) -> None:
         super().__init__()
+        self.single = len(found.rows) == 1
+        """Whether there is no list."""
+        self.set_class(self.single, "-single")
         self._rows = GalleryRows(found)
         self._listing = Listing[CaseRow](
             self._rows.columns, case_cells, lambda row: row.place, choosable=False
         )
         self._filter = FilterBox(self._listing, "a part of the name", compact=True)
-        self._case = CaseView(file)
+        self._case = CaseView(cases)
+
+    def enter(self) -> None:
+        """Focus the list, or the curves of a single case."""
+        inner = self._case.query_one(ChartExplorer) if self.single else self._listing
+        inner.focus()
 
     def compose(self) -> ComposeResult:
         """Yield a line about the list, the list, the picture and the filter."""
@@ -92,6 +104,8 @@ class GalleryPanel(Container):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Escape clears the filter where there is one; all but curves is opened and explained."""
         del parameters
+        if action in ("filter", "sort"):
+            return not self.single
         if action == "enlarge":
             return self._case.enlarges
         if action == "explain":

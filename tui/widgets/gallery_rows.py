@@ -20,7 +20,7 @@ _NAME, _NUMBER = (10, 40), (7, 12)
 
 @dataclass(frozen=True, slots=True)
 class CaseRow:
-    """A row of the list, and where its case is in the file."""
+    """A row of the list, and the place of its case."""
 
     cells: Sequence[Cell]
     place: int
@@ -29,7 +29,7 @@ class CaseRow:
 
 
 class GalleryRows:
-    """The cases in the order of the file, the worst first, until they are sorted."""
+    """The cases in the order of the gallery, most often the worst first, until they are sorted."""
 
     def __init__(self, found: GalleryList) -> None:
         self._found = found
@@ -46,9 +46,9 @@ class GalleryRows:
         return [self._column(place) for place in range(len(self._found.columns))]
 
     @property
-    def order(self) -> tuple[int, bool]:
-        """The place of the column that sorts the rows, and whether in descending order."""
-        return self._sorted or (self._first_number, True)
+    def order(self) -> tuple[int | None, bool]:
+        """The place of the column that sorts the rows, if one does, and whether it falls."""
+        return self._sorted or (self._first_number if self._found.ranked else None, True)
 
     def sort_by(self, column: int) -> None:
         """Sort by a column, errors from the largest; the current column's order is reversed."""
@@ -58,14 +58,16 @@ class GalleryRows:
             self._sorted = column, column >= self._first_number
 
     def sort_by_next(self) -> None:
-        """Sort by the column behind the current one."""
-        column = (self.order[0] + 1) % len(self._found.columns)
+        """Sort by the column behind the current one, at first by the first of numbers."""
+        current = self.order[0]
+        column = self._first_number if current is None else current + 1
+        column %= len(self._found.columns)
         self._sorted = column, column >= self._first_number
 
     def reverse(self) -> None:
         """Reverse the order."""
         column, descending = self.order
-        self._sorted = column, not descending
+        self._sorted = self._first_number if column is None else column, not descending
 
     def matching(self, filter_text: str) -> list[CaseRow]:
         """Return the rows whose names contain all words, in order; those without a value last."""
@@ -84,8 +86,8 @@ class GalleryRows:
         text = f"{shown:,} of {len(found.rows):,}" if filtered else f"{len(found.rows):,}"
         text += f" {found.title.lower()}"
         if found.total > len(found.rows):
-            text += f", the worst of {found.total:,}"
-        elif self._sorted is None:
+            text += f", the {'worst' if found.ranked else 'first'} of {found.total:,}"
+        elif self._sorted is None and found.ranked:
             text += ", worst first"
         return literal(text)
 

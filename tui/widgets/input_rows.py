@@ -6,7 +6,7 @@ columns are known ahead.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -100,6 +100,8 @@ class InputRows(VerticalScroll, can_focus=False):
         self._file = _line(PathSuggester(), hint)
         known = ", ".join(plain(name, 40) for name in ahead)
         self._future = _line(PathSuggester(), f"known ahead: {known}") if ahead else None
+        self.above: Callable[[], None] | None = None
+        """Focuses what is above the first line, where there is something."""
 
     def compose(self) -> ComposeResult:
         """Yield a name and a line for each column."""
@@ -138,9 +140,13 @@ class InputRows(VerticalScroll, can_focus=False):
         self.post_message(self.Left())
 
     def go(self, line: RowInput, step: int) -> None:
-        """Move to the line above or below, wrapping at the ends."""
+        """Move to the line above or below, wrapping at the ends, or to what is above."""
         lines = [*self._inputs, self._file, *filter(None, [self._future])]
-        self.screen.set_focus(lines[(lines.index(line) + step) % len(lines)])
+        place = lines.index(line) + step
+        if self.above is not None and not 0 <= place < len(lines):
+            self.above()
+        else:
+            self.screen.set_focus(lines[place % len(lines)])
 
 
 def _line(suggester: PathSuggester, hint: str = "") -> RowInput:

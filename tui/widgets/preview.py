@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import Any, ClassVar
 
 from textual import on
@@ -33,6 +34,7 @@ _LINE = 500
 _NAME = 18
 _BAR = 16
 _SIDE = 12
+_NARROWEST = 20
 
 
 class DataPreview(Scrolling):
@@ -192,7 +194,8 @@ def _lines(summary: Mapping[str, Any], width: int) -> Iterator[Content]:
     rows = "  ".join(f"{name} {count:,}" for name, count in summary["rows"].items())
     yield literal(summary["source"]).stylize("bold") + literal(f"  {rows}")
     for name, fact in (summary["facts"] or {}).items():
-        yield literal(f"{name}: {fact}")
+        fitting = wrap(f"{name}: {fact}", max(_NARROWEST, width), subsequent_indent="  ")
+        yield from map(literal, fitting)
     if notes := notes_in(summary):
         yield Content("")
         yield from note_contents(notes[:FEW], width)

@@ -17,12 +17,15 @@ class Scrolling(ScrollableContainer, can_focus=True):
     """Scrolls without animation, which costs the terminal least."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j", "scroll_down", "Scroll down", show=False),
-        Binding("k", "scroll_up", "Scroll up", show=False),
-        Binding("h", "scroll_left", "Scroll left", show=False),
-        Binding("l", "scroll_right", "Scroll right", show=False),
-        Binding("g", "scroll_home", "To the top", show=False),
-        Binding("G", "scroll_end", "To the end", show=False),
+        # Those of Textual's too, so that the list of keys has a line for each action.
+        Binding("down,j", "scroll_down", "Scroll down", show=False),
+        Binding("up,k", "scroll_up", "Scroll up", show=False),
+        Binding("left,h", "scroll_left", "Scroll left", show=False),
+        Binding("right,l", "scroll_right", "Scroll right", show=False),
+        Binding("home,g", "scroll_home", "To the top", show=False),
+        Binding("end,G", "scroll_end", "To the end", show=False),
+        Binding("pagedown,ctrl+f", "page_down", "A page down", show=False),
+        Binding("pageup,ctrl+b", "page_up", "A page up", show=False),
         Binding("ctrl+d", "half_page(1)", "Half a page down", show=False),
         Binding("ctrl+u", "half_page(-1)", "Half a page up", show=False),
     ]

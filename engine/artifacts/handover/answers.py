@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -14,6 +15,8 @@ PROMPTS, TOKENS = 10, 24
 """Number of prompts that are answered, and the length of the answers."""
 _SHOWN = 40
 """Characters of an answer in a message."""
+_BEFORE, _ROWS = 2, 8
+"""Tokens before the first difference that are shown, and tokens that are shown in all."""
 
 
 def greedy(network: nn.Module, tokenizer: Any, prompts: Sequence[Sequence[int]]) -> list[list[int]]:
@@ -43,28 +46,60 @@ def logits(network: Any, prompts: Sequence[Sequence[int]]) -> list[Tensor]:
         return [network(input_ids=torch.tensor([list(prompt)])).logits for prompt in prompts]
 
 
+@dataclass(frozen=True)
+class Difference:
+    """An answer that two networks do not give alike."""
+
+    sentence: str
+    """The first token that differs, and the texts around it."""
+    rows: Sequence[str]
+    """The tokens around it, one a line: place, id and piece here and there, the unequal marked."""
+
+    @property
+    def lines(self) -> list[str]:
+        """The sentence, and the tokens below it."""
+        return [self.sentence, *self.rows]
+
+
 def differences(
     tokenizer: Any, ours: Sequence[Sequence[int]], theirs: Sequence[Sequence[int]]
-) -> list[str]:
-    """Return a sentence on the first differing token of each answer that is not the same."""
+) -> list[Difference]:
+    """Return the difference of each pair of answers that are not the same."""
     return [
-        _sentence(tokenizer, number, one, other)
+        _difference(tokenizer, number, one, other)
         for number, (one, other) in enumerate(zip(ours, theirs, strict=True), 1)
         if list(one) != list(other)
     ]
 
 
-def _sentence(tokenizer: Any, number: int, one: Sequence[int], other: Sequence[int]) -> str:
+def _difference(
+    tokenizer: Any, number: int, one: Sequence[int], other: Sequence[int]
+) -> Difference:
     pairs = zip(one, other, strict=False)
     place = next((p for p, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
 
-    def at(tokens: Sequence[int]) -> str:
-        return repr(tokenizer.decode(tokens[place : place + 1])) if place < len(tokens) else "none"
+    def at(tokens: Sequence[int], place: int) -> str:
+        return _piece(tokenizer, tokens[place]) if place < len(tokens) else "none"
 
-    def text(tokens: Sequence[int]) -> str:
-        return repr(tokenizer.decode(tokens, skip_special_tokens=True)[:_SHOWN])
+    def around(tokens: Sequence[int]) -> str:
+        first = max(0, place - _BEFORE)
+        text = tokenizer.decode(tokens[first:], skip_special_tokens=True)
+        return repr("…" * (first > 0) + text[:_SHOWN])
 
-    return (
-        f"answer {number} differs from token {place + 1}, {at(one)} here and {at(other)} there: "
-        f"{text(one)} / {text(other)}"
+    def row(place: int) -> str:
+        here, there = at(one, place), at(other, place)
+        return f"  {' ' if here == there else '≠'} {place + 1:>3}  {here:<24}  {there}"
+
+    last = min(max(len(one), len(other)), place + _ROWS - _BEFORE)
+    return Difference(
+        f"answer {number} differs from token {place + 1}, {at(one, place)} here and "
+        f"{at(other, place)} there: {around(one)} / {around(other)}",
+        [row(place) for place in range(max(0, place - _BEFORE), last)],
     )
+
+
+def _piece(tokenizer: Any, token: int) -> str:
+    """The id of a token and its text; the piece of the vocabulary for a part of a character."""
+    text = tokenizer.decode([token])
+    shown = tokenizer.convert_ids_to_tokens(token) if "\N{REPLACEMENT CHARACTER}" in text else text
+    return f"{token} {shown!r}"

@@ -37,13 +37,15 @@ def read_coco(root: Path, files: Sequence[Path], images: ImageIndex) -> Annotati
     for file, record in read.items():
         split = split_of(file) or TRAIN
         objects = _objects(record, names[file], file, found.tally)
-        for number, name in _images(record, file, found.tally):
+        for number, image in _images(record, file, found.tally):
+            name = str(image.get("file_name", ""))
             path = images.find(name, file)
             own = objects.pop(number, [])
             if path is None:
                 found.tally.add("an image of the annotations is missing", name or file)
             else:
                 found.images[split].append((root / path, own))
+                found.state_size(root / path, image.get("width"), image.get("height"))
         for lost in objects.values():
             for _ in lost:
                 found.tally.add("an object's image is not in the annotations", file)
@@ -60,8 +62,10 @@ def _without_other_tasks(files: Sequence[Path], tally: Tally) -> Sequence[Path]:
     return instances or files
 
 
-def _images(record: Mapping[str, Any], file: Path, tally: Tally) -> Iterator[tuple[Any, str]]:
-    """Yield the number and the name of each image; of several with one number, the first."""
+def _images(
+    record: Mapping[str, Any], file: Path, tally: Tally
+) -> Iterator[tuple[Any, Mapping[str, Any]]]:
+    """Yield the number and the entry of each image; of several with one number, the first."""
     seen: set[Any] = set()
     for image in _entries(record, "images"):
         number = _key(image.get("id"))
@@ -69,7 +73,7 @@ def _images(record: Mapping[str, Any], file: Path, tally: Tally) -> Iterator[tup
             tally.add("an image has the id of another", f"{file}, image {number}")
             continue
         seen.add(number)
-        yield number, str(image.get("file_name", ""))
+        yield number, image
 
 
 def _record(path: Path) -> Mapping[str, Any] | None:
@@ -90,7 +94,7 @@ def _categories(record: Mapping[str, Any], file: Path) -> dict[Any, str]:
     names = {
         entry["id"]: str(entry.get("name", entry["id"]))
         for entry in _entries(record, "categories")
-        if isinstance(entry.get("id"), int)
+        if isinstance(entry.get("id"), int | str)
     }
     if not names:
         raise DataError(f"{plain(file)} has no categories, which name the classes.")

@@ -10,7 +10,7 @@ from engine.data.boxes.voc import read_voc
 from engine.data.boxes.yolo import read_yolo
 from engine.data.image_files import files_below, folder_of
 from engine.data.image_index import ImageIndex
-from engine.data.images import SUFFIXES
+from engine.data.image_suffixes import SUFFIXES
 from engine.data.raw import TRAIN, RawData
 from engine.errors import DataError
 from engine.files.sanitize import plain

@@ -17,6 +17,8 @@ from engine.reports.note import Kind, Note
 
 OBJECTS = pa.list_(pa.struct([("label", pa.string()), ("box", pa.list_(pa.float64()))]))
 """Type of a column of objects; boxes are left, top, right, bottom in pixels."""
+STATED_SIZE = "stated size"
+"""Column of the width and height that annotations state for an image, to be held against it."""
 CLASSES = b"box classes"
 """Key in a table's metadata of the names of classes, in their order."""
 _REACH = 0.5
@@ -101,6 +103,14 @@ class Annotations:
     classes: list[str] = field(default_factory=list)
     """Names in the order of the annotations; empty where these have none."""
     tally: Tally = field(default_factory=Tally)
+    sizes: dict[Path, tuple[int, int]] = field(default_factory=dict)
+    """Width and height of images as their annotations state them."""
+
+    def state_size(self, image: Path, width: Any, height: Any) -> None:
+        """Keep the size that annotations state for an image; one without pixels states nothing."""
+        numbers = _numbers([0, 0, width, height])
+        if numbers is not None and min(numbers[2:]) > 0:
+            self.sizes[image] = (int(numbers[2]), int(numbers[3]))
 
     def raw(self) -> RawData:
         """Return the splits as tables of paths and objects, with the classes in their metadata."""
@@ -110,10 +120,13 @@ class Annotations:
     def _tables(self) -> Iterator[tuple[str, pa.Table]]:
         for split, images in self.images.items():
             if images:
-                yield split, pa.table({
+                table = pa.table({
                     "image": pa.array([str(path) for path, _ in images], pa.string()),
                     "objects": pa.array([objects for _, objects in images], OBJECTS),
                 })  # fmt: skip
+                stated = [self.sizes.get(path) for path, _ in images]
+                sizes = pa.array(stated, pa.list_(pa.int64()))
+                yield split, table.append_column(STATED_SIZE, sizes) if any(stated) else table
 
 
 def with_box_classes(table: pa.Table, classes: Sequence[str]) -> pa.Table:

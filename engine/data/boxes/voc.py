@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 from engine.data.boxes.records import Annotations, Tally
 from engine.data.image_index import ImageIndex
+from engine.data.image_sets import listed_splits
 from engine.data.raw import TRAIN
 from engine.data.readers.files import split_of
 from engine.errors import DataError
-from engine.files.paths import is_folder
 from engine.files.sanitize import plain
 
 _LARGEST = 5_000_000
 """Bytes of an annotation."""
-_BOTH = "trainval"
-"""The list of the training and validation images together."""
 _SIDES = ("xmin", "ymin", "xmax", "ymax")
 
 
@@ -30,7 +28,7 @@ def read_voc(root: Path, files: Sequence[Path], images: ImageIndex) -> Annotatio
     images with annotations of other tasks. Raises :class:`DataError`.
     """
     found = Annotations()
-    listed = _listed(root)
+    listed = listed_splits(root, "Main")
     read: list[tuple[str, Path, list[dict[str, Any]]]] = []
     for file in files:
         tree = _tree(root / file, found.tally)
@@ -47,6 +45,7 @@ def read_voc(root: Path, files: Sequence[Path], images: ImageIndex) -> Annotatio
             continue
         split = split or TRAIN
         read.append((split, path, list(_objects(tree, file, found.tally))))
+        found.state_size(root / path, tree.findtext("size/width"), tree.findtext("size/height"))
     if not read:
         raise DataError(f"{plain(root)}: no XML file annotates one of the images.")
     first = _first_pixel(read)
@@ -94,16 +93,3 @@ def _objects(tree: ElementTree.Element, file: Path, tally: Tally) -> Iterator[di
         if (entry.findtext("difficult") or "").strip() == "1":
             tally.add("an object marked as difficult is used like any other", file, "converted")
         yield {"label": label, "box": box}
-
-
-def _listed(root: Path) -> Mapping[str, str]:
-    """Return the split of each image that the lists in ``ImageSets/Main`` name."""
-    listed: dict[str, str] = {}
-    folder = next((f for f in sorted(root.rglob("ImageSets/Main")) if is_folder(f)), None)
-    for file in sorted(folder.glob("*.txt")) if folder else ():
-        split = TRAIN if file.stem == _BOTH else split_of(Path(file.name))
-        if split and "_" not in file.stem:  # others list a single class
-            lines = file.read_text(errors="replace").splitlines()
-            own = {line.split()[0]: split for line in lines if line.strip()}
-            listed = own | listed if file.stem == _BOTH else listed | own
-    return listed

@@ -16,6 +16,7 @@ from engine.data.on_disk import LARGE, WINDOW, mapped
 from engine.data.readers.conll import read_conll
 from engine.data.readers.csv import read_csv
 from engine.data.readers.json import read_json, read_json_lines
+from engine.data.readers.plain_text import read_plain_text
 from engine.data.readers.reading import (
     INCOMPLETE,
     Reader,
@@ -28,6 +29,7 @@ from engine.data.readers.reading import (
 from engine.data.readers.records import check_levels
 from engine.data.readers.tsf import read_tsf
 from engine.data.readers.view_types import without_views
+from engine.data.readers.webdataset import read_webdataset
 from engine.errors import DataError
 from engine.files.missing_path import where_instead
 from engine.files.paths import is_folder
@@ -36,11 +38,13 @@ from engine.reports.note import Note
 
 _ELSEWHERE = {
     (".xlsx", ".xls", ".xlsm", ".xlsb", ".ods", ".numbers"): "Save its sheet as CSV (UTF-8).",
-    (".zip", ".tar", ".tgz", ".7z", ".rar", ".tar.gz"): "Unpack it, and give the file or folder.",
+    (".zip", ".tgz", ".7z", ".rar"): "Unpack it, and give the file or folder.",
     (".pkl", ".pickle", ".pt", ".npy", ".npz", ".h5", ".hdf5", ".orc", ".avro", ".dta", ".sav",
      ".sas7bdat", ".xml", ".arff", ".sqlite", ".db"): "Write it as Parquet or CSV.",
 }  # fmt: skip
 """By suffixes: what to do about files of other programs."""
+IF_WEBDATASET = "Unpack them; those of WebDataset (7.jpg, 7.cls) are read by data.kind=file."
+"""The remedy for tar files where images are read."""
 _TEXT_OF_BYTES = {pa.binary(): pa.string(), pa.large_binary(): pa.large_string()}
 """Types of text, by the types of bytes that hold them."""
 
@@ -71,9 +75,15 @@ def _unread(path: Path, format: str) -> DataError:
         problem = f"There is no way to read the format {plain(format, 20)!r}."
         return DataError(problem, f"data.format can be {known}.")
     remedy = f"If its suffix is not that of its format: data.format can be {known}."
+    return DataError(
+        f"There is no way to read the file {plain(path.name)}.", remedy_for(path) or remedy
+    )
+
+
+def remedy_for(path: Path) -> str:
+    """Return what to do about a file of another program or an archive; empty for any other."""
     name = path.name.lower()
-    remedy = next((words for ends, words in _ELSEWHERE.items() if name.endswith(ends)), remedy)
-    return DataError(f"There is no way to read the file {plain(path.name)}.", remedy)
+    return next((words for ends, words in _ELSEWHERE.items() if name.endswith(ends)), "")
 
 
 def _with_texts(reading: Reading) -> Reading:
@@ -162,12 +172,6 @@ def _read_conll(path: Path, options: ReadOptions) -> Reading:
     return Reading(read_conll(path, read_text(path, options.encoding)))
 
 
-def _read_plain_text(path: Path, options: ReadOptions) -> Reading:
-    """One row a line, empty lines included."""
-    text = read_text(path, options.encoding).replace("\r\n", "\n").removesuffix("\n")
-    return Reading(pa.table({"text": text.split("\n")}))
-
-
 def _read_tsf(path: Path, options: ReadOptions) -> Reading:
     table, notes = read_tsf(path, read_text(path, options.encoding))
     return Reading(table, notes)
@@ -187,7 +191,8 @@ READERS: dict[str, Reader] = {
     ".bio": _read_conll,
     ".iob": _read_conll,
     ".iob2": _read_conll,
-    ".txt": _read_plain_text,
+    ".txt": read_plain_text,
     ".tsf": _read_tsf,
+    ".tar": read_webdataset,
 }
 """By suffix: how a file is read. Names of formats are the suffixes without the dot."""

@@ -63,8 +63,8 @@ _LONG_CELL = 30
 def read_csv(path: Path, text: str, options: ReadOptions) -> Reading:
     """The table in ``text`` with notes on what was found out; types are those of the whole column.
 
-    Whole numbers of which some begin with a zero, as ``007`` and ``0x1F``, are codes, and stay
-    texts; so do numbers with more digits than float64 has, and times with an offset from UTC.
+    Whole numbers of which some begin with a zero, as ``007``, ``007.0`` and ``0x1F``, are codes and
+    stay texts; so do numbers with more digits than float64 has, and times with an offset from UTC.
     Raises :class:`DataError` that names the file and the row.
     """
     if not text or text.isspace():
@@ -265,14 +265,13 @@ def _parse(source: _Source) -> pa.Table:
     for name in texts:
         table = _with_texts(table, int(name), table[name])
     doubtful = [field.name for field in table.schema if _may_lose(table[field.name])]
-    whole = [field.name for field in table.schema if pa.types.is_integer(field.type)]
-    if whole and _has_padded(data, dialect.delimiter):
-        doubtful += whole
+    if _has_padded(data, dialect.delimiter):
+        doubtful += [name for name in names if name not in doubtful and _is_whole(table[name])]
     if not doubtful:
         return table
     written = _arrow_table(source, data, names, dict.fromkeys(doubtful, pa.string()), doubtful)
     for name in doubtful:
-        if _loses(written[name], table[name].type):
+        if _loses(written[name], table[name]):
             table = _with_texts(table, int(name), written[name])
     return table
 
@@ -287,13 +286,21 @@ def _may_lose(column: pa.ChunkedArray) -> bool:
     return bool(np.fmax.reduce(values) >= _EXACT or np.fmin.reduce(values) <= -_EXACT)
 
 
-def _loses(written: pa.ChunkedArray, kind: pa.DataType) -> bool:
-    """Whether a type loses something of the texts that were written."""
-    if pa.types.is_timestamp(kind):
+def _is_whole(column: pa.ChunkedArray) -> bool:
+    """Return whether all values are whole numbers, maybe of a floating type."""
+    if not pa.types.is_floating(column.type):
+        return bool(pa.types.is_integer(column.type))
+    return bool(pc.all(pc.equal(pc.floor(column), column)).as_py())
+
+
+def _loses(written: pa.ChunkedArray, column: pa.ChunkedArray) -> bool:
+    """Return whether the values of a column have lost something of the texts that were written."""
+    if pa.types.is_timestamp(column.type):
         local = pc.match_substring_regex(written, _NOT_UTC)
         return bool(pc.any(pc.and_not(local, pc.match_substring_regex(written, _UTC))).as_py())
-    pattern = _LONG_NUMBER if pa.types.is_floating(kind) else _PADDED
-    return bool(pc.any(pc.match_substring_regex(written, pattern)).as_py())
+    patterns = [_PADDED] if _is_whole(column) else []
+    patterns += [_LONG_NUMBER] if pa.types.is_floating(column.type) else []
+    return bool(pc.any(pc.match_substring_regex(written, "|".join(patterns))).as_py())
 
 
 def _with_texts(table: pa.Table, place: int, texts: pa.ChunkedArray) -> pa.Table:

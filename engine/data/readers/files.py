@@ -171,7 +171,8 @@ def _files(path: str, format: str) -> list[Path]:
         raise DataError(
             f"{plain(path)} holds no data files.", f"Suffixes that can be read: {known}."
         )
-    return sorted(readable)
+    tables = [file for file in readable if suffix_of(file) != ".tar"]  # beside them, a download
+    return sorted(tables or readable)
 
 
 def _matching(parts: Sequence[str], folder: Path) -> Iterator[Path]:

@@ -35,8 +35,9 @@ class PanelWindowSource(Source):
     """Windows of several series, as :class:`engine.data.series.windows.WindowSource` gives them.
 
     Besides its inputs there are ``series`` and ``order``, int64 ``[batch]``: the number of each
-    window's series in training, and among those of the source; and of this series ``shift`` and
-    ``scale`` ``[batch, 1, targets]``. A window that reaches back before the first row of its series
+    window's series in training, and among those of the source; ``seen``, int64 ``[batch]``: the
+    rows of the series before the horizon; and of this series ``shift`` and ``scale`` ``[batch, 1,
+    targets]``. A window that reaches back before the first row of its series
     repeats this row. ``rows`` of a batch has the keys.
     """
 
@@ -130,6 +131,7 @@ class PanelWindowSource(Source):
             "time": self._times[first - 1],
             "series": facts.places[series],
             "order": series,
+            "seen": first - self._starts[series],
             "shift": facts.shift[series][:, None],
             "scale": facts.scale[series][:, None],
         }

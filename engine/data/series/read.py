@@ -233,7 +233,7 @@ def _in_order(
                 kind="converted",
             )
         )
-        times, values = times[::-1], values[::-1]
+        times, values = times[::-1].copy(), values[::-1].copy()  # torch takes no reversed views
     elif backward.any():
         notes.append(
             Note(

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 _LONGEST = 10_000
 _MULTIPLES = 8
+_NEAR = 0.05
+"""Relative distance of peaks that are about an expected season."""
 _ROUNDED = 16 * float(np.finfo(np.float64).eps)
 """Changes that differ by less, relative to the values, differ by rounding: a straight line's."""
 _CLEAR = 0.2
@@ -32,7 +34,7 @@ def find_season(values: NDArray[np.float64], candidates: Sequence[int] = ()) -> 
         return 1
     correlation = _autocorrelation(changes, longest)
     peaks = _peaks(correlation)
-    expected = [lag for lag in peaks if lag in candidates]
+    expected = [lag for lag in candidates if _is_expected(correlation, lag, peaks)]
     root = len(changes) ** 0.5
     least = max(_CLEAR_FOR_CANDIDATES, _BY_CHANCE_FOR_CANDIDATES / root)
     if season := _first_strong(correlation, expected, least):
@@ -52,10 +54,26 @@ def _first_strong(
     return next(lag for lag in strong if correlation[lag] >= 0.9 * highest)
 
 
+def _is_expected(correlation: NDArray[np.float64], lag: int, peaks: Sequence[int]) -> bool:
+    """Whether noise alone keeps a lag from being a peak itself: no lag near it is clearly better.
+
+    Multiples tell a day from a tide, of 24 and of 24.8 hours.
+    """
+    reach = max(1, round(_NEAR * lag))
+    if lag + reach >= len(correlation) or not any(abs(peak - lag) <= reach for peak in peaks):
+        return False
+    best = max(_by_multiples(correlation, near) for near in range(lag - reach, lag + reach + 1))
+    return _by_multiples(correlation, lag) >= 0.9 * best
+
+
+def _by_multiples(correlation: NDArray[np.float64], lag: int) -> float:
+    return float(correlation[lag::lag][:_MULTIPLES].mean())
+
+
 def _sharpened(correlation: NDArray[np.float64], season: int) -> int:
     """The best length near ``season`` by its multiples too: noise moves the top of one peak."""
     near = range(max(2, round(0.8 * season)), min(round(1.2 * season), len(correlation) - 1) + 1)
-    return max(near, key=lambda lag: float(correlation[lag::lag][:_MULTIPLES].mean()))
+    return max(near, key=lambda lag: _by_multiples(correlation, lag))
 
 
 def _peaks(correlation: NDArray[np.float64]) -> list[int]:

@@ -26,7 +26,12 @@ from engine.data.raw import decimal_mark_of
 from engine.data.tables.categories import TRUTH
 from engine.data.tables.clocks import find_clock_format
 from engine.data.tables.lists import common_items, find_separator
-from engine.data.tables.number_format import doubt_of_numbers, find_number_format, merges_codes
+from engine.data.tables.number_format import (
+    doubt_of_numbers,
+    find_number_format,
+    merges_codes,
+    padded_codes,
+)
 from engine.data.tables.schema import Column, ColumnType, NumberFormat
 from engine.data.tables.values import (
     distinct_texts,
@@ -341,7 +346,8 @@ def _judge_texts(found: _Evidence) -> _Verdict:
     if found.written:
         read = _read_numbers(found)
         if read.unread is not None and 1 - read.unread.mean() >= _MOSTLY:
-            return _judge_words(found) if merges_codes(values) else read
+            codes = merges_codes(values) or padded_codes(values)
+            return _judge_words(found) if codes else read
     return _read_dates(found) or _judge_words(found)
 
 

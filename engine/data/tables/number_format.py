@@ -45,6 +45,7 @@ _NO_UNIT = r"[\d\s.,'’()+\-\x{a0}\x{202f}\x{2009}\x{2212}]+|^[eE]|[eE]$"
 _EXPONENT = r"(?:[eE][-+]?\d+)?"
 _CODE = r"^0\d+$"
 _FEW = 1000
+_MOSTLY = 0.95
 _FORMATS = tuple(
     NumberFormat(decimal=decimal, grouping=grouping)
     for decimal, grouping in (
@@ -142,6 +143,19 @@ def merges_codes(values: Sequence[str]) -> bool:
     text = pa.array(values, pa.string())
     long = text.filter(pc.match_substring_regex(text, r"^\d{16,}$"))
     return len(long) > 0 and len(set(map(float, long.to_pylist()))) < len(long)
+
+
+def padded_codes(values: Sequence[str]) -> bool:
+    """Return whether texts are whole numbers padded with zeros to one length: ``007``, ``007.0``.
+
+    They are codes even where few begin with a zero. With fractions, as ``05.50``, they are numbers.
+    """
+    text = pa.array(values, pa.string())
+    if not pc.any(pc.match_substring_regex(text, r"^0\d+(?:[.,]0+)?$")).as_py():
+        return False
+    whole = text.filter(pc.match_substring_regex(text, r"^\d+(?:[.,]0+)?$"))
+    _, counts = np.unique(pc.utf8_length(whole).to_numpy(), return_counts=True)
+    return bool(counts.max() >= _MOSTLY * len(text))
 
 
 def other_reading(

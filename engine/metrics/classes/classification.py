@@ -125,7 +125,7 @@ def evaluate_classes(
     """
     likeliest = probabilities.argmax(1)
     # A threshold for a precision or a cost lowers accuracy, which must not decide on a baseline.
-    metric = "accuracy" if predicted is None else "accuracy of the likelier class"
+    metric = "accuracy" if predicted is None else "accuracy without the threshold"
     wrong = (likeliest != targets).astype(np.float64)
     predicted = likeliest if predicted is None else predicted
     labels = list(range(len(names)))

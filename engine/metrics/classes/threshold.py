@@ -16,6 +16,9 @@ from engine.reports.views import Cell, Table
 Floats = NDArray[np.float64]
 _COLUMNS = ("threshold", "precision", "recall", "false positives", "false negatives")
 
+_WIDE = 0.02
+"""An interval that leaves the third digit open."""
+
 
 @dataclass(frozen=True)
 class Threshold:
@@ -90,8 +93,8 @@ def threshold_table(
     """Return what the threshold and 0.5 come to, with intervals of 95 % of precision and recall."""
     scores, truth = probabilities[:, threshold.positive], targets == threshold.positive
     rule, columns = threshold.rule, list(_COLUMNS)
-    if rule.aim == "cost":
-        columns.append(f"cost {rule.value:g}:{rule.missed:g}")
+    if rule.aim == "cost":  # what was asked for is first, where a narrow terminal shows it
+        columns.insert(1, f"cost {rule.value:g}:{rule.missed:g}")
     aim = {"value": "as set", "f1": "for F1", "cost": "for the least cost"}.get(
         rule.aim, f"for a {rule.aim} of {rule.value:g}"
     )
@@ -106,15 +109,15 @@ def _row(
 ) -> list[Cell]:
     right = int((taken & truth).sum())
     wrong, missed = int(taken.sum()) - right, int(truth.sum()) - right
-    cells: list[Cell] = [round(value, 4), _share(right, right + wrong),
-                         _share(right, right + missed), wrong, missed]  # fmt: skip
+    cells: list[Cell] = [_share(right, right + wrong), _share(right, right + missed), wrong, missed]
     cost = round(rule.value * wrong + rule.missed * missed, 4)
-    return [*cells, cost] if rule.aim == "cost" else cells
+    return [round(value, 4), *[cost] * (rule.aim == "cost"), *cells]
 
 
 def _share(part: int, whole: int) -> str:
-    """Return a share with its interval in words."""
+    """Return a share with its interval, in as many digits as it is known to."""
     if not whole:
         return "–"
     low, high = share_interval(part / whole, whole)
-    return f"{part / whole:.4f} ({low:.3f}–{high:.3f})"
+    digits = 2 if high - low >= _WIDE else 4
+    return f"{part / whole:.{digits}f} ({low:.{digits}f}–{high:.{digits}f})"

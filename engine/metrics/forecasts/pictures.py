@@ -127,13 +127,30 @@ def forecast_picture(
     The ends of the widest band follow, named by their quantiles.
     """
     past = past[-_SHOWN_PAST * len(truth) :]
-    nothing: list[float | None] = [None] * len(past)
-    return Lines(
-        title,
-        list(map(float, range(1 - len(past), len(truth) + 1))),
-        {
-            "truth": [*rounded(past), *rounded(truth)],
-            "forecast": [*nothing, *rounded(forecast)],
-            **{level: [*nothing, *rounded(values)] for level, values in sorted(bands.items())},
-        },
-    )
+    return _picture(title, "truth", [*rounded(past), *rounded(truth)], forecast, bands)
+
+
+def coming_picture(
+    title: str,
+    past: NDArray[np.float64],
+    forecast: NDArray[np.float64],
+    bands: Mapping[str, NDArray[np.float64]],
+) -> Lines:
+    """Return all of the past, then the forecast of what is not known yet."""
+    known = [*rounded(past), *[None] * len(forecast)]
+    return _picture(title, "past", known, forecast, bands)
+
+
+def _picture(
+    title: str,
+    name: str,
+    known: Sequence[float | None],
+    forecast: NDArray[np.float64],
+    bands: Mapping[str, NDArray[np.float64]],
+) -> Lines:
+    """Return what is ``known`` of all steps, and the forecast of the last ones with its bands."""
+    horizon = len(forecast)
+    nothing: list[float | None] = [None] * (len(known) - horizon)
+    series = {name: known, "forecast": [*nothing, *rounded(forecast)]}
+    series |= {level: [*nothing, *rounded(values)] for level, values in sorted(bands.items())}
+    return Lines(title, list(map(float, range(1 - len(nothing), horizon + 1))), series)

@@ -1,4 +1,7 @@
-"""Forecasts of single series against the truth, the worst first, to look through on a screen."""
+"""Forecasts of single series to look through on a screen.
+
+Those of a split stand against the truth, the worst first; others are of what comes behind a file.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.batches.source import Batch
+from engine.batches.source import Batch, Source
 from engine.data.series.panel_windows import PanelWindowSource
 from engine.data.series.windows import WindowSource
 from engine.files.sanitize import plain
 from engine.metrics.forecasts.bands import Bands
-from engine.metrics.forecasts.pictures import forecast_picture
-from engine.pipelines.series.fitted import SeriesFitted, frequency_of
+from engine.metrics.forecasts.pictures import coming_picture, forecast_picture
+from engine.pipelines.series.fitted import SeriesFitted, frequency_of, written_time
 from engine.reports.gallery import Gallery
 from engine.reports.views import Cell, Lines
 from engine.tasks.many_series import own_scales, shown_names
@@ -29,6 +32,8 @@ MOST = 5_000
 """Forecasts that are kept, those with the largest errors."""
 _CUTS = 40
 """Forecasts of all series together, at least where there are windows for them."""
+_COMING = 500
+"""Forecasts of what is not known yet that are drawn."""
 _BATCH = 256
 _ERRORS = ("mase", "mae", "rmse", "smape")
 
@@ -48,32 +53,34 @@ class _Case:
 
 
 class ForecastCases:
-    """Forecasts the latest window of each series; of a few series, earlier ones too."""
+    """Forecasts windows of a source, and draws them."""
 
-    def __init__(
-        self, bands_at: Callable[[Tensor], Bands], fitted: SeriesFitted, units: Units, timed: bool
-    ) -> None:
-        """``bands_at`` returns the bands of windows by their numbers, ``units`` those of a batch.
-
-        ``timed`` tells whether rows have times.
-        """
-        self._bands_at = bands_at
+    def __init__(self, fitted: SeriesFitted, units: Units, timed: bool) -> None:
+        """``units`` returns those of a batch; ``timed`` tells whether rows have times."""
         self._fitted = fitted
         self._units = units
         self._frequency = frequency_of(fitted)
         self._timed = timed
         self._naive = _naive_errors(fitted)
 
-    def gallery(
-        self, forward: Forward, source: WindowSource | PanelWindowSource, apart: int
+    def known(
+        self,
+        forward: Forward,
+        bands_at: Callable[[Tensor], Bands],
+        source: WindowSource | PanelWindowSource,
+        apart: int,
     ) -> Gallery:
-        """The outputs for ``source``, from windows ``apart`` steps from each other."""
+        """The latest window of each series against the truth; of a few series, earlier ones too.
+
+        ``bands_at`` returns the bands of windows by their numbers; these are ``apart`` steps from
+        each other.
+        """
         windows = source.latest(apart, _CUTS)
         cases: list[_Case] = []
         for first in range(0, len(windows), _BATCH):
             rows = windows[first : first + _BATCH]
             [batch] = source.read([rows])
-            cases += self._cases(batch, forward(batch), self._bands_at(rows))
+            cases += self._cases(batch, forward(batch), bands_at(rows))
             if len(cases) > 2 * MOST:
                 cases = sorted(cases, key=_badness)[:MOST]
         cases = sorted(cases, key=_badness)[:MOST]
@@ -86,6 +93,28 @@ class ForecastCases:
             [self._picture(case) for case in cases],
             len(windows) * len(self._fitted.targets),
         )  # fmt: skip
+
+    def coming(
+        self, forward: Forward, bands_of: Callable[[Batch], Bands], source: Source
+    ) -> Gallery:
+        """The forecasts behind all windows of a source, in its order, after all of their past.
+
+        ``bands_of`` returns the bands of a batch.
+        """
+        targets = len(self._fitted.targets)
+        cases: list[_Case] = []
+        windows = torch.arange(min(len(source), -(-_COMING // targets)))
+        for batch in source.read(torch.split(windows, _BATCH)):
+            cases += self._cases(batch, forward(batch), bands_of(batch), coming=True)
+        columns = self._columns(cases) | _LEVELS
+        return Gallery(
+            "Forecasts",
+            [*columns],
+            [[column(case) for column in columns.values()] for case in cases],
+            [self._coming_picture(case) for case in cases],
+            len(source) * targets,
+            ranked=False,
+        )
 
     def _columns(self, cases: Sequence[_Case]) -> dict[str, Callable[[_Case], Cell]]:
         """The name that tells the cases apart."""
@@ -100,18 +129,27 @@ class ForecastCases:
     def _after(self, case: _Case) -> str:
         return self._frequency.text(case.time) if self._timed else f"row {case.time + 1:,}"
 
-    def _cases(self, batch: Batch, returned: Tensor, bands: Bands) -> Iterator[_Case]:
+    def _cases(
+        self, batch: Batch, returned: Tensor, bands: Bands, coming: bool = False
+    ) -> Iterator[_Case]:
+        """Yield the forecasts of a batch, those ``coming`` with all of the past and no truth."""
         returned = returned.float().cpu()
         mean, std = self._units(batch, self._fitted)
+        past = batch.inputs["past"][..., : len(self._fitted.targets)]
         forecast, truth, past = (
             part.float().cpu().double().numpy() * std + mean
             for part in (
                 bands.point(returned),
                 batch.targets,
-                batch.inputs["past"][:, -2 * batch.targets.shape[1] :, : len(self._fitted.targets)],
+                past if coming else past[:, -2 * batch.targets.shape[1] :],
             )
         )
-        if (known := batch.inputs.get("known")) is not None:
+        if (seen := batch.inputs.get("seen")) is not None:
+            repeated = np.arange(-past.shape[1], 0) < -seen.cpu().numpy()[:, None]
+            past = np.where(repeated[..., None], np.nan, past)
+        if coming:
+            truth = np.full_like(truth, np.nan)
+        elif (known := batch.inputs.get("known")) is not None:
             truth = np.where(known.cpu().numpy(), truth, np.nan)
         ends = _ends_of(bands, returned, mean, std)
         names = shown_names(batch)
@@ -133,15 +171,25 @@ class ForecastCases:
                 )
 
     def _picture(self, case: _Case) -> Lines:
+        picture = forecast_picture(
+            self._name(case), case.past, case.truth, case.forecast, case.bands
+        )
+        return self._dated(picture, case, self._frequency.text)
+
+    def _coming_picture(self, case: _Case) -> Lines:
+        picture = coming_picture(self._name(case), case.past, case.forecast, case.bands)
+        return self._dated(picture, case, lambda time: str(written_time(self._fitted, time)))
+
+    def _name(self, case: _Case) -> str:
         names = [case.series] * bool(case.series)
         names += [case.target] * (len(self._fitted.targets) > 1 or not names)
-        picture = forecast_picture(
-            ", ".join(names), case.past, case.truth, case.forecast, case.bands
-        )
+        return ", ".join(names)
+
+    def _dated(self, picture: Lines, case: _Case, text: Callable[[int], str]) -> Lines:
         if not self._timed:
             return picture
         times = self._frequency.along(case.time, np.array(picture.x, np.int64))
-        return replace(picture, labels=[self._frequency.text(time) for time in times.tolist()])
+        return replace(picture, labels=[text(time) for time in times.tolist()])
 
 
 def _ends_of(bands: Bands, returned: Tensor, mean: Numbers, std: Numbers) -> dict[str, Numbers]:
@@ -161,6 +209,22 @@ def _series(case: _Case) -> str:
 
 def _target(case: _Case) -> str:
     return case.target
+
+
+def _before(case: _Case) -> Cell:
+    """The mean of as many known values as are forecast."""
+    known = case.past[-len(case.forecast) :]
+    return _cell(float(known[np.isfinite(known)].mean()))
+
+
+def _mean_forecast(case: _Case) -> Cell:
+    return _cell(float(case.forecast.mean()))
+
+
+_LEVELS: dict[str, Callable[[_Case], Cell]] = {
+    "mean before": _before,
+    "mean ahead": _mean_forecast,
+}
 
 
 def _naive_errors(fitted: SeriesFitted) -> Numbers:

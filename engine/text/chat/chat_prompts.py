@@ -16,7 +16,7 @@ from engine.text.chat.conversation import Conversation, Refused, end_of_turn, re
 from engine.text.chat.first_answers import begin_of_first
 from engine.text.chat.prompts import Marked, Prompt, Prompts, Row, cut, text_of
 from engine.text.chat.repeated_prompts import turns_with_prompt, with_instructions_of
-from engine.text.chat.thoughts import MARKS, parts_of, thought_out
+from engine.text.chat.thoughts import MARKS, has_thought, parts_of, thought_out
 from engine.text.chat.tools import tools_of
 from engine.text.chat.transcripts import without_mark_blanks
 from engine.text.chat.turns import (
@@ -191,14 +191,14 @@ class ChatPrompts(Prompts):
         if not place:
             begin = begin_of_first(self.tokenizer, until, talk.turns[0])
             if begin is None:
-                raise _otherwise()
+                raise _otherwise(talk.turns[0])
             return until, len(cut(until[:begin]).text)
         before = self._chat(talk, place, ask=True).text
         if until.startswith(before):
             return until, len(cut(before).text)
         found = thought_out(before, until, talk.turns[place])
         if found is None:
-            raise _otherwise()
+            raise _otherwise(talk.turns[place])
         return found, len(cut(before).text)
 
     def _chat(self, talk: _Talk, count: int, ask: bool = False) -> Conversation:
@@ -206,10 +206,14 @@ class ChatPrompts(Prompts):
         return rendered(self.tokenizer, talk.turns[:count], talk.tools, ask, self.date)
 
 
-def _otherwise() -> DataError:
+def _otherwise(turn: Turn) -> DataError:
+    """The error of an answer that is not written behind the prompt that asks for it."""
+    which, remedy = "answers", ""
+    if has_thought(turn):
+        which, remedy = "answers with a thought", "take the thoughts out, or "
     return DataError(
-        "The chat template of this model writes answers otherwise than it asks for them.",
-        "Set task.chat_template to another one.",
+        f"The chat template of this model writes {which} otherwise than it asks for them.",
+        f"{remedy}set task.chat_template to another one.".capitalize(),
     )
 
 

@@ -99,9 +99,10 @@ def _written(turn: Turn, template: str) -> Turn:
 
 
 def names_date(tokenizer: Any) -> bool:
-    """Whether the chat template writes the day on which it is used."""
-    template = tokenizer.chat_template
-    return isinstance(template, str) and _CLOCK.search(template) is not None
+    """Whether the chat template, or one of several by name, writes the day on which it is used."""
+    given = tokenizer.chat_template or ""
+    templates = [given] if isinstance(given, str) else given.values()
+    return any(_CLOCK.search(template) for template in templates)
 
 
 def names_tools(tokenizer: Any) -> bool:
@@ -118,10 +119,17 @@ def ends_of(tokenizer: Any, chat: bool) -> list[int]:
 def end_of_turn(tokenizer: Any) -> int | None:
     """The token by which the chat template ends an answer, if it is one token.
 
-    Raises :class:`DataError` where the template refuses a short conversation.
+    Raises :class:`DataError` where the template refuses a short conversation or leaves out its
+    answer.
     """
     turns = [{"role": USER, "content": _ANSWER}, {"role": ASSISTANT, "content": _ANSWER}]
     text = rendered(tokenizer, turns).text
+    if _ANSWER not in text:
+        raise DataError(
+            "The chat template of this model leaves out answers that are texts, as those of models "
+            "for images may.",
+            "Set task.chat_template to another one.",
+        )
     behind = text[text.rindex(_ANSWER) + len(_ANSWER) :].lstrip()
     ids = tokenizer(behind, add_special_tokens=False)["input_ids"] if behind else []
     special = set(tokenizer.all_special_ids) | set(tokenizer.added_tokens_decoder)

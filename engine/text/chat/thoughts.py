@@ -47,6 +47,11 @@ def parts_of(turn: Turn) -> list[str]:
     return [without_beginning(str(turn["content"])), *thoughts]
 
 
+def has_thought(turn: Turn) -> bool:
+    """Return whether an answer has a thought, beside its text or in it."""
+    return _END in str(turn["content"]) or any(turn.get(name) for name in _THOUGHTS)
+
+
 def _parts(turn: Turn) -> tuple[str, str]:
     """Return the thought of an answer without its marks, and what follows it."""
     content = str(turn["content"])

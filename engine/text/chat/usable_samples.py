@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from engine.data.labels import IGNORED
 from engine.errors import DataError
 from engine.reports.counted import counted
+from engine.reports.note import Kind
 from engine.text.chat.instructions import SAMPLE, TooLong
 from engine.text.row_notes import RowNote
 from engine.text.tokens.padding import counts_without
@@ -65,7 +66,9 @@ def _notes(
         yield RowNote(
             f"{counted(rows, 'conversation')} became {table.num_rows:,} samples: the chat template "
             "writes earlier answers otherwise than the last one, so each answer is learned as the "
-            "last."
+            "last.",
+            rows=rows,
+            kind="converted",
         )
     yield from _faults(table)
     yield from _samples(
@@ -88,6 +91,8 @@ def _notes(
         "cut",
         f"have an answer that reaches beyond task.max_length ({max_length:,} tokens) and {lost}",
         "; task.too_long=cut learns its beginning." if dropped else ".",
+        "dropped" if dropped else "doubt",
+        "task.max_length",
     )
     cut = table["cut"].to_numpy()
     whole = np.array([not fault for fault in table["fault"].to_pylist()])
@@ -95,16 +100,22 @@ def _notes(
     if others:
         yield RowNote(
             f"{others:,} of {table.num_rows:,} answers have no token of their own and are not "
-            "trained on."
+            "trained on.",
+            rows=others,
+            kind="dropped",
         )
 
 
-def _samples(table: pa.Table, flag: str, what: str, why: str) -> Iterator[RowNote]:
+def _samples(
+    table: pa.Table, flag: str, what: str, why: str, kind: Kind = "doubt", change: str = ""
+) -> Iterator[RowNote]:
     """A sentence on the samples that a column of flags marks, if there are any."""
     found = table[flag].to_numpy()
-    if found.any():
-        before = f"{int(found.sum()):,} of {table.num_rows:,} samples {what} (the first is row "
-        yield RowNote(before, table["row"][int(found.argmax())].as_py(), f"){why}")
+    count = int(found.sum())
+    if count:
+        before = f"{count:,} of {table.num_rows:,} samples {what} (the first is row "
+        first = table["row"][int(found.argmax())].as_py()
+        yield RowNote(before, first, f"){why}", count, kind, change)
 
 
 def _faults(table: pa.Table) -> Iterator[RowNote]:
@@ -115,7 +126,8 @@ def _faults(table: pa.Table) -> Iterator[RowNote]:
             rows.setdefault(fault, {})[row] = None
     for fault, places in rows.items():
         before = f"{counted(len(places), 'row')} left out (the first is row "
-        yield RowNote(before, next(iter(places)), f"): {fault.removesuffix('.')}.")
+        after = f"): {fault.removesuffix('.')}."
+        yield RowNote(before, next(iter(places)), after, len(places), "dropped")
 
 
 def _literal(table: pa.Table) -> Iterator[RowNote]:
@@ -126,4 +138,6 @@ def _literal(table: pa.Table) -> Iterator[RowNote]:
         "have special tokens written in their texts",
         ", which are read as plain text: only the chat template begins and ends turns. Where pairs "
         "are in the form of a template, set task.chat_template=none.",
+        "converted",
+        "task.chat_template",
     )

@@ -13,6 +13,7 @@ import pyarrow as pa
 from engine.config.data.base import DataConfig
 from engine.data.boxes.records import (
     OBJECTS,
+    STATED_SIZE,
     Tally,
     box_classes,
     checked_box,
@@ -64,7 +65,10 @@ def usable_boxes(
     )
     raw = cut_splits(raw.with_splits(raw.splits, *tally.notes()), config)
     if not any(count_objects(raw.splits[TRAIN], columns.objects).values()):
-        raise DataError("No training image has an object.", "Look at the annotations.")
+        lost = [note for note in raw.notes if note.column == "objects" and note.kind == "dropped"]
+        most = max(lost, key=lambda note: note.rows or 0, default=None)
+        why = f" {most.rows or 0:,} left out: {most.why}." if most else ""
+        raise DataError(f"No training image has an object.{why}", "Look at the annotations.")
     return replace(
         raw,
         splits={
@@ -107,8 +111,22 @@ def _checked(
             box = checked_box(label, sides, size, places.tally, name)
             own += [box.record()] if box else []
         cells.append(own)
+    if STATED_SIZE in table.column_names:
+        _compare_sizes(numbers, table[STATED_SIZE].to_pylist(), places)
+        table = table.drop_columns([STATED_SIZE])
     place = table.column_names.index(columns.objects)
     return table.set_column(place, columns.objects, pa.array(cells, OBJECTS))
+
+
+def _compare_sizes(
+    numbers: Sequence[int], stated: Sequence[Sequence[int] | None], places: _Places
+) -> None:
+    """Count the images whose size is not the one that their annotations state."""
+    reason = "an image has another size than its annotations state: its boxes may be wrong"
+    for number, size in zip(numbers, stated, strict=True):
+        real = places.sizes[number]
+        if size is not None and not isinstance(real, str) and tuple(size) != real:
+            places.tally.add(reason, _name(places.images, number), "doubt")
 
 
 def _unknown(label: str | None) -> str:

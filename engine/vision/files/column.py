@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from engine.data.images import SUFFIXES
+from engine.data.image_suffixes import SUFFIXES
 from engine.data.raw import TRAIN
 from engine.errors import DataError
 from engine.text.columns import by_name

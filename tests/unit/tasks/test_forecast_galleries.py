@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 from torch import Tensor, nn
@@ -213,3 +215,85 @@ def test_bands_are_the_outermost_quantiles(prepare: Make) -> None:
     assert view.series["forecast"][-2:] == pytest.approx([9, 9], rel=1e-5)
     assert view.series["0.1"][-2:] == pytest.approx([9 - side] * 2, rel=1e-5)
     assert view.series["0.9"][-2:] == pytest.approx([9 + side] * 2, rel=1e-5)
+
+
+class TestAhead:
+    """Charts of a prediction: the past of a file, and the forecast behind it."""
+
+    def ahead(self, prepared: Any, network: nn.Module, rows: dict[str, list[Any]]) -> Gallery:
+        source = prepared.task.encode_new(pa.table(rows), prepared.fitted, CPU, lambda event: None)
+        gallery = prepared.task.presentation(network, prepared.fitted).gallery(source)
+        assert gallery is not None
+        return gallery
+
+    def test_the_whole_window_stands_before_the_forecast(self, prepare: Make) -> None:
+        """The mean of 0, 2 … 18 is 9; the window has 4 rows, the file 7."""
+        rows = {"day": days(10), "load": [2.0 * row for row in range(10)]}
+        given = {"day": days(7), "load": [1.0, 2.0, 3.0, 50.0, 60.0, 70.0, 80.0]}
+        gallery = self.ahead(prepare(KIND, rows, **SHORT), Constant(0.0), given)
+        assert gallery.columns == ["after", "mean before", "mean ahead"]
+        assert gallery.rows == [["2024-01-07", 75.0, 9.0]]
+        assert (gallery.total, gallery.ranked) == (1, False)
+        [view] = gallery.views
+        assert isinstance(view, Lines)
+        assert view.x == [-3, -2, -1, 0, 1, 2]
+        assert view.labels == [f"2024-01-{day:02}" for day in range(4, 10)]
+        assert view.series == {
+            "past": [50, 60, 70, 80, None, None],
+            "forecast": [None] * 4 + [9, 9],
+        }
+
+    def test_each_series_and_target_has_a_chart_in_the_order_of_the_file(
+        self, prepare: Make
+    ) -> None:
+        climbs = [float(row) for row in range(10)]
+        rows = {"shop": ["a"] * 10 + ["b"] * 10, "day": days(10) * 2}
+        rows |= {"x": climbs * 2, "y": [*climbs, *(100 + value for value in climbs)]}
+        made = prepare(KIND, rows, series=["shop"], targets=["x", "y"], **SHORT)
+        gallery = self.ahead(made, Constant(0.0, targets=2), rows)
+        assert [row[:3] for row in gallery.rows] == [
+            ["a", "x", "2024-01-10"], ["a", "y", "2024-01-10"],
+            ["b", "x", "2024-01-10"], ["b", "y", "2024-01-10"],
+        ]  # fmt: skip
+        assert [row[3:] for row in gallery.rows] == [[8.5, 4.5], [8.5, 4.5], [8.5, 4.5],
+                                                     [108.5, 104.5]]  # fmt: skip
+
+    def test_values_that_a_short_series_repeats_are_not_drawn(self, prepare: Make) -> None:
+        rows = {"shop": ["a"] * 10 + ["b"] * 10, "day": days(10) * 2, "x": [1.0, 2.0] * 10}
+        made = prepare(KIND, rows, series=["shop"], **SHORT)
+        given = {"shop": ["new"] * 2, "day": days(2), "x": [7.0, 9.0]}
+        [view] = self.ahead(made, Constant(0.0), given).views
+        assert isinstance(view, Lines)
+        assert view.series["past"] == [None, None, 7, 9, None, None]
+
+    def test_of_very_many_series_the_first_are_drawn(self, prepare: Make) -> None:
+        shops = [f"s{number}" for number in range(501)]
+        rows = {
+            "shop": [shop for shop in shops for _ in range(6)],
+            "day": days(6) * 501,
+            "x": [0.0, 1.0] * 3 * 501,
+        }
+        made = prepare(KIND, rows, series=["shop"], **SHORT)
+        gallery = self.ahead(made, Constant(0.0), rows)
+        assert (len(gallery.rows), gallery.total) == (500, 501)
+        assert len({row[0] for row in gallery.rows}) == 500
+
+
+def test_a_gallery_is_read_back_from_its_record(climb: Any) -> None:
+    gallery = gallery_of(climb, Constant(0.0))
+    assert gallery is not None
+    again = Gallery.from_record(json.loads(json.dumps(gallery.record())))
+    assert again.record() == gallery.record()
+    assert again.listed().rows == gallery.rows
+    cases = [again.case(place) for place in again.listed().places]
+    assert [case.view for case in cases if case is not None] == again.views
+    assert again.case(3) is None
+
+
+def test_a_record_with_views_of_an_unknown_form_is_refused(climb: Any) -> None:
+    gallery = gallery_of(climb, Constant(0.0))
+    assert gallery is not None
+    record = gallery.record()
+    record["views"][0]["form"] = "hologram"
+    with pytest.raises(ValueError, match="a view a row"):
+        Gallery.from_record(record)

@@ -429,3 +429,16 @@ def test_a_run_without_validation_rows_says_what_its_bands_are(
         notes = prepared.task.pipeline.summarize(prepared.raw, prepared.fitted).notes
         found = [note for note in notes if note.change == "data.validation_fraction"]
         assert len([note for note in found if said in note.why]) == count
+
+
+def test_a_later_file_may_begin_with_its_newest_row(prepare: Make) -> None:
+    made = prepare(KIND, climbing(40), **SHORT)
+    rows = pa.table(climbing(60))
+    network = made.network()
+    newest_first = rows.take(list(range(60))[::-1])
+    expected = made.predictions(network, rows)
+    assert made.predictions(network, newest_first) == expected
+    fitted = made.fitted.model_copy(update={"bands": [[[-1.0, 0.0, 1.0]]] * 2})
+    recent = made.task.calibration(fitted).recent
+    for table in (rows, newest_first):
+        assert recent(network, table, lambda event: None).own_bands == {}

@@ -46,8 +46,9 @@ def arguments(parser: ArgumentParser) -> None:
     parser.epilog = _EXAMPLES
     parser.add_argument(
         "subject", metavar="PRESET|FILE|MODEL",
-        help="a preset or a file of data; with --task a model: its name on the hub, a folder, the "
-        "full name of a finished run, or a name of torchvision",
+        help="a preset, a file of data, or the first of fields that need no preset; with --task a "
+        "model: its name on the hub, a folder, the full name of a finished run, or a name of "
+        "torchvision",
     )  # fmt: skip
     parser.add_argument(
         "assignments", metavar="field=value", nargs="*", help="what differs from the preset"

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from engine.config.presets import find_preset, load_preset
+from engine.config.presets import experiment_of
 from engine.config.run_config import RunConfig
 from engine.errors import UserError
 from engine.files.paths import runs_folder
@@ -62,7 +62,7 @@ def arguments(parser: ArgumentParser) -> None:
 
 def execute(options: Namespace) -> int:
     """Train and test a network for each fold; print mean and spread."""
-    config = load_preset(find_preset(options.preset), options.assignments)
+    config = experiment_of(options.preset, options.assignments)
     if options.output and Path(options.output).suffix.lower() not in _SUFFIXES:
         raise UserError(
             f"{plain(options.output, 200)} has the suffix of no format for predictions.",

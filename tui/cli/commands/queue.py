@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 
-from engine.config.presets import find_preset, load_preset
+from engine.config.presets import experiment_of
 from engine.errors import UserError
 from engine.queue import entries, worker
 from tui.cli import console
@@ -52,7 +52,7 @@ def _add(options: Namespace) -> None:
     if not options.names:
         raise UserError("Name a preset to add.", "`dltui presets` lists all presets.")
     name, *assignments = options.names
-    run = entries.add(load_preset(find_preset(name), assignments))
+    run = entries.add(experiment_of(name, assignments))
     console.line(run.id)
     if not entries.running():
         console.complain("It waits; `dltui queue start` starts the queue.")

@@ -11,12 +11,11 @@ import threading
 import time
 from argparse import ArgumentParser, Namespace
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NoReturn
 
 import tomlkit
 
-from engine.config.presets import find_preset, load_preset, without_preset
+from engine.config.presets import experiment_of
 from engine.config.requirements import check_requirements
 from engine.config.run_config import RunConfig
 from engine.errors import RunError, UserError
@@ -173,10 +172,7 @@ def _chosen(options: Namespace) -> RunDirectory:
 
 def _configured(options: Namespace) -> RunConfig:
     """Return the experiment of a preset with what differs, or of fields alone."""
-    first = options.preset or ""
-    if first and ("=" not in first or Path(first).exists()):
-        return load_preset(find_preset(first), options.assignments)
-    return without_preset([first, *options.assignments] if first else [])
+    return experiment_of(options.preset or "", options.assignments)
 
 
 def _is_over(run: RunDirectory, auto: bool) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from argparse import ArgumentParser, Namespace
 
-from engine.config.presets import find_preset, load_preset
+from engine.config.presets import experiment_of
 from engine.config.run_config import RunConfig
 from engine.errors import UserError
 from engine.files.paths import anchored
@@ -63,7 +63,7 @@ def arguments(parser: ArgumentParser) -> None:
 
 def execute(options: Namespace) -> int:
     """Print the job, or submit it."""
-    config = load_preset(find_preset(options.preset), options.assignments).anchored()
+    config = experiment_of(options.preset, options.assignments).anchored()
     job = _job(config, options)
     cluster = CLUSTERS[options.to]
     text = cluster.text(job)

@@ -42,7 +42,7 @@ class Charts:
         self._order = order
         self._axis = run_panels.AXES[0]
         self.widget = ChartGrid(id="charts-grid")
-        self.widget.name_best(decides)
+        self._decides = decides
 
     def metrics(self, watch: Watch) -> list[str]:
         """Return all metrics that can be drawn."""
@@ -61,6 +61,8 @@ class Charts:
         drawn = (history.version, charts.metric, charts.enlarged, charts.size, self._axis)
         if self._repaint.new_and_due("chart", charts.sent, *drawn, watch.caught_up):
             axis = run_panels.usable_axis([history], self._axis)
+            # The data may have chosen another metric than was configured.
+            charts.name_best((history.model.metric if history.model else "") or self._decides)
             charts.show(
                 metric_names(history, self._order),
                 lambda name: run_panels.curves(history, name, axis),

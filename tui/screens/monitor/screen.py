@@ -37,6 +37,7 @@ from tui.screens.monitor.repaint import Repaint
 from tui.screens.monitor.status_lines import StatusLines
 from tui.screens.monitor.tabs import MonitorTabs
 from tui.screens.monitor.watcher import READ_SECONDS, Watch
+from tui.screens.placed_changes import unreachable
 from tui.screens.registry import make_screen
 from tui.screens.run_actions import RunActions
 from tui.screens.run_keys import RUN_KEYS
@@ -90,7 +91,7 @@ class MonitorScreen(Screen[None]):
         self._feed = RunFeed[None](self, self._watch.read, READ_SECONDS)
         self._repaint = Repaint(self)
         self._commands = Commands(self, self._watch, name, rate, self._redraw)
-        self._status = StatusLines(name, self._repaint)
+        self._status = StatusLines(name, self._repaint, lambda: unreachable(self.app, run))
         self._tabs = MonitorTabs(self._repaint, order, decides)
         self._chart_keys = ChartKeys(self, self._tabs.charts, self._watch, self._show_charts)
         self._actions: Mapping[str, Callable[[], object]] = {

@@ -24,8 +24,10 @@ _MESSAGE_LINES = 5
 class StatusLines:
     """The newest numbers of a run, and what its state means."""
 
-    def __init__(self, name: str, repaint: Repaint) -> None:
+    def __init__(self, name: str, repaint: Repaint, unreachable: Callable[[], str]) -> None:
+        """``unreachable`` returns why nothing new comes from the run's machine, if so."""
         self._name = name
+        self._unreachable = unreachable
         self._repaint = repaint
         self._head = Canvas(id="head")
         self._epoch = ProgressLine(id="epoch")
@@ -40,7 +42,8 @@ class StatusLines:
     def paint(self, watch: Watch, pending: Sequence[Content]) -> None:
         """Paint the lines if they changed; ``pending`` requests replace the message."""
         history, state = watch.history, watch.state
-        if not self._repaint.new("numbers", history.version, state, watch.gone, pending):
+        cut = "" if state.ended else self._unreachable()
+        if not self._repaint.new("numbers", history.version, state, watch.gone, pending, cut):
             return
         self._head.show([run_panels.head(self._name, state, history)])
         for line in (self._epoch, self._total, self._numbers):
@@ -50,8 +53,9 @@ class StatusLines:
         self._total.show_progress(*total)
         if watch.trained is not None:
             self._numbers.show([run_panels.numbers(watch.trained)])
-        about = Content("   ").join(pending) if pending else _message(watch, self._key)
-        self._show_message(about)
+        lost = [literal(f"{cut} Shown is what came before.", 400).stylize("$error")] * bool(cut)
+        about = [*lost, *pending] or [_message(watch, self._key)]
+        self._show_message(Content("   ").join(about))
 
     def _key(self, name: str) -> str:
         return key_of(self._message.app, name)

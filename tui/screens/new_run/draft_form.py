@@ -60,7 +60,8 @@ class DraftForm(Form):
     async def show_draft(self) -> None:
         """Show the draft as it is now."""
         views = sections_of(self.draft, self._advanced, self.columns, self.current_name)
-        await self.show(views)
+        with self.app.batch_update():  # one layout for all sections
+            await self.show(views)
         # A message made by a handler of the parent has that as its sender, and would end there.
         self.post_message(self.Changed(views).set_sender(self))
 

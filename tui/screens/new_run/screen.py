@@ -38,12 +38,15 @@ from tui.widgets.question import Ask
 from tui.widgets.section_tabs import SectionTab, SectionTabs
 from tui.widgets.steady_footer import SteadyFooter
 
+_BESIDE = 120
+"""Columns from which on the data is shown beside the form."""
+
 
 class NewRunScreen(Screen[None]):
     """Shows a draft, which holds the whole state of the experiment."""
 
     CSS_PATH = "new_run.tcss"
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]  # noqa: RUF012
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (_BESIDE, "-wide")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
         *(
             Binding(str(number), f"section({number})", f"Go to {heading.title}", show=False)
@@ -105,6 +108,8 @@ class NewRunScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """Yield the form beside the data, above what is known of the run."""
+        # Textual applies the breakpoint after the first frame.
+        self.set_class(self.app.size.width < _BESIDE, "-narrow")
         with Horizontal(id="top"):
             yield SectionTabs(len(HEADINGS))
             yield Static(id="origin")

@@ -12,6 +12,10 @@ from tui.format.text import literal
 
 _MUTED = "$foreground 60%"
 _ROOMY = 1000
+_METRIC = 16
+"""Cells of the name of a metric."""
+_NARROWEST = 12
+"""Cells of a column of numbers."""
 _LONGEST = 500
 """Characters of a sentence."""
 
@@ -24,21 +28,21 @@ def metric_lines(report: Mapping[str, Any], width: int = _ROOMY) -> Iterator[Con
     columns = _columns(report)
     split, intervals = intervals_of(report)
     whole = with_intervals(columns, split, intervals)
-    roomy = 16 + sum(_width(name, column) for name, column in whole.items()) <= width
+    roomy = _METRIC + sum(_width(name, column) for name, column in whole.items()) <= width
     columns = whole if roomy else columns
-    widths = [_width(name, column) for name, column in columns.items()]
+    widths = _fitting([_width(*column) for column in columns.items()], width - _METRIC)
     headings = [
         literal(name, width - 2).pad_left(width - min(len(name), width - 2))
         for name, width in zip(columns, widths, strict=True)
     ]
-    yield Content(" " * 16).stylize(_MUTED) + Content("").join(headings).stylize(_MUTED)
+    yield Content(" " * _METRIC).stylize(_MUTED) + Content("").join(headings).stylize(_MUTED)
     for metric in dict.fromkeys(name for metrics in columns.values() for name in metrics):
         values = [
             f"{metrics.get(metric, '–'):>{width}}"
             for metrics, width in zip(columns.values(), widths, strict=True)
         ]
         style = "bold $success" if metric == report.get("metric") else ""
-        yield (literal(f"{metric:<16}", 16) + Content("".join(values))).stylize(style)
+        yield (literal(f"{metric:<{_METRIC}}", _METRIC) + Content("".join(values))).stylize(style)
     if intervals and not roomy:
         passage = ", ".join(f"{name} {text}" for name, text in intervals.items())
         yield Content("")
@@ -71,7 +75,14 @@ def _columns(report: Mapping[str, Any]) -> dict[str, Mapping[str, str]]:
 def _width(name: str, texts: Mapping[str, str]) -> int:
     """Return the width of a column of metrics."""
     longest = max([len(name), *map(len, texts.values())])
-    return max(12, min(36, longest + 2))
+    return max(_NARROWEST, min(36, longest + 2))
+
+
+def _fitting(widths: Sequence[int], room: int) -> list[int]:
+    """Return the widths; the widest is that of a long name, which is cut where there is no room."""
+    widest = max(widths, default=0)
+    cut = max(_NARROWEST, widest - max(0, sum(widths) - room))
+    return [cut if width == widest else width for width in widths]
 
 
 def beside_values(

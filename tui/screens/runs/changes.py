@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from textual.screen import Screen
 
+from engine.runs.status import State
 from engine.runs.summary import RunSummary
 from tui.format.run_states import RESUMABLE
 from tui.screens.dialogs.confirm import ConfirmScreen
@@ -31,6 +32,13 @@ class RunChanges:
         """Ask the run to stop."""
         if row.state.ended:
             tell(self._screen, f"{row.name} has ended.")
+            return
+        if row.state is State.QUEUED:
+            queue, out = (key_of(self._screen.app, name) for name in ("queue", "delete"))
+            tell(
+                self._screen,
+                f"{row.name} waits in the queue: {queue} opens it, {out} takes it out.",
+            )
             return
         self._confirmed(
             f"Stop {row.name}? Its model is kept as it is now.",

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from textual.content import Content
@@ -21,7 +19,6 @@ from tui.widgets.visible_feed import VisibleFeed
 if TYPE_CHECKING:
     from engine.remote.messages import Machine as Measured
     from tui.hosts.host import Host
-    from tui.hosts.link import Standing
 
 _SECONDS = 1.0, 5.0
 """Between two looks at what is known: usually, and over a slow connection."""
@@ -70,8 +67,8 @@ def host_line(host: Host) -> Content:
     """Return what is known of one host."""
     name = literal(f"{host.name:<{_NAME}}", 40).stylize("bold")
     standing = host.link.standing
-    if standing.phase != "connected" and standing.problem:
-        return name + literal(f" {_gone(standing)}", 400).stylize("$text-error")
+    if gone := host.link.gone():
+        return name + literal(f" {gone}", 400).stylize("$text-error")
     if standing.phase == "connecting":
         return name + Content.styled(" connecting …", _MUTED)
     running = sum(row.state is State.RUNNING for row in host.mirror.rows)
@@ -84,13 +81,6 @@ def host_line(host: Host) -> Content:
     if standing.note:
         parts.append(literal(standing.note).stylize("$text-warning"))
     return name + Content(" ") + Content("   ").join(parts)
-
-
-def _gone(standing: Standing) -> str:
-    seconds = standing.retry - time.monotonic()
-    moment = datetime.fromtimestamp(round(time.time() + seconds))
-    when = f"at {moment:%H:%M:%S}" if standing.phase == "gone" else "now"
-    return f"not reachable, tried again {when}: {standing.problem}"
 
 
 def _gauges(measured: Measured) -> list[Content]:

@@ -9,7 +9,6 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
-from textual.content import Content
 from textual.screen import Screen
 
 from engine.files.paths import runs_folder
@@ -19,13 +18,12 @@ from engine.sweep.directory import SweepConfig, SweepDirectory
 from engine.sweep.space import Dimension
 from engine.sweep.table import SweepTable, TrialRow
 from tui.charts.canvas import Canvas
-from tui.format.numbers import number
 from tui.format.text import literal
 from tui.screens.registry import make_screen
 from tui.screens.save_preset import save_preset_of
 from tui.screens.sweeps.parameter_chart import ParameterChart
 from tui.screens.sweeps.reader import Opened, SweepReader, Trials
-from tui.screens.sweeps.trials import importance_lines, trial_cells, trial_columns
+from tui.screens.sweeps.trials import heading, importance_lines, trial_cells, trial_columns
 from tui.terminal.key_names import key_of
 from tui.widgets.lines import Lines
 from tui.widgets.listing import Listing
@@ -106,13 +104,8 @@ class SweepScreen(Screen[None]):
     def _show_state(self) -> None:
         """Show the progress above the trials; below them the error that ended the sweep."""
         trials = self._config.trials if self._config else 0
-        done = sum(row.state != "running" for row in self._table.trials)
-        state = "searching" if self._searching else "ended"
-        heading = f"{state}, {done} of {trials} trials"
-        if (preset := self._table.preset) is not None:
-            heading += f"   = the preset as it is: {number(preset.value)}"
-        head = Content.styled(f"Sweep {literal(self._sweep.name).plain}   ", "bold $primary")
-        self.query_one("#heading", Canvas).show([head + literal(heading)])
+        line = heading(self._sweep.name, self._table, self._searching, trials)
+        self.query_one("#heading", Canvas).show([line])
         canvas = self.query_one("#problem", Canvas)
         problem = "" if self._searching else self._table.problem
         canvas.display = bool(problem)

@@ -13,8 +13,24 @@ from tui.format.text import literal
 from tui.widgets.columns import Column
 
 _BAR_CELLS = 8
+_NAME = 22
+"""Cells of a sweep's name: the rest of its line fits beside it at 80 columns."""
 _MUTED = "$foreground 60%"
 _COLORS = {"complete": "$success", "failed": "$text-error", "running": "$warning"}
+
+
+def heading(name: str, table: SweepTable, searching: bool, wanted: int) -> Content:
+    """Return the name of a sweep, its state and progress, and the result of the preset as it is."""
+    done = sum(row.state != "running" for row in table.trials)
+    if searching:
+        state = "searching" if table.trials else "preparing the first trial"
+    else:  # its process writes the metric first
+        state = "ended" if table.metric or table.problem else "not started yet"
+    parts = [f"{state}, {done} of {wanted} trials"]
+    if table.preset is not None and table.preset.value is not None:
+        parts.append(f"= the preset: {number(table.preset.value)}")
+    head = Content("Sweep ") + literal(name, _NAME) + Content("   ")
+    return head.stylize("bold $primary") + literal("   ".join(parts))
 
 
 def trial_columns(metric: str, dimensions: Sequence[Dimension]) -> list[Column]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import ClassVar
 
 from textual import on
@@ -15,7 +16,7 @@ from textual.widgets import Static
 from tui.format.text import literal
 from tui.terminal.key_names import key_of
 from tui.widgets.form.row import FieldRow
-from tui.widgets.form.view import FieldView, SectionView
+from tui.widgets.form.view import SectionView
 
 
 class FormSection(Vertical):
@@ -40,22 +41,20 @@ class FormSection(Vertical):
         self._head.update(_heading(self._number, view, key_of(self.app, "all")), layout=False)
         rows = {row.view.spec.name: row for row in self.rows}
         wanted = [field.spec.name for field in view.fields]
-        for name, row in rows.items():
-            if name not in wanted:
-                await row.remove()
+        await self.remove_children([row for name, row in rows.items() if name not in wanted])
         before: Widget = self._head
-        for field in view.fields:
+        # Neighbours at once: Textual computes the styles of a section for each call.
+        for is_new, fields in groupby(view.fields, lambda field: field.spec.name not in rows):
             if not self.is_attached:  # the program was quit meanwhile
                 return
-            before = await self._place(rows.get(field.spec.name), field, before)
-
-    async def _place(self, row: FieldRow | None, field: FieldView, before: Widget) -> FieldRow:
-        """Show a field in its row, or in a new row after ``before``."""
-        if row is None:
-            row = FieldRow(field)
-            await self.mount(row, after=before)
-        row.show(field)
-        return row
+            if is_new:
+                new = [FieldRow(field) for field in fields]
+                await self.mount_all(new, after=before)
+                before = new[-1]
+            else:
+                for field in fields:
+                    before = rows[field.spec.name]
+                    before.show(field)
 
 
 class Form(VerticalScroll, can_focus=False):

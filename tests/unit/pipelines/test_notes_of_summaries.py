@@ -1,0 +1,78 @@
+"""Notes that follow from the rows that are used: splits of few rows, classes for missing labels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from engine.checks.classes import missing_labels
+from engine.checks.examined import Doubt, Examined
+from engine.config.run_config import RunConfig
+from engine.pipelines.create import create_pipeline
+from engine.pipelines.summary_notes import with_notes
+from engine.reports.data_summary import DataSummary
+from engine.reports.note import Note
+from engine.text.classes.missing import missing_class
+
+
+def notes(path: Path, **data: Any) -> list[Note]:
+    pipeline = create_pipeline(RunConfig.parse({
+        "task": {"kind": "tabular_classification"}, "model": {"kind": "mlp"},
+        "data": {"kind": "file", "path": str(path)} | data,
+    }))  # fmt: skip
+    raw = pipeline.load()
+    return list(pipeline.summary(raw, pipeline.learn(raw)).notes)
+
+
+def written(path: Path, labels: list[Any], values: list[float] | None = None) -> Path:
+    values = values or [i / 7 for i in range(len(labels))]
+    pd.DataFrame({"size": values, "label": labels}).to_csv(path / "rows.csv", index=False)
+    return path / "rows.csv"
+
+
+def test_few_rows_are_counted_after_duplicates_have_left_the_split(tmp_path: Path) -> None:
+    values = [float(i // 2) for i in range(300)]
+    path = written(tmp_path, ["a", "a", "b", "b"] * 75, values)
+    few = [n for n in notes(path, duplicates="train", test_fraction=0.12) if "uncertain" in n.why]
+    for note in few:
+        assert f"has only {note.rows} row" in note.why
+    assert any((note.rows or 0) < 15 and note.change == "data.test_fraction" for note in few)
+
+
+def test_many_rows_are_no_doubt(tmp_path: Path) -> None:
+    assert not [n for n in notes(written(tmp_path, ["a", "b"] * 150)) if "uncertain" in n.why]
+
+
+def test_a_split_of_the_source_has_no_fraction_to_change() -> None:
+    [note] = with_notes(DataSummary("file", {"train": 100, "validation": 15})).notes
+    assert note.why == "metrics on validation are uncertain: it has only 15 rows"
+    assert not note.change
+
+
+@pytest.mark.parametrize(("names", "code"), [
+    (["-1", "0", "1", "2"], "-1"), (["0", "1", "-1"], "-1"), (["1", "2", "3", "99"], "99"),
+    (["-1", "1"], ""), (["-2", "-1", "0", "1"], ""), (["-1", "0", "2"], ""),
+    (["-1", "a", "b"], ""), (["98", "97", "99"], ""), (["00", "01", "-1"], ""),
+    ([str(i) for i in range(100)], ""),
+])  # fmt: skip
+def test_a_class_that_may_mean_a_missing_label(names: list[str], code: str) -> None:
+    assert missing_class(names) == code
+
+
+def test_a_class_of_missing_labels_is_noted_and_its_rows_are_found(tmp_path: Path) -> None:
+    path = written(tmp_path, [0, 1, 2, -1, 1, 0, 2, 1, 0, 2] * 30)
+    [note] = [note for note in notes(path) if "missing" in note.why]
+    assert note.why == "-1 is a class beside 0, 1, 2, though it may mean that the label is missing"
+    assert (note.column, note.rows) == ("label", 20)
+    pipeline = create_pipeline(RunConfig.parse({
+        "task": {"kind": "tabular_classification"}, "model": {"kind": "mlp"},
+        "data": {"kind": "file", "path": str(path)},
+    }))  # fmt: skip
+    raw = pipeline.load()
+    [doubt] = missing_labels(Examined(raw.splits, pipeline.column_roles(raw)))
+    assert isinstance(doubt, Doubt)
+    assert doubt.remedies == ("drop rows",)
+    assert set(raw.train["label"].take(doubt.rows["train"]).to_pylist()) == {"-1"}
