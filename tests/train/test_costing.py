@@ -59,7 +59,8 @@ def resnet(**train: Any) -> RunConfig:
 def sharded(**train: Any) -> RunConfig:
     model = {"kind": "transformer", "vocab_size": 300, "hidden_size": 512, "dropout": 0.0,
              "num_hidden_layers": 8, "gradient_checkpointing": True}  # fmt: skip
-    return config("causal_lm", "docstrings", model, devices=2, strategy="fsdp", **train)
+    made = config("causal_lm", "docstrings", model, devices=2, strategy="fsdp", **train)
+    return made.override(["data.max_samples=200"])
 
 
 def run_of(config: RunConfig) -> RunDirectory:
