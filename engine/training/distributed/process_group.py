@@ -159,7 +159,11 @@ class ProcessGroup(SingleProcess):
     @override
     def reseed(self, seed: int, step: int) -> None:
         """Seed by replica and step: so one process's checkpoint suits all."""
-        torch.manual_seed(mixed(seed, self.rows.replica, step))
+        number = mixed(seed, self.rows.replica, step)
+        # torch.manual_seed notes a stack trace at each call while CUDA is not in use.
+        torch.default_generator.manual_seed(number)
+        if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+            torch.cuda.manual_seed_all(number)
 
     @override
     def any(self, here: bool) -> bool:
