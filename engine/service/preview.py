@@ -6,15 +6,17 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
+from engine.config.registry import resolve
 from engine.config.run_config import RunConfig
+from engine.data.fitted import Fitted
 from engine.data.load import load_data
 from engine.data.raw import RawData
 from engine.errors import DataError
-from engine.pipelines.abilities import ShowsImages
+from engine.pipelines.abilities import LearnsAnswers, ShowsImages
 from engine.pipelines.create import create_pipeline
 from engine.pipelines.pipeline import DataPipeline
+from engine.reports.note import Note
 from engine.service.data_cache import loaded, loaded_rows, row_numbers
-from engine.service.row_check import row_notes
 
 _CELL = 80
 _WRITTEN = 2000
@@ -49,12 +51,20 @@ def _judged(pipeline: DataPipeline[Any]) -> dict[str, Any]:
     try:
         raw, fitted = loaded(pipeline)
         images = pipeline.pictures(raw, fitted) if isinstance(pipeline, ShowsImages) else ()
-        notes = row_notes(pipeline, raw, fitted, row_numbers(pipeline), _WRITTEN)
         summary = pipeline.summary(raw, fitted)
-        summary = replace(summary, notes=(*summary.notes, *notes))
+        summary = replace(summary, notes=(*summary.notes, *_not_learned(pipeline, raw, fitted)))
         return {"summary": summary.record(), "pictures": list(map(asdict, images)), "problem": ""}
     except DataError as error:
         return {"summary": None, "pictures": [], "problem": str(error)}
+
+
+def _not_learned(pipeline: DataPipeline[Any], raw: RawData, fitted: Fitted) -> list[Note]:
+    if not (isinstance(pipeline, LearnsAnswers) and pipeline.has_answers(fitted)):
+        return []
+    # It needs torch, which a preview of other data does not wait for.
+    row_notes = resolve("engine.service.row_check:row_notes")
+    found: list[Note] = row_notes(pipeline, raw, fitted, row_numbers(pipeline), _WRITTEN)
+    return found
 
 
 def _text(cell: Any) -> str:
