@@ -67,11 +67,10 @@ def cut_by_time(
     own = times[TRAIN]
     last = np.inf
     splits, notes, ordered = dict(raw.splits), [], np.sort(own)
-    for split in (TEST, VALIDATION):
-        if not wanted.get(split):
-            continue
-        end = int(np.searchsorted(ordered, last))
-        begin = _border(ordered[:end], wanted[split] * len(ordered), clock, split)
+    cut = [split for split in (TEST, VALIDATION) if wanted.get(split)]
+    for number, split in enumerate(cut):
+        end, parts = int(np.searchsorted(ordered, last)), len(cut) - number
+        begin = _border(ordered[:end], wanted[split] * len(ordered), parts, clock, split)
         mine = (own >= begin) & (own < last)
         splits[split], times[split], last = selected(raw.train, mine), own[mine], begin
         why = f"{counted(int(mine.sum()), 'row')} from {clock.text(begin)} on set aside for {split}"
@@ -113,10 +112,13 @@ def _with_times(raw: RawData, clock: _Clock) -> tuple[RawData, dict[str, Times]]
     return raw.with_splits(splits).with_skips(*skips) if skips else raw, times
 
 
-def _border(ordered: Times, rows: float, clock: _Clock, split: str) -> float:
-    """Return the first time of a split of about ``rows`` at the end; equal times stay together."""
+def _border(ordered: Times, rows: float, parts: int, clock: _Clock, split: str) -> float:
+    """Return the first time of a split of about ``rows`` at the end; equal times stay together.
+
+    Each of the ``parts`` before it has a time of its own.
+    """
     at = max(0, len(ordered) - max(1, round(rows)))
-    firsts = np.unique(ordered, return_index=True)[1][1:]  # those with something before them
+    firsts = np.unique(ordered, return_index=True)[1][parts:]
     if not len(firsts):
         raise DataError(
             f"data.time: the rows of {plain(clock.column.name, 60)} have too few different times "

@@ -8,7 +8,7 @@ from collections import Counter
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from engine.data.group_splits import classes_of, cut_by_group, group_folds
@@ -28,6 +28,7 @@ def rows_of(raw: RawData) -> dict[str, list[int]]:
     st.sampled_from([0.0, 0.1, 0.3]),
     st.sampled_from([0.0, 0.1, 0.3]),
 )
+@example([0, 0, 0, 1, 2], 0.1, 0.3)  # the nearest border of test leaves validation without a time
 @settings(max_examples=60, deadline=None)
 def test_later_rows_are_set_aside_and_no_time_is_on_both_sides(
     times: list[int | None], validation: float, test: float
