@@ -62,14 +62,14 @@ def run_with(*events: Event) -> RunDirectory:
 def test_a_log_file_gets_a_line_for_each_thing_worth_keeping() -> None:
     events = (DATA, MODEL, PROGRESS, EVALUATED, FINISHED)
 
-    lines = [describe(event, "accuracy") for event in events]
+    lines = [describe(event, "accuracy", "test") for event in events]
 
     assert lines == [
         "data: digits, rows: 1,257 train, 270 test",
         "model: cnn, 93.3 k parameters, 512 trained, 400 updates",
         "",
-        "epoch 2, training loss –, loss 0.5000, accuracy 0.8750 (best)",
-        "finished after 1:20, loss 0.1000, accuracy 0.9871",
+        "epoch 2, training loss –, validation loss 0.5000, accuracy 0.8750 (best)",
+        "finished after 1:20, test loss 0.1000, accuracy 0.9871",
     ]
 
 
@@ -174,3 +174,19 @@ def test_following_ends_when_the_person_has_seen_enough() -> None:
 )
 def test_the_exit_status_says_how_a_run_ended(ending: Event, asked: bool, status: int) -> None:
     assert exit_status(history_of(STARTED, ending), asked) == status
+
+
+@pytest.mark.parametrize(
+    ("split", "line"),
+    [
+        ("test", "finished after 1:20, test loss 0.1000, accuracy 0.9871"),
+        ("validation", "finished after 1:20, validation loss 0.1000, accuracy 0.9871"),
+    ],
+)
+def test_the_last_line_names_the_split_of_its_metrics(
+    split: str, line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = run_with(STARTED, DATA, MODEL, EVALUATED, dataclasses.replace(EVALUATED, split=split),
+                   FINISHED)  # fmt: skip
+    follow(run, PlainLines("accuracy"), alive=lambda: True)
+    assert capsys.readouterr().out.splitlines()[-1] == line

@@ -62,7 +62,7 @@ class PlainLines:
 
     def event(self, event: Event, history: History) -> None:
         """A line, if the event is worth one."""
-        text = describe(event, _deciding(history, self._metric))
+        text = describe(event, _deciding(history, self._metric), _last_split(history))
         if text:
             self.note(text)
         if isinstance(event, Data):
@@ -92,7 +92,7 @@ class MovingLine:
     def event(self, event: Event, history: History) -> None:
         """Print lines that stay, on data, messages and the end; the moving line has the rest."""
         if isinstance(event, Data | Log | Finished | Stopped):
-            self.note(describe(event, _deciding(history, self._metric)))
+            self.note(describe(event, _deciding(history, self._metric), _last_split(history)))
         if isinstance(event, Data):
             for line in few_notes(event.summary, self._run):
                 self.note(line)
@@ -133,8 +133,11 @@ def few_notes(summary: Mapping[str, Any], run: str) -> Iterator[str]:
         yield _INDENT + text
 
 
-def describe(event: Event, metric: str) -> str:
-    """A sentence about an event; empty for those that only move the bar."""
+def describe(event: Event, metric: str, last: str = "") -> str:
+    """A sentence about an event; empty for those that only move the bar.
+
+    ``last`` is the split whose metrics the final event has.
+    """
     match event:
         case Data():
             rows = ", ".join(f"{n:,} {split}" for split, n in event.summary["rows"].items())
@@ -149,26 +152,32 @@ def describe(event: Event, metric: str) -> str:
             if event.step == 0:
                 parts = ["before training"]
             best = " (best)" if event.best else ""
-            return ", ".join([*parts, *_metrics(event.metrics, metric)]) + best
+            return ", ".join([*parts, *_metrics(event.metrics, metric, event.split)]) + best
         case Log():
             return event.message if event.level == "info" else f"{event.level}: {event.message}"
         case Finished():
             reason = "" if event.reason == "completed" else f" by {event.reason}"
-            return _ending(f"finished{reason}", event.seconds, event.metrics, metric)
+            after = f"finished{reason} after {duration(event.seconds)}"
+            return ", ".join([after, *_metrics(event.metrics, metric, last)])
         case Stopped():
-            return _ending("stopped", event.seconds, event.metrics, metric)
+            after = f"stopped after {duration(event.seconds)}"
+            return ", ".join([after, *_metrics(event.metrics, metric, last)])
     return ""
 
 
-def _ending(word: str, seconds: float, metrics: dict[str, float | None], metric: str) -> str:
-    return ", ".join([f"{word} after {duration(seconds)}", *_metrics(metrics, metric)])
+def _last_split(history: History) -> str:
+    """Return the split of the metrics with which the run ended."""
+    if "test" in history.final:
+        return "test"
+    return "validation" if history.evaluations else ""
 
 
-def _metrics(metrics: dict[str, float | None], metric: str) -> Iterator[str]:
-    """The loss and the metric that decides."""
+def _metrics(metrics: dict[str, float | None], metric: str, split: str) -> Iterator[str]:
+    """The loss and the metric that decides, the first of them with their split."""
     for name in dict.fromkeys(("loss", metric)):
         if name in metrics:
-            yield f"{name} {number(metrics[name])}"
+            yield f"{split} {name} {number(metrics[name])}".lstrip()
+            split = ""
 
 
 def progress_parts(name: str, metric: str, history: History) -> Iterator[str]:
