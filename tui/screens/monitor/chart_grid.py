@@ -131,7 +131,8 @@ class ChartGrid(Container):
         """Show the grid or the large chart; the focus goes with what is visible."""
         if self._several == several:
             return
-        focused = self.has_focus or self.one.has_focus
+        # Not has_focus, which follows only with the message on it.
+        focused = self.screen.focused in (self, self.one)
         self._grid.display = self.can_focus = several
         self.one.display = not several
         if focused:
