@@ -194,7 +194,7 @@ def test_splits_of_coco_share_their_classes_in_the_order_of_the_files(tmp_path: 
         ({"images": []}, "no JSON file has images and annotations"),
         ([1, 2], "no JSON file has images and annotations"),
         ({"images": [], "annotations": []}, "has no categories, which name the classes"),
-        ({"images": [], "annotations": [], "categories": [{"id": "x"}]}, "has no categories"),
+        ({"images": [], "annotations": [], "categories": [{"id": None}]}, "has no categories"),
     ],
 )
 def test_json_that_is_not_of_coco_is_refused(tmp_path: Path, record: Any, said: str) -> None:
