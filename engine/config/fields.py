@@ -8,8 +8,9 @@ hyperparameter is one new line in its section.
 from __future__ import annotations
 
 import types
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Literal, Union, cast, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
@@ -158,15 +159,18 @@ _NOUNS = {
 _PLURALS = {"int": "whole numbers", "float": "numbers", "text": "texts", "bool": "true or false"}
 
 
-def describe(section: type[BaseModel], prefix: str = "") -> Iterator[FieldSpec]:
-    """Yield the fields of ``section`` in order; nested sections are entered, tags left out."""
+@cache  # a form asks with each change of a value
+def describe(section: type[BaseModel], prefix: str = "") -> tuple[FieldSpec, ...]:
+    """Return the fields of ``section`` in order; nested sections are entered, tags left out."""
+    found: list[FieldSpec] = []
     for name, info in section.model_fields.items():
         dotted = f"{prefix}.{name}" if prefix else name
         nested = info.annotation
         if isinstance(nested, type) and issubclass(nested, BaseModel):
-            yield from describe(nested, dotted)
+            found += describe(nested, dotted)
         elif name != "kind":
-            yield spec_of(dotted, info)
+            found.append(spec_of(dotted, info))
+    return tuple(found)
 
 
 def spec_of(name: str, info: FieldInfo) -> FieldSpec:

@@ -6,6 +6,7 @@ import difflib
 import re
 import reprlib
 from collections.abc import Mapping
+from copy import copy
 from typing import Any
 
 import tomlkit
@@ -112,7 +113,7 @@ def _kind(values: Mapping[str, Any], section: str) -> Any:
 
 
 def _plain_default(spec: FieldSpec) -> Any:
-    return list(spec.default) if isinstance(spec.default, tuple) else spec.default
+    return list(spec.default) if isinstance(spec.default, tuple) else copy(spec.default)
 
 
 def _toml(text: str) -> Any:

@@ -231,7 +231,8 @@ def _fields(values: Mapping[str, Any]) -> Iterator[FieldSpec]:
             part = values.get(name)
             kind = part.get("kind") if isinstance(part, Mapping) else None
             if isinstance(kind, str) and kind in REGISTRIES[name]:
-                yield from describe(REGISTRIES[name][kind], name)
+                section: type[Section] = REGISTRIES[name][kind]
+                yield from describe(section, name)
         elif isinstance(info.annotation, type) and issubclass(info.annotation, Section):
             yield from describe(info.annotation, name)
         else:

@@ -91,7 +91,7 @@ def value_in(tree: Mapping[str, Any], spec: FieldSpec) -> Any:
     """Return the value of a field in nested dictionaries, else its default."""
     value = look_up(tree, spec.name)
     if value is None:
-        value = spec.default
+        value = copy.copy(spec.default)
     return list(value) if isinstance(value, tuple) else value
 
 
