@@ -202,6 +202,7 @@ def test_a_network_of_torchvision_without_its_own_stem_is_saved_whole(
     assert (run.model / "network.safetensors").is_file()
 
 
+@pytest.mark.slow
 def test_adapters_on_images_are_listed_by_base(vit: Path, resnet18: dict[str, Any]) -> None:
     told = [estimate(experiment(model)).adapter for model in (resnet18, vit)]
     for model in (vit, resnet18):

@@ -588,6 +588,7 @@ def test_a_shipped_preset_reaches_its_figure(preset: str, metric: str, floor: fl
     assert median_on_test(preset, metric) >= floor
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_the_preset_for_adult_reaches_its_figure(real_data: Path) -> None:
     path = f"data.path={real_data / 'adult.csv'}"
