@@ -38,6 +38,11 @@ class LearnsAnswers(Protocol):
         """Return whether rows have answers to be learned, rather than texts."""
 
 
+def learns_answers(pipeline: object, fitted: Any) -> bool:
+    """Return whether the rows of a pipeline have answers to be learned."""
+    return isinstance(pipeline, LearnsAnswers) and pipeline.has_answers(fitted)
+
+
 @runtime_checkable
 class TakesFuture(Protocol):
     """A pipeline whose predictions may know something of the time that they are for."""

@@ -22,7 +22,7 @@ from engine.data.column_roles import ColumnRoles
 from engine.data.fitted import Fitted
 from engine.data.raw import RawData
 from engine.data.series.channels import is_text
-from engine.pipelines.summary_notes import with_notes
+from engine.pipelines.summary_notes import with_usual_notes
 from engine.reports.data_summary import DataSummary
 from engine.reports.note import Note
 
@@ -68,7 +68,7 @@ class DataPipeline(ABC, Generic[F]):
     def summary(self, raw: RawData, fitted: F) -> DataSummary:
         """Return what :meth:`summarize` does, with the notes that follow from it."""
         summary = self.summarize(raw, fitted)
-        return with_notes(summary) if self.rows_alone else summary
+        return with_usual_notes(summary) if self.rows_alone else summary
 
     def shown(self, table: pa.Table) -> pa.Table:
         """Return rows that were loaded as the user is shown them."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from engine.data.raw import TEST, VALIDATION
 from engine.reports.counted import counted
@@ -15,9 +14,9 @@ _ROUGH = 30
 """In fewer rows, one more that is right moves a share by several per cent."""
 
 
-def with_notes(summary: DataSummary) -> DataSummary:
+def with_usual_notes(summary: DataSummary) -> DataSummary:
     """Return the summary with notes on splits of few rows, and on a class for missing labels."""
-    return replace(summary, notes=(*summary.notes, *_few_rows(summary), *_missing_labels(summary)))
+    return summary.with_notes(*_few_rows(summary), *_missing_labels(summary))
 
 
 def _few_rows(summary: DataSummary) -> Iterator[Note]:

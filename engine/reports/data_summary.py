@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from engine.reports.note import Note
@@ -41,6 +41,10 @@ class DataSummary:
 
     samples: tuple[tuple[tuple[str, bool], ...], ...] = ()
     """Training rows as a language model reads them: texts, each with whether it is learned."""
+
+    def with_notes(self, *notes: Note) -> DataSummary:
+        """Return the summary with notes behind those that it has."""
+        return replace(self, notes=(*self.notes, *notes))
 
     def record(self) -> dict[str, Any]:
         """Return the summary as JSON values."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from engine.checks.examine import examine
 from engine.config.run_config import RunConfig
+from engine.pipelines.abilities import learns_answers
 from engine.pipelines.create import create_pipeline
 from engine.service.data_cache import loaded, row_numbers
 from engine.service.row_check import row_notes
@@ -24,6 +24,7 @@ def answer(values: Mapping[str, Any], pictures: bool = False) -> dict[str, Any]:
     if not pipeline.config.task.converses:
         return check
     raw, fitted = loaded(pipeline)
-    notes = row_notes(pipeline, raw, fitted, row_numbers(pipeline))
-    summary = pipeline.summarize(raw, fitted)
-    return check | {"data": replace(summary, notes=(*summary.notes, *notes)).record()}
+    summary = pipeline.summary(raw, fitted)
+    if learns_answers(pipeline, fitted):
+        summary = summary.with_notes(*row_notes(pipeline, raw, fitted, row_numbers(pipeline)))
+    return check | {"data": summary.record()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 from engine.config.registry import resolve
@@ -12,7 +12,7 @@ from engine.data.fitted import Fitted
 from engine.data.load import load_data
 from engine.data.raw import RawData
 from engine.errors import DataError
-from engine.pipelines.abilities import LearnsAnswers, ShowsImages
+from engine.pipelines.abilities import ShowsImages, learns_answers
 from engine.pipelines.create import create_pipeline
 from engine.pipelines.pipeline import DataPipeline
 from engine.reports.note import Note
@@ -52,14 +52,14 @@ def _judged(pipeline: DataPipeline[Any]) -> dict[str, Any]:
         raw, fitted = loaded(pipeline)
         images = pipeline.pictures(raw, fitted) if isinstance(pipeline, ShowsImages) else ()
         summary = pipeline.summary(raw, fitted)
-        summary = replace(summary, notes=(*summary.notes, *_not_learned(pipeline, raw, fitted)))
+        summary = summary.with_notes(*_not_learned(pipeline, raw, fitted))
         return {"summary": summary.record(), "pictures": list(map(asdict, images)), "problem": ""}
     except DataError as error:
         return {"summary": None, "pictures": [], "problem": str(error)}
 
 
 def _not_learned(pipeline: DataPipeline[Any], raw: RawData, fitted: Fitted) -> list[Note]:
-    if not (isinstance(pipeline, LearnsAnswers) and pipeline.has_answers(fitted)):
+    if not learns_answers(pipeline, fitted):
         return []
     # It needs torch, which a preview of other data does not wait for.
     row_notes = resolve("engine.service.row_check:row_notes")

@@ -9,7 +9,6 @@ import torch
 from engine.data.fitted import Fitted
 from engine.data.raw import RawData
 from engine.errors import DataError
-from engine.pipelines.abilities import LearnsAnswers
 from engine.pipelines.numbered_rows import RowNumbers
 from engine.pipelines.pipeline import DataPipeline
 from engine.reports.note import Note
@@ -25,13 +24,11 @@ def row_notes(
     numbers: RowNumbers,
     most: int | None = None,
 ) -> list[Note]:
-    """Return what a run would say of the rows, by writing them as it would.
+    """Return what a run would say of rows with answers to be learned, by writing them as it would.
 
     Looks at the first ``most`` rows of each split. Raises ``DataError`` where none can be learned.
     """
     notes: list[Note] = []
-    if not (isinstance(pipeline, LearnsAnswers) and pipeline.has_answers(fitted)):
-        return notes
     task = create_task(pipeline.config)
     for split, table in raw.splits.items():
         if not table.num_rows:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from engine.batches.source import Source
@@ -59,7 +59,7 @@ def prepare(
         if other is not None:
             material.sources[FORGETTING] = other
     summary = task.pipeline.summary(raw, fitted)
-    report(Data(summary=replace(summary, notes=(*summary.notes, *notes)).record()))
+    report(Data(summary=summary.with_notes(*notes).record()))
     return material
 
 

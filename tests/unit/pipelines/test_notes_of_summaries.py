@@ -12,7 +12,7 @@ from engine.checks.classes import missing_labels
 from engine.checks.examined import Doubt, Examined
 from engine.config.run_config import RunConfig
 from engine.pipelines.create import create_pipeline
-from engine.pipelines.summary_notes import with_notes
+from engine.pipelines.summary_notes import with_usual_notes
 from engine.reports.data_summary import DataSummary
 from engine.reports.note import Note
 from engine.text.classes.missing import missing_class
@@ -47,7 +47,7 @@ def test_many_rows_are_no_doubt(tmp_path: Path) -> None:
 
 
 def test_a_split_of_the_source_has_no_fraction_to_change() -> None:
-    [note] = with_notes(DataSummary("file", {"train": 100, "validation": 15})).notes
+    [note] = with_usual_notes(DataSummary("file", {"train": 100, "validation": 15})).notes
     assert note.why == "metrics on validation are uncertain: it has only 15 rows"
     assert not note.change
 

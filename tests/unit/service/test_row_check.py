@@ -1,4 +1,4 @@
-"""What cannot be learned of conversations is told with its row: before a run and in it."""
+"""What cannot be learned of conversations is shown with its row: before a run and in it."""
 
 from __future__ import annotations
 
@@ -62,3 +62,12 @@ def test_a_run_the_form_and_the_check_tell_the_same_row(values: dict[str, Any]) 
     assert too_long(notes_in(preview(values)["summary"])) == told
     assert too_long(notes_in(data_check.answer(values)["data"])) == told
     assert any("empty" in note.why for note in notes_in(data_check.answer(values)["data"]))
+
+
+def test_the_check_has_all_notes_of_the_form(tmp_path: Path) -> None:
+    rows = [{"prompt": "Say it.", "completion": text} for text in ("one", "two", "three", "four")]
+    values = values_of(tmp_path / "rows.jsonl", rows, "causal_lm")
+    values["data"]["validation_fraction"] = 0.25
+    shown = notes_in(preview(values)["summary"])
+    assert any("metrics on validation are uncertain" in note.why for note in shown)
+    assert notes_in(data_check.answer(values)["data"]) == shown
