@@ -9,7 +9,7 @@ from typing import Any
 class Later:
     """Stands for a module that it imports at the first use: ``Later("sklearn.cluster").KMeans``.
 
-    For packages without types, as a checker of types sees nothing behind it. Of an extra, whoever
+    For packages without types, as a type checker sees nothing behind it. Of an extra, whoever
     uses it has looked for it before.
     """
 

@@ -299,3 +299,8 @@ class History:
     def _log(self, event: Event, level: str, message: str) -> None:
         self.log.append(Log(time=event.time, level=level, message=message))
         del self.log[:-LOG_LINES]
+
+
+def metric_that_decides(history: History, configured: str) -> str:
+    """Return the metric that decides: the data may have chosen another than was configured."""
+    return (history.model.metric if history.model else "") or configured

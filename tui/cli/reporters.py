@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from engine.files.sanitize import plain
 from engine.reports.note_table import FEW, left_over, notes_in
 from engine.runs.events import Data, Evaluated, Event, Finished, Log, Model, Stopped, encode
-from engine.runs.history import History
+from engine.runs.history import History, metric_that_decides
 from tui.cli import console
 from tui.format.note_lines import note_lines
 from tui.format.numbers import amount, duration, number
@@ -62,7 +62,7 @@ class PlainLines:
 
     def event(self, event: Event, history: History) -> None:
         """A line, if the event is worth one."""
-        text = describe(event, _deciding(history, self._metric), _last_split(history))
+        text = describe(event, metric_that_decides(history, self._metric), _last_split(history))
         if text:
             self.note(text)
         if isinstance(event, Data):
@@ -92,7 +92,9 @@ class MovingLine:
     def event(self, event: Event, history: History) -> None:
         """Print lines that stay, on data, messages and the end; the moving line has the rest."""
         if isinstance(event, Data | Log | Finished | Stopped):
-            self.note(describe(event, _deciding(history, self._metric), _last_split(history)))
+            self.note(
+                describe(event, metric_that_decides(history, self._metric), _last_split(history))
+            )
         if isinstance(event, Data):
             for line in few_notes(event.summary, self._run):
                 self.note(line)
@@ -100,7 +102,9 @@ class MovingLine:
     def show(self, history: History) -> None:
         """Redraw the line if its text has changed."""
         width = shutil.get_terminal_size().columns - 1
-        text = fitting(progress_parts(self._name, _deciding(history, self._metric), history), width)
+        text = fitting(
+            progress_parts(self._name, metric_that_decides(history, self._metric), history), width
+        )
         if text != self._shown and not history.ended:
             self._shown = text
             sys.stdout.write(f"\r{text}\x1b[K")
@@ -117,11 +121,6 @@ class MovingLine:
             sys.stdout.write("\r\x1b[K")
             sys.stdout.flush()
         self._shown = ""
-
-
-def _deciding(history: History, configured: str) -> str:
-    """Return the metric that decides: the data may have chosen another than was configured."""
-    return (history.model.metric if history.model else "") or configured
 
 
 def few_notes(summary: Mapping[str, Any], run: str) -> Iterator[str]:

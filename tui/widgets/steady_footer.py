@@ -52,7 +52,7 @@ class PlacedKey:
 
 
 def fitting(keys: Sequence[FooterKey], width: int) -> list[PlacedKey]:
-    """Return the keys that a line has room for: the first ones, and always the last one.
+    """Return the keys that fit a line: the first ones, and always the last one.
 
     The last one lists all keys.
     """

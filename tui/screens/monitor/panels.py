@@ -8,6 +8,7 @@ from typing import Protocol
 from textual.widget import Widget
 
 from engine.runs.events import Evaluated
+from engine.runs.history import metric_that_decides
 from tui.format.metric_names import metric_names
 from tui.screens.monitor.chart_grid import ChartGrid
 from tui.screens.monitor.repaint import Repaint
@@ -61,8 +62,7 @@ class Charts:
         drawn = (history.version, charts.metric, charts.enlarged, charts.size, self._axis)
         if self._repaint.new_and_due("chart", charts.sent, *drawn, watch.caught_up):
             axis = run_panels.usable_axis([history], self._axis)
-            # The data may have chosen another metric than was configured.
-            charts.name_best((history.model.metric if history.model else "") or self._decides)
+            charts.name_best(metric_that_decides(history, self._decides))
             charts.show(
                 metric_names(history, self._order),
                 lambda name: run_panels.curves(history, name, axis),
