@@ -51,7 +51,11 @@ if TYPE_CHECKING:
     from tui.screens.errands import Errands
 
 _REPLACED = ("Keys", "Screenshot")
-_TYPING = {binding.action for binding in Input.BINDINGS if isinstance(binding, Binding)}
+_TYPING = {
+    binding.action
+    for binding in Input.BINDINGS
+    if isinstance(binding, Binding) and binding.action != "submit"
+}
 """What the keys of a text field do: moving its cursor from a list would be no help."""
 """Commands of Textual's: the first shows a part of what ``?`` does."""
 _ACTIONS = "tui.screens.dialogs.palette:ActionProvider"
