@@ -56,7 +56,7 @@ _TYPING = {
     for binding in Input.BINDINGS
     if isinstance(binding, Binding) and binding.action != "submit"
 }
-"""What the keys of a text field do: moving its cursor from a list would be no help."""
+"""Actions of the keys of a text field: moving its cursor from a list would be no help."""
 """Commands of Textual's: the first shows a part of what ``?`` does."""
 _ACTIONS = "tui.screens.dialogs.palette:ActionProvider"
 """The first paint need not wait for it."""
