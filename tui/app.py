@@ -20,6 +20,7 @@ from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.filter import LineFilter
 from textual.screen import Screen
+from textual.widgets import Input
 from typing_extensions import override
 
 from engine.errors import UserError
@@ -50,6 +51,12 @@ if TYPE_CHECKING:
     from tui.screens.errands import Errands
 
 _REPLACED = ("Keys", "Screenshot")
+_TYPING = {
+    binding.action
+    for binding in Input.BINDINGS
+    if isinstance(binding, Binding) and binding.action != "submit"
+}
+"""Actions of the keys of a text field: moving its cursor from a list would be no help."""
 """Commands of Textual's: the first shows a part of what ``?`` does."""
 _ACTIONS = "tui.screens.dialogs.palette:ActionProvider"
 """The first paint need not wait for it."""
@@ -160,7 +167,8 @@ class DltuiApp(KeysInOrder):
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Everything that the keys of the screen do, besides Textual's own commands."""
         for description, (active, *_) in actions_of(screen).items():
-            if active.binding.key in MOVES:
+            typing = isinstance(active.node, Input) and active.binding.action in _TYPING
+            if typing or active.binding.key in MOVES:
                 continue
             if active.node is not self or active.binding.action.startswith("command("):
                 yield SystemCommand(

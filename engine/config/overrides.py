@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import reprlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from typing import Any
 
@@ -24,6 +24,8 @@ Tree = dict[str, Any]
 NO_FIELD = "no such field"
 """The beginning of what is said of a field that does not exist."""
 _PAIR_ENDS = re.compile(r",(?=[^,=]+=)")
+_LISTED = 8
+"""Most fields of a section that are listed where no field is alike."""
 _COMPARED = 5
 """Most fields that do not exist for which one that does is suggested."""
 
@@ -225,12 +227,35 @@ def _sentence(
 
 
 def _unknown(name: str, fields: Mapping[str, FieldSpec]) -> str:
-    """There is no such field; the nearest known one is named."""
-    near = difflib.get_close_matches(name, fields, n=1, cutoff=0.5)
-    if not near:
-        key = name.rpartition(".")[2]
-        near = [other for other in fields if other.rpartition(".")[2] == key][:1]
-    return NO_FIELD + (f"; did you mean {near[0]}?" if near else "")
+    """There is no such field; what was meant is named, else what its section has."""
+    section, _, key = name.rpartition(".")
+    own = [other for other in fields if other.startswith(f"{section}.")]
+    if meant := _meant(name, key, own, fields):
+        return f"{NO_FIELD}; did you mean {meant}?"
+    if not own:
+        return NO_FIELD
+    keys = [other.removeprefix(f"{section}.") for other in own]
+    return f"{NO_FIELD}; {section} has {', '.join(keys[:_LISTED])}{', …' * (len(keys) > _LISTED)}"
+
+
+def _meant(name: str, key: str, own: Sequence[str], fields: Iterable[str]) -> str:
+    """Return the field that an unknown one stands for; empty where that is doubtful.
+
+    It is one of this key in another section, else the nearest of its ``own`` section, else the one
+    of these initials, such as ``lr``.
+    """
+    keys = {other: other.rpartition(".")[2] for other in fields}
+    elsewhere = [other for other, its in keys.items() if its == key]
+    if len(elsewhere) == 1:
+        return elsewhere[0]
+    near = difflib.get_close_matches(key, [keys[other] for other in own], 1, 0.65)
+    if near:
+        return next(other for other in own if keys[other] == near[0])
+    short = {other: "".join(word[:1] for word in its.split("_")) for other, its in keys.items()}
+    among = [other for other in own or keys if short[other] == key and keys[other] != key]
+    if len(among) == 1:
+        return among[0]
+    return next(iter(difflib.get_close_matches(name, [] if own else keys, n=1, cutoff=0.5)), "")
 
 
 def _shown(value: Any) -> str:

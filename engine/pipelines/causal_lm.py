@@ -25,7 +25,7 @@ from engine.reports.counted import counted
 from engine.reports.data_summary import DataSummary
 from engine.reports.note import Note
 from engine.text.chat.chat_prompts import ChatPrompts, chat_lines
-from engine.text.chat.conversation import ends_of, names_date
+from engine.text.chat.conversation import ends_of
 from engine.text.chat.instructions import TooLong
 from engine.text.chat.plain_prompts import PlainPrompts, prompt_text, separator_of
 from engine.text.chat.prompts import Prompts
@@ -38,6 +38,7 @@ from engine.text.chat.roles import (
     transcript_notes,
 )
 from engine.text.chat.shown_samples import Part, shown_parts
+from engine.text.chat.template_dates import names_date
 from engine.text.chat.turns import (
     ASSISTANT,
     ends_unanswered,

@@ -22,10 +22,11 @@ from engine.pipelines.text import TextFitted
 from engine.reports.counted import counted
 from engine.reports.data_summary import DataSummary
 from engine.text.chat.chat_prompts import ChatPrompts, chat_lines
-from engine.text.chat.conversation import ends_of, names_date
+from engine.text.chat.conversation import ends_of
 from engine.text.chat.plain_prompts import PlainPrompts, prompt_text, separator_of
 from engine.text.chat.prompts import Prompts
 from engine.text.chat.roles import by_role, reads_transcripts, transcript_notes
+from engine.text.chat.template_dates import names_date
 from engine.text.chat.turns import system_prompt
 from engine.text.columns import chosen
 from engine.text.preferences.columns import preference_columns

@@ -315,7 +315,8 @@ def _vllm_command(speaker: Speaker, model: str, target: Path, *options: str) -> 
     return shlex.join([*command, *options])
 
 
-RECIPIENTS: dict[str, Callable[[Speaker, Path, Path, str], Handed]] = {
+Recipient = Callable[[Speaker, Path, Path, str], Handed]
+RECIPIENTS: dict[str, Recipient] = {
     "gguf": _gguf,
     "ollama": _ollama,
     "vllm": _vllm,
@@ -329,4 +330,14 @@ def hand_over(run: RunDirectory, form: str) -> Callable[[Path, Path, str], Hande
 
     Raises :class:`~engine.errors.UserError`.
     """
-    return partial(RECIPIENTS[form], speaker_of(run))
+    return partial(_handed, speaker_of(run), RECIPIENTS[form])
+
+
+def _handed(speaker: Speaker, write: Recipient, written: Path, target: Path, dtype: str) -> Handed:
+    handed = write(speaker, written, target, dtype)
+    if day := speaker.writer.date:
+        handed.notes.append(
+            f"The chat template writes the day {day}, as in training; that of the base model "
+            "writes the day of the call."
+        )
+    return handed

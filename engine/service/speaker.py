@@ -21,7 +21,7 @@ from engine.runs.directory import RunDirectory
 from engine.tasks.task import Task
 from engine.tasks.writer import Writer, Writes
 from engine.text.chat.chat_prompts import ChatPrompts
-from engine.text.chat.templates import ROLES
+from engine.text.chat.templates import as_trained
 from engine.text.generation.prompt_tokens import prompt_tokens
 from engine.text.tokens.beginning import begun, last_tokens
 
@@ -50,11 +50,11 @@ class Speaker:
 
     @property
     def chat_template(self) -> str:
-        """The template of training; empty where prompts are no conversations."""
-        tokenizer = self.writer.tokenizer
+        """The template of training, with its date; empty where prompts are no conversations."""
         if not self.converses:
             return ""
-        template: str = tokenizer.get_chat_template() if tokenizer.chat_template else ROLES.text
+        trained = as_trained(self.writer.tokenizer, True, self.writer.date)
+        template: str = trained.get_chat_template()
         return template
 
     @property

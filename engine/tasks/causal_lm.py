@@ -163,7 +163,9 @@ class CausalLm(TextTask[CausalLmFitted]):
     @override
     def files(self, fitted: CausalLmFitted) -> NetworkFiles:
         """With the tokenizer and the chat template of training."""
-        return chat_files(self.pipeline.tokenizer(fitted.tokenizer), fitted.form == "messages")
+        conversations = fitted.form == "messages"
+        tokenizer = self.pipeline.tokenizer(fitted.tokenizer)
+        return chat_files(tokenizer, conversations, fitted.date)
 
     def loss(self, network: nn.Module, batch: Batch) -> torch.Tensor:
         """Mean over the tokens that are learned."""

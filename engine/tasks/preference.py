@@ -122,7 +122,7 @@ class Preference(TextTask[PreferenceFitted]):
     @override
     def files(self, fitted: PreferenceFitted) -> NetworkFiles:
         """With the tokenizer and the chat template of training."""
-        return chat_files(self.pipeline.tokenizer(fitted.tokenizer), fitted.chat)
+        return chat_files(self.pipeline.tokenizer(fitted.tokenizer), fitted.chat, fitted.date)
 
     def writer(self, fitted: PreferenceFitted) -> Writer:
         """Return what a conversation with the model needs."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
+from engine.text.chat.chat_prompts import ChatPrompts
 from engine.text.chat.prompts import Prompt, Prompts
 from engine.text.chat.turns import USER
 from engine.text.generation.continuation import Sampling
@@ -25,6 +26,11 @@ class Writer:
     """Columns of the prompt besides the message, by their roles: input, tools."""
     beginning: Sequence[int] = ()
     """Tokens before a plain text to continue."""
+
+    @property
+    def date(self) -> str:
+        """The day that the chat template writes, as ``2026-11-28``; empty where it writes none."""
+        return self.prompts.date if isinstance(self.prompts, ChatPrompts) else ""
 
     def asked(self, text: str) -> Prompt:
         """Return the prompt for a text that is typed."""

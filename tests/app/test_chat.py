@@ -133,6 +133,16 @@ async def test_a_model_answers_as_predict_does_from_the_list(chats, until, text_
         await until(pilot, lambda: not isinstance(pilot.app.screen, ChatScreen))
 
 
+async def test_the_palette_has_the_keys_of_the_conversation_and_none_for_typing(
+    chats, until
+) -> None:
+    async with DltuiApp().run_test(size=(80, 24)) as pilot:
+        await opened(pilot, ChatScreen(chats, ready()), until)
+        names = {command.title for command in pilot.app.get_system_commands(pilot.app.screen)}
+        assert {"Ask", "New chat", "Base", "Files"} <= names
+        assert not {name for name in names if name.startswith(("Move cursor", "Delete"))}
+
+
 async def test_text_appears_as_it_is_written(chats, until, text_of) -> None:
     talk = Told("one ", "two ", "three")
     talk.loaded.set()

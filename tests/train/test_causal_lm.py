@@ -415,7 +415,8 @@ def test_the_day_in_a_chat_template_is_that_of_the_preparation(
     tokenizer = wordpiece_from(train_wordpiece(["colour of snow white 30 Nov"] * 3, 200, True))
     tokenizer.add_special_tokens({"eos_token": "[END]"})
     tokenizer.chat_template = (
-        "{{ strftime_now('%d %b') }} {% for m in messages %}{{ m.content }} {% endfor %}"
+        "{% set form = '%d %b' %}{{ strftime_now(form) }} "
+        "{% for m in messages %}{{ m.content }} {% endfor %}"
     )
     tokenizer.save_pretrained(tmp_path / "model")
     sizes = {"hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1,
@@ -448,3 +449,6 @@ def test_the_day_in_a_chat_template_is_that_of_the_preparation(
     assert text.startswith("30 nov colour of snow")
     facts = later.pipeline.summarize(later.pipeline.load(), fitted).facts
     assert facts["date"].startswith("2001-11-30 in every conversation")
+    later.files(fitted).companions(tmp_path / "exported")
+    exported = transformers.AutoTokenizer.from_pretrained(tmp_path / "exported")
+    assert exported.apply_chat_template(turns, tokenize=False) == "30 Nov colour of snow white "

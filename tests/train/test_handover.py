@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -354,6 +355,26 @@ def test_a_run_is_handed_over_to_vllm_with_its_template(run: RunDirectory, tmp_p
     turns = [{"role": "user", "content": "hello"}]
     text = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
     assert text == "<|user|>\nhello<|endoftext|>\n<|assistant|>\n"
+
+
+def test_a_template_is_handed_over_with_the_day_of_training(
+    run: RunDirectory, tmp_path: Path
+) -> None:
+    speaker = speaker_of(run)
+    tokenizer = copy.deepcopy(speaker.writer.tokenizer)
+    tokenizer.chat_template = (
+        "{% set form = '%d/%m/%Y' %}{{ strftime_now(form) }}"
+        "{% for m in messages %} {{ m.content }}{% endfor %}"
+    )
+    prompts = ChatPrompts(tokenizer, "2001-02-03")
+    writer = dataclasses.replace(speaker.writer, tokenizer=tokenizer, prompts=prompts)
+    dated = dataclasses.replace(speaker, writer=writer)
+    out = tmp_path / "out"
+    handed = handover._handed(dated, handover.RECIPIENTS["vllm"], out, out, "")
+    assert handed.notes[-1].startswith("The chat template writes the day 2001-02-03")
+    served = transformers.AutoTokenizer.from_pretrained(out)
+    turns = [{"role": "user", "content": "hello"}]
+    assert served.apply_chat_template(turns, tokenize=False) == "03/02/2001 hello"
 
 
 def test_a_file_that_answers_otherwise_is_thrown_away(

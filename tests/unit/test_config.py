@@ -63,12 +63,25 @@ def test_the_text_of_an_error_has_a_line_a_field() -> None:
         ({"train": {"batchsize": 1}}, "train.batchsize", "train.batch_size"),
         ({"model": {"kind": "cnn", "chanels": [1]}}, "model.chanels", "model.channels"),
         ({"compute": {"devise": "cpu"}}, "compute.devise", "compute.device"),
+        ({"compute": {"epochs": 3}}, "compute.epochs", "train.epochs"),
+        ({"train": {"lr": 1}}, "train.lr", "train.learning_rate"),
     ],
 )
 def test_an_unknown_key_suggests_the_nearest_known_one(
     values: dict[str, Any], field: str, nearest: str
 ) -> None:
     assert problems(DIGITS | values) == {field: f"no such field; did you mean {nearest}?"}
+
+
+@pytest.mark.parametrize("key", ["kind", "type", "lrate"])
+def test_an_unknown_key_that_is_like_no_other_is_answered_with_those_of_its_section(
+    key: str,
+) -> None:
+    """``kind`` is a key of three other sections, and ``lrate`` is a little like ``strategy``."""
+    [said] = problems(DIGITS | {"adapter": {key: "lora"}}).values()
+    assert said.startswith("no such field; adapter has method, r, lora_alpha, ")
+    [said] = problems(DIGITS | {"train": {key: 1}}).values()
+    assert said.startswith("no such field; train has epochs, ")
 
 
 def test_an_unknown_kind_suggests_the_nearest_known_one() -> None:
@@ -176,7 +189,11 @@ def test_a_misspelt_override_does_not_hide_what_else_is_wrong() -> None:
             "file, image_folder, image_masks, image_boxes have it",
         ),
         ("data.config=x", "data.kind=builtin has no such field; hub has it"),
-        ("data.qqqqqqqqqqqqqqqqqq=x", "no such field"),
+        (
+            "data.qqqqqqqqqqqqqqqqqq=x",
+            "no such field; data has kind, validation_fraction, test_fraction, max_samples, group, "
+            "time, folds, fold, …",
+        ),
     ],
 )
 def test_a_field_of_another_kind_names_the_kinds_that_have_it(

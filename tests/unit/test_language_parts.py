@@ -26,10 +26,10 @@ from engine.metrics.text.language import LanguageEvaluator, frequency_metrics
 from engine.models.language.attention import attention_of, choose_attention
 from engine.models.language.token_losses import token_losses, token_sums
 from engine.text.chat.chat_prompts import ChatPrompts
-from engine.text.chat.conversation import names_date
 from engine.text.chat.instructions import Instructions
 from engine.text.chat.plain_prompts import PlainPrompts, separator_of
 from engine.text.chat.roles import roles_in
+from engine.text.chat.template_dates import names_date
 from engine.text.chat.tools import tools_of
 from engine.text.chat.turns import fault_in, fault_of_answers, is_learned, texts_within, turns_of
 from engine.text.generation.continuation import Sampling, continued

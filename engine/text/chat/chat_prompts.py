@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import re
 from collections.abc import Collection, Mapping, Sequence
@@ -16,7 +17,14 @@ from engine.text.chat.conversation import Conversation, Refused, end_of_turn, re
 from engine.text.chat.first_answers import begin_of_first
 from engine.text.chat.prompts import Marked, Prompt, Prompts, Row, cut, text_of
 from engine.text.chat.repeated_prompts import turns_with_prompt, with_instructions_of
-from engine.text.chat.thoughts import MARKS, has_thought, parts_of, thought_out
+from engine.text.chat.thoughts import (
+    MARKS,
+    ends_in_mark,
+    has_thought,
+    may_think,
+    parts_of,
+    thought_out,
+)
 from engine.text.chat.tools import tools_of
 from engine.text.chat.transcripts import without_mark_blanks
 from engine.text.chat.turns import (
@@ -82,8 +90,12 @@ class ChatPrompts(Prompts):
     def marked(self, row: Row) -> Sequence[Marked]:
         turns, given = self._turns(row)
         talk = self._talk(turns, row)
-        found = map(self._ended, self._marked(talk, given))
-        return [_revealed(marked, talk.marks, self._special) for marked in found]
+        # The end of a text behind the last answer, where the template writes none.
+        end = "" if self._end else self.tokenizer.eos_token or ""
+        return [
+            _revealed(replace(marked, text=marked.text + end), talk.marks, self._special)
+            for marked in self._marked(talk, given)
+        ]
 
     def _talk(self, turns: Sequence[Turn], row: Row) -> _Talk:
         tools = tools_of(row.get("tools"))
@@ -122,18 +134,13 @@ class ChatPrompts(Prompts):
         own = (self.tokenizer.bos_token, self.tokenizer.eos_token, self.tokenizer.pad_token)
         return finder({*written, *filter(None, own)}), finder({*written, *self._special})
 
-    def _ended(self, marked: Marked) -> Marked:
-        """The end of a text behind the last answer, where the template writes none."""
-        if self._end:
-            return marked
-        return replace(marked, text=f"{marked.text}{self.tokenizer.eos_token or ''}")
-
     def _marked(self, talk: _Talk, given: int) -> Sequence[Marked]:
         turns = talk.turns
         whole = self._chat(talk, len(turns))
         answers = [place for place, turn in enumerate(turns) if turn["role"] == ASSISTANT]
         learned = [place for place in answers if place >= given and is_learned(turns[place])]
-        if len(whole.answers) == len(answers):  # the template itself says where they are
+        said = len(whole.answers) == len(answers)
+        if said and not self._thinks_otherwise(talk, learned):
             return self._said_by_template(talk, whole, answers, learned)
         parts = {place: self._until(talk, place) for place in learned}
         spans = {place: (begin, len(text)) for place, (text, begin) in parts.items()}
@@ -141,6 +148,18 @@ class ChatPrompts(Prompts):
             return [_compared(whole.text, spans, turns)]
         # Earlier turns are rewritten: each answer is learned in the form in which it is asked for.
         return [_compared(text, {place: spans[place]}, turns) for place, (text, _) in parts.items()]
+
+    def _thinks_otherwise(self, talk: _Talk, learned: Sequence[int]) -> bool:
+        """Whether an answer is not written behind the thought that its prompt begins."""
+        if not may_think(self.tokenizer):
+            return False
+        with contextlib.suppress(Refused):  # of a part of the conversation
+            for place in filter(None, learned):
+                before = self._chat(talk, place, ask=True).text
+                until = self._chat(talk, place + 1).text if ends_in_mark(before) else before
+                if not until.startswith(before):
+                    return True
+        return False
 
     def _said_by_template(
         self, talk: _Talk, whole: Conversation, answers: Sequence[int], learned: Sequence[int]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from functools import partial
 from typing import Any
 
 from jinja2 import TemplateError
@@ -13,13 +13,22 @@ from transformers.utils.chat_template_utils import render_jinja_template
 
 from engine.errors import DataError
 from engine.files.sanitize import plain
+from engine.text.chat.template_dates import with_date
 from engine.text.chat.templates import ROLES
-from engine.text.chat.turns import ASSISTANT, DEVELOPER, SYSTEM, USER, Turn, with_calls_as_text
+from engine.text.chat.turns import (
+    ASSISTANT,
+    DEVELOPER,
+    SYSTEM,
+    USER,
+    Turn,
+    with_calls_as_text,
+    with_text_calls,
+)
 
-_CLOCK = re.compile(r"""\bstrftime_now\(\s*(?P<mark>["'])(?P<form>[^"'\\]*)(?P=mark)\s*\)""")
-"""The call by which chat templates of transformers write the time."""
 _MARKED = re.compile(r"\{%-?\s*generation\s*-?%\}")
 """The block in which some templates put what an assistant wrote."""
+_NO_TEXT = re.compile(r"""\bcontent(["']\])?\s+is\s+(not\s+)?none\b""", re.IGNORECASE)
+"""The question by which some templates tell an answer that only calls tools."""
 _ANSWER = "0"
 
 
@@ -58,14 +67,15 @@ def rendered(
     try:
         template = _template(tokenizer, tools, date)
         marked = not ask and _MARKED.search(template) is not None
-        made: Any = render_jinja_template(
-            [[_written(turn, template) for turn in turns]],
+        render = partial(
+            render_jinja_template,
             tools=list(tools) or None,
             chat_template=template,
             return_assistant_tokens_mask=marked,
             add_generation_prompt=ask,
             **tokenizer.special_tokens_map,
         )
+        made: Any = _by(render, [_written(turn, template) for turn in turns])
     except Exception as error:  # whatever a template that came with a model raises
         begin = plain(turns[0]["content"], 60) if turns else ""
         own = isinstance(error, TemplateError | TypeError | ValueError)
@@ -75,34 +85,32 @@ def rendered(
     return Conversation(texts[0], answers[0] if marked else ())
 
 
-def _template(tokenizer: Any, tools: Sequence[Any], date: str) -> str:
-    """Return the template, with the day as a text in it.
+def _by(render: Callable[[list[list[Turn]]], Any], turns: list[Turn]) -> Any:
+    """Render a conversation; a template that joins arguments to texts gets them as JSON."""
+    try:
+        return render([turns])
+    except TypeError:
+        if not any("tool_calls" in turn for turn in turns):
+            raise
+        return render([[with_text_calls(turn) for turn in turns]])
 
-    transformers hands no function to a template but its own clock.
-    """
+
+def _template(tokenizer: Any, tools: Sequence[Any], date: str) -> str:
+    """Return the template, of several by name the one for the ``tools``, with the day fixed."""
     if not tokenizer.chat_template:
         return ROLES.text
-    template: str = tokenizer.get_chat_template(None, list(tools) or None)
-    if not date:
-        return template
-    day = datetime.fromisoformat(date)
-    return _CLOCK.sub(lambda call: repr(day.strftime(call["form"])), template)
+    return with_date(tokenizer.get_chat_template(None, list(tools) or None), date)
 
 
 def _written(turn: Turn, template: str) -> Turn:
     """A turn in the words that the template knows."""
     if "tool_calls" not in template:
         turn = with_calls_as_text(turn)
+    if turn.get("tool_calls") and not turn["content"] and _NO_TEXT.search(template):
+        turn = {**turn, "content": None}
     if turn["role"] == DEVELOPER and DEVELOPER not in template:
         turn = {**turn, "role": SYSTEM}
     return dict(turn)
-
-
-def names_date(tokenizer: Any) -> bool:
-    """Whether the chat template, or one of several by name, writes the day on which it is used."""
-    given = tokenizer.chat_template or ""
-    templates = [given] if isinstance(given, str) else given.values()
-    return any(_CLOCK.search(template) for template in templates)
 
 
 def names_tools(tokenizer: Any) -> bool:

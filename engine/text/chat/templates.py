@@ -13,6 +13,7 @@ from typing import Any
 
 from engine.errors import TrainingError
 from engine.files.sanitize import plain
+from engine.text.chat.template_dates import dated
 
 
 @dataclass(frozen=True)
@@ -90,10 +91,10 @@ def use_template(tokenizer: Any, name: str) -> None:
     tokenizer.chat_template = KNOWN[name].text
 
 
-def as_trained(tokenizer: Any, chat: bool) -> Any:
-    """Return the tokenizer to export: with the template of training where it brings none."""
+def as_trained(tokenizer: Any, chat: bool, date: str = "") -> Any:
+    """Return the tokenizer to export: with the template of training, and with its ``date``."""
     if not chat or tokenizer.chat_template:
-        return tokenizer
+        return dated(tokenizer, date)
     with_template = copy.copy(tokenizer)
     with_template.chat_template = ROLES.text
     return with_template

@@ -7,7 +7,9 @@ that a rendered conversation is not what such a model is asked for.
 from __future__ import annotations
 
 import re
+from typing import Any
 
+from engine.text.chat.tools import name_of
 from engine.text.chat.turns import Turn
 
 _BEGIN, _END = "<think>", "</think>"
@@ -28,12 +30,26 @@ def thought_out(before: str, until: str, turn: Turn) -> str | None:
     opened = _OPENED.search(before)
     if opened is None or not until.startswith(before[: opened.start()]):
         return None
+    written = until[opened.start() :]
     thought, answer = _parts(turn)
-    place = until.rfind(answer.strip(), opened.start())
-    if place < 0:
+    begin = written.find(_END) + len(_END) if _END in written else 0
+    place = written.find(answer.strip(), begin)
+    if place < 0 or written[begin:place].strip():
         return None
-    end = until[place + len(answer.strip()) :]
+    end = written[place + len(answer.strip()) :]
+    if not answer.strip():  # calls of tools alone
+        answer, end = "\n\n" if thought else "", end.lstrip("\n")
     return before + (f"{thought}{_END}{answer}" if thought else f"{_NONE}{answer}") + end
+
+
+def may_think(tokenizer: Any) -> bool:
+    """Return whether the chat template, or one of several by name, has the mark of a thought."""
+    return _BEGIN in str(tokenizer.chat_template)
+
+
+def ends_in_mark(prompt: str) -> bool:
+    """Return whether a prompt ends with the beginning of a thought, or with the end of one."""
+    return prompt.rstrip().endswith((_BEGIN, _END))
 
 
 def without_beginning(content: str) -> str:
@@ -42,9 +58,13 @@ def without_beginning(content: str) -> str:
 
 
 def parts_of(turn: Turn) -> list[str]:
-    """Return an answer without the mark that its prompt may have in its place, and its thoughts."""
+    """Return what is to be found of an answer: its text, its thoughts, the names of its calls.
+
+    The text is without the mark of a thought that the prompt may have in its place.
+    """
     thoughts = (str(turn[name]) for name in _THOUGHTS if turn.get(name))
-    return [without_beginning(str(turn["content"])), *thoughts]
+    calls = (name_of(call) for call in turn.get("tool_calls", ()))
+    return [without_beginning(str(turn["content"])), *thoughts, *calls]
 
 
 def has_thought(turn: Turn) -> bool:
@@ -58,5 +78,5 @@ def _parts(turn: Turn) -> tuple[str, str]:
     if _END in content:
         thought, _, answer = content.partition(_END)
         return without_beginning(thought).lstrip("\n"), answer
-    given = turn.get("reasoning_content") or ""
+    given = next((turn[name] for name in _THOUGHTS if turn.get(name)), "")
     return (f"{given}\n", f"\n\n{content}") if given else ("", content)

@@ -7,6 +7,7 @@ Anthropic has the parameters of a tool under ``input_schema``, Gemini lists of t
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -41,6 +42,21 @@ def is_call(content: Any) -> bool:
 def function_of(call: Any) -> Any:
     """Return the name and the arguments of a call."""
     return call.get("function", call) if isinstance(call, Mapping) else call
+
+
+def name_of(call: Any) -> str:
+    """Return the name of the tool that a call is for; empty where it has none."""
+    function = function_of(call)
+    return str(function.get("name", "")) if isinstance(function, Mapping) else ""
+
+
+def with_text_arguments(call: Any) -> Any:
+    """Return a call whose arguments are JSON, as OpenAI writes them."""
+    function = function_of(call)
+    if not isinstance(function, Mapping) or isinstance(function.get("arguments"), str):
+        return call
+    arguments = json.dumps(function.get("arguments", {}), ensure_ascii=False)
+    return {**call, "function": {**function, "arguments": arguments}}
 
 
 def without_nulls(value: Any) -> Any:

@@ -15,7 +15,13 @@ from engine.data.written_value import written_value
 from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.text.chat.parts import Parts, parts_in
-from engine.text.chat.tools import calls_in, function_of, is_call, without_nulls
+from engine.text.chat.tools import (
+    calls_in,
+    function_of,
+    is_call,
+    with_text_arguments,
+    without_nulls,
+)
 from engine.text.chat.transcripts import transcribed
 from engine.text.written_lists import listed
 
@@ -135,6 +141,12 @@ def with_calls_as_text(turn: Turn) -> Turn:
     texts = [turn["content"], *calls] if turn["content"] else calls
     kept = {name: value for name, value in turn.items() if name != "tool_calls"}
     return {**kept, "content": "\n".join(texts)}
+
+
+def with_text_calls(turn: Turn) -> Turn:
+    """A turn whose calls of tools have arguments that are JSON, for templates that join them."""
+    calls = [with_text_arguments(call) for call in turn.get("tool_calls", ())]
+    return {**turn, "tool_calls": calls} if calls else turn
 
 
 def texts_within(value: Any) -> list[str]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+import transformers
 from sklearn.metrics import ndcg_score
 from torch.nn import functional
 
@@ -126,3 +129,27 @@ def test_texts_of_a_query_are_ranked(prepare: Make) -> None:
     assert found.views[0].items[0]["true"] == f"{truth[int(errors.argmax())]:.5g}"
     assert found.metrics["mse"] == pytest.approx(functional.mse_loss(
         torch.tensor(values), torch.tensor(truth)).item(), rel=1e-5)  # fmt: skip
+
+
+@pytest.mark.parametrize("loss", ["mse", "bce"])
+def test_the_exported_folder_of_a_reranker_says_how_its_outputs_become_scores(
+    prepare: Make, tmp_path: Path, loss: str
+) -> None:
+    """CrossEncoder of sentence-transformers reads it: one output, a function, a longest text."""
+    rows = {"query": TEXTS, "passage": SECOND, "score": [0.0, 0.2, 0.5, 0.7, 1.0]}
+    prepared = prepare(KIND, rows, loss=loss, max_length=7)
+    network, out = prepared.network(), tmp_path / "out"
+    network.save_pretrained(out)
+    prepared.task.files(prepared.fitted).companions(out)
+    asked = {"query": ["a good play " * 9, "bad"], "passage": ["a", "film " * 9]}
+    values = [one["value"] for one in prepared.predictions(network, asked)]
+    loaded = transformers.AutoModelForSequenceClassification.from_pretrained(out).eval()
+    assert loaded.config.num_labels == 1
+    tokenizer = transformers.AutoTokenizer.from_pretrained(out)
+    tokens = tokenizer(*asked.values(), truncation=True, padding=True, return_tensors="pt")
+    with torch.no_grad():
+        outputs = loaded(**tokens).logits[:, 0]
+    named = json.loads((out / "config.json").read_text())["sentence_transformers"]["activation_fn"]
+    function = {"torch.nn.modules.activation.Sigmoid": torch.nn.Sigmoid(),
+                "torch.nn.modules.linear.Identity": torch.nn.Identity()}[named]  # fmt: skip
+    assert function(outputs).tolist() == pytest.approx(values, abs=1e-6)
