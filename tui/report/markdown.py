@@ -14,7 +14,7 @@ _LONGEST = 20_000
 _SIZE = 78, 18
 _MARKED = 50
 """Points of a curve up to which each is marked; more would cover the curve."""
-_MARKERS = "·", "x", "o", "+"
+_MARKERS = "·", "x", "o", "+", "*"
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&])")
 
 
