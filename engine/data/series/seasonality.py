@@ -92,7 +92,8 @@ def _cycles(values: Numbers, length: int) -> Numbers:
     first = length // 2
     rest = values[first : first + len(level)] - values.mean() - level
     count = len(rest) // length
-    return rest[len(rest) - count * length :].reshape(count, length)
+    cycles: Numbers = rest[len(rest) - count * length :].reshape(count, length)
+    return cycles
 
 
 def _unexplained(cycles: Numbers) -> float:
@@ -122,7 +123,7 @@ def _beyond_noise(cycles: Numbers) -> bool:
     between = max(1.0, (length - 1) / (1 + 2 * float(np.square(memory).sum())))
     a, b = 2 / (9 * between), 2 / (9 * between * (count - 1))
     root = float(np.cbrt(count * np.square(mean).mean() / spread))
-    return ((1 - b) * root - (1 - a)) / (b * root**2 + a) ** 0.5 > _BEYOND_NOISE
+    return bool(((1 - b) * root - (1 - a)) / (b * root**2 + a) ** 0.5 > _BEYOND_NOISE)
 
 
 def _by_multiples(correlation: Numbers, lag: int) -> float:
