@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Literal
 
@@ -103,6 +103,12 @@ class Forecasting(Task[SeriesFitted]):
 
     def build_network(self, fitted: SeriesFitted) -> nn.Module:
         """The model's network for these columns."""
+        return self.network_around(partial(build_model, self.config.model), fitted)
+
+    def network_around(
+        self, build: Callable[[SeriesShape], nn.Module], fitted: SeriesFitted
+    ) -> nn.Module:
+        """The network that ``build`` returns, with static columns and rising quantiles."""
         section = self.section
         past, frequency = roles_of(fitted).past, frequency_of(fitted)
         static = sum(column.width for column in fitted.static)
@@ -111,7 +117,7 @@ class Forecasting(Task[SeriesFitted]):
         levels = section.quantiles if section.loss == "quantile" else ()
         targets = len(fitted.targets)
         shape = SeriesShape(past, targets, section.window, section.horizon, features, levels, known)
-        network = with_static(partial(build_model, self.config.model), shape, static)
+        network = with_static(build, shape, static)
         return Quantiles(network, targets) if levels else network
 
     def loss(self, network: nn.Module, batch: Batch) -> torch.Tensor:
