@@ -93,7 +93,7 @@ def loaded_plainly(folder: Path, task: Task[Any], fitted: Fitted) -> nn.Module |
         network = kind.from_pretrained(folder, dtype=torch.float32)
     if forecasts:
         forecasting: Any = task
-        network = forecasting.network_around(partial(forecaster, network), fitted)
+        network = forecasting.build_network(fitted, partial(forecaster, network))
     if task.config.model.wrapper:
         wrapped: Any = fitted
         network = resolve(task.config.model.wrapper)(network, wrapped.size, task.config.model)

@@ -101,14 +101,11 @@ class Forecasting(Task[SeriesFitted]):
         single = with_unknown_future(series, known, window, horizon)
         return series_source(single, fitted, self.section, device)
 
-    def build_network(self, fitted: SeriesFitted) -> nn.Module:
-        """The model's network for these columns."""
-        return self.network_around(partial(build_model, self.config.model), fitted)
-
-    def network_around(
-        self, build: Callable[[SeriesShape], nn.Module], fitted: SeriesFitted
+    def build_network(
+        self, fitted: SeriesFitted, build: Callable[[SeriesShape], nn.Module] | None = None
     ) -> nn.Module:
-        """The network that ``build`` returns, with static columns and rising quantiles."""
+        """The model's network for these columns, or the one that ``build`` returns."""
+        build = build or partial(build_model, self.config.model)
         section = self.section
         past, frequency = roles_of(fitted).past, frequency_of(fitted)
         static = sum(column.width for column in fitted.static)
