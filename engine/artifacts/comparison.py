@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,12 @@ from torch.nn import functional as F
 from engine.artifacts.build import ADAPTER, holds_adapter
 from engine.artifacts.model_card import class_names, class_of
 from engine.batches.source import Batch
+from engine.config.models.foundation import FoundationConfig
 from engine.config.models.torchvision import TorchvisionConfig
 from engine.config.registry import resolve
 from engine.data.fitted import Fitted
 from engine.errors import DataError
+from engine.models.series.foundation import forecaster, network_class
 from engine.models.shapes import TextShape
 from engine.models.weights.embeddings import input_embeddings
 from engine.models.weights.pretrained import body_of_another_name
@@ -75,17 +78,22 @@ def _shortened(row: Tensor, by: int, filler: int) -> Tensor:
 def loaded_plainly(folder: Path, task: Task[Any], fitted: Fitted) -> nn.Module | None:
     """Return the network of a folder as transformers and peft load it, without this package.
 
-    ``None`` where it is none of theirs. Raises what they raise.
+    Chronos-2 is loaded by its own package. ``None`` where it is none of theirs. Raises what they
+    raise.
     """
     name = class_of(folder)
     if isinstance(task.config.model, TorchvisionConfig) or not name:
         return None
-    kind: Any = getattr(transformers, name)
+    forecasts = isinstance(task.config.model, FoundationConfig)
+    kind: Any = network_class(name) if forecasts else getattr(transformers, name)
     network: Any
     if holds_adapter(folder):
         network = _with_adapter(kind, folder, task, fitted)
     else:
         network = kind.from_pretrained(folder, dtype=torch.float32)
+    if forecasts:
+        forecasting: Any = task
+        network = forecasting.build_network(fitted, partial(forecaster, network))
     if task.config.model.wrapper:
         wrapped: Any = fitted
         network = resolve(task.config.model.wrapper)(network, wrapped.size, task.config.model)

@@ -39,6 +39,8 @@ _AS_SENTENCES = (
     'passages = model.encode_document(["a passage", "another"])',
     "print(model.similarity(queries, passages))",
 )  # fmt: skip
+_OF_OTHERS = {"Chronos2Model": ("chronos-forecasting", "chronos.chronos2.model")}
+"""Classes that are not transformers' own: the package as the hub names it, and their module."""
 _LONGEST_PATH = 4096
 _FEW_CLASSES = 30
 """Up to this number, all are listed in the code on the page."""
@@ -68,7 +70,7 @@ def class_names(fitted: Fitted) -> list[str]:
 
 
 def class_of(folder: Path) -> str:
-    """The class of transformers that the weights are for; empty where it is none of its."""
+    """The class that the weights are for; empty where neither transformers nor its kin has it."""
     for name, place in ((ADAPTER, "auto_mapping"), ("config.json", "architectures")):
         if (folder / name).is_file():
             noted = json.loads((folder / name).read_text()).get(place) or {}
@@ -123,6 +125,8 @@ def _library(folder: Path) -> str:
         return "sentence-transformers"
     if holds_adapter(folder):
         return "peft"
+    if class_of(folder) in _OF_OTHERS:
+        return _OF_OTHERS[class_of(folder)][0]
     return "transformers" if (folder / "config.json").is_file() else "pytorch"
 
 
@@ -182,7 +186,8 @@ def _usage(folder: Path, config: RunConfig, network: str, fitted: Fitted) -> lis
         return []
     if _embeds(folder):
         return _code(_AS_SENTENCES)
-    code = [f"from transformers import {network}"]
+    _, module = _OF_OTHERS.get(network, ("", "transformers"))
+    code = [f"from {module} import {network}"]
     if holds_adapter(folder):
         place = json.dumps(plain(base_of(config.model), _LONGEST_PATH), ensure_ascii=False)
         code += [

@@ -59,6 +59,8 @@ class Lines(View):
     """Name of the quantity in ``x``."""
     labels: Sequence[str] = ()
     """Text of each ``x``, such as a date; empty where the number says it."""
+    points: Sequence[str] = ()
+    """Names of curves that are points without a line between them."""
 
 
 @dataclass(frozen=True, slots=True)

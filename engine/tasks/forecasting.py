@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Literal
 
@@ -101,8 +101,11 @@ class Forecasting(Task[SeriesFitted]):
         single = with_unknown_future(series, known, window, horizon)
         return series_source(single, fitted, self.section, device)
 
-    def build_network(self, fitted: SeriesFitted) -> nn.Module:
-        """The model's network for these columns."""
+    def build_network(
+        self, fitted: SeriesFitted, build: Callable[[SeriesShape], nn.Module] | None = None
+    ) -> nn.Module:
+        """The model's network for these columns, or the one that ``build`` returns."""
+        build = build or partial(build_model, self.config.model)
         section = self.section
         past, frequency = roles_of(fitted).past, frequency_of(fitted)
         static = sum(column.width for column in fitted.static)
@@ -111,7 +114,7 @@ class Forecasting(Task[SeriesFitted]):
         levels = section.quantiles if section.loss == "quantile" else ()
         targets = len(fitted.targets)
         shape = SeriesShape(past, targets, section.window, section.horizon, features, levels, known)
-        network = with_static(partial(build_model, self.config.model), shape, static)
+        network = with_static(build, shape, static)
         return Quantiles(network, targets) if levels else network
 
     def loss(self, network: nn.Module, batch: Batch) -> torch.Tensor:

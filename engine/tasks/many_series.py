@@ -96,7 +96,11 @@ def with_future(panel: Panel, known: Values, window: int) -> tuple[Panel, Rows]:
     values = np.zeros((len(ahead), panel.values.shape[1]))
     values[rows] = panel.values
     values[ahead, values.shape[1] - known.shape[2] :] = np.concatenate([*known])
-    extended = Panel(panel.keys, starts, times, values, panel.frequency, notes=panel.notes)
+    filled = None
+    if panel.filled is not None:
+        filled = np.zeros(values.shape, np.bool_)
+        filled[rows] = panel.filled
+    extended = Panel(panel.keys, starts, times, values, panel.frequency, filled, notes=panel.notes)
     return extended, past
 
 

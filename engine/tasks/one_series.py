@@ -49,8 +49,5 @@ def with_unknown_future(
     series = series.slice(len(series) - window, len(series))
     times = series.frequency.along(int(series.times[-1]), np.arange(1, horizon + 1))
     past = np.zeros((horizon, series.values.shape[1] - known.shape[1]))
-    return Series(
-        np.concatenate([series.times, times]),
-        np.concatenate([series.values, np.concatenate([past, known], 1)]),
-        series.frequency,
-    )
+    future = Series(times, np.concatenate([past, known], 1), series.frequency)
+    return future.after(series)

@@ -102,6 +102,7 @@ def test_it_learns_and_is_read_back_by_transformers(tmp_path: Path, timesfm: Pat
     run = run_on(data, timesfm, steps=60)
     base, report = run.base.read() or {}, run.report.read() or {}
     assert report["metrics"]["test"]["mae_scaled"] < 0.7 * base["metrics"]["mae_scaled"]
+    assert not [log.message for log in read_history(run).log if log.level == "warning"]
     network = transformers.TimesFm2_5ModelForPrediction.from_pretrained(run.model).eval()
     records = predict.answer(run.id, file=str(data))["records"]
     past = pasts_of(data)["b"]
@@ -118,6 +119,10 @@ def test_chronos_forecasts_as_its_own_package_does(tmp_path: Path, chronos: Path
     run = run_on(data, chronos, steps=0)
     history = read_history(run)
     assert history.evaluations
+    assert not [log.message for log in history.log if log.level == "warning"]
+    card = (run.model / "README.md").read_text()
+    assert "from chronos.chronos2.model import Chronos2Model" in card
+    assert "library_name: chronos-forecasting" in card
     network = Chronos2Model.from_pretrained(chronos).eval()
     records = predict.answer(run.id, file=str(data))["records"]
     for name, past in pasts_of(data).items():

@@ -110,6 +110,17 @@ def test_html_draws_each_curve_and_names_it() -> None:
         assert word in elements.text
 
 
+def test_points_of_a_curve_without_a_line_are_dots() -> None:
+    points = [(0.0, 3.0), (1.0, 2.0)]
+    diagram = Diagram("", {"truth": points, "filled in (2)": points}, ["filled in (2)"])
+    elements = Elements(html(page(diagram)))
+    assert elements.names.count("polyline") == 1
+    assert elements.names.count("circle") == 3  # one of them is in the legend
+    drawn = markdown(page(Diagram("", {"filled in (2)": points}, ["filled in (2)"])))
+    assert drawn.count("·") == 3
+    assert not any(0x2800 <= ord(character) < 0x2900 for character in drawn)
+
+
 @pytest.mark.parametrize("count", [1, 4, 5, 11])
 def test_every_curve_has_its_name_within_the_picture(count: int) -> None:
     names = [f"curve {number}" for number in range(count)]

@@ -740,6 +740,45 @@ def test_noise_does_not_move_a_day_to_the_hour_beside_it(count: int) -> None:
     assert found.count(24) >= 17
 
 
+@pytest.mark.parametrize(
+    ("rows", "season", "noise"),
+    [(96, 24, 0.3), (144, 24, 0.5), (240, 24, 1.0), (1000, 24, 1.0), (60, 12, 0.4), (208, 52, 0.4)],
+)
+def test_a_season_of_the_calendar_is_found_under_noise_as_large_as_itself(
+    rows: int, season: int, noise: float
+) -> None:
+    """Its changes from step to step are far smaller than those of the noise."""
+    cycle = np.sin(2 * np.pi * np.arange(rows) / season)
+    noises = (np.random.default_rng(seed).standard_normal(rows) for seed in range(20))
+    candidates = {24: (24, 168)}.get(season, (season,))
+    found = [find_season(cycle + noise * one, candidates) for one in noises]
+    assert found.count(season) >= 18
+
+
+@pytest.mark.parametrize("rows", [60, 96, 240, 1000])
+def test_neither_noise_nor_a_random_walk_has_a_season_of_the_calendar(rows: int) -> None:
+    noises = [np.random.default_rng(seed).standard_normal(rows) for seed in range(20)]
+    series = [*noises, *(noise.cumsum() for noise in noises)]
+    found = [find_season(values, (12, 24, 52)) for values in series]
+    assert found.count(1) >= 39
+
+
+@pytest.mark.parametrize("first", [0.0, 1.0, 1e-3])
+def test_a_series_that_is_straight_but_for_its_first_row_has_no_season(first: float) -> None:
+    for rest in (np.full(300, 7.3), 0.1 * np.arange(300), np.zeros(300)):
+        assert find_season(np.concatenate([[first], rest]), (24, 168)) == 1
+
+
+def test_a_short_day_of_much_noise_is_no_hour_beside_it() -> None:
+    """With four days, a cycle of 23 or 25 hours fits as well as one of 24."""
+    for cycle in (23, 25):
+        day = np.sin(2 * np.pi * np.arange(1000) / cycle)
+        noise = [np.random.default_rng(seed).standard_normal(1000) for seed in range(10)]
+        assert [find_season(day[:96] + 0.3 * one[:96], (24, 168)) for one in noise].count(24) >= 9
+        found = [find_season(day[:240] + 0.2 * one[:240], (24, 168)) for one in noise]
+        assert found.count(cycle) >= 9
+
+
 def test_tides_are_no_days() -> None:
     """Two a lunar day of 24.84 hours."""
     moon = 4 * np.pi * np.arange(1000) / 24.84

@@ -45,7 +45,7 @@ def _block(block: Block) -> str:
             head, rows = _row(block.columns, "th"), (_row(row, "td") for row in block.rows)
             return f"<table>{head}{''.join(rows)}</table>"
         case Diagram():
-            return chart(block.curves, block.axis)
+            return chart(block.curves, block.axis, block.dots)
         case Passage():
             return f"<pre>{_text(block.text)}</pre>"
 

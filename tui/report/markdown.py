@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import cycle
 
 from engine.files.sanitize import plain
 from tui.charts.plot import Line, Plot, draw
-from tui.report.page import Block, Diagram, Facts, Grid, Page, Passage
+from tui.report.page import Block, Diagram, Facts, Grid, Page, Passage, Point
 
 _LONGEST = 20_000
 _SIZE = 78, 18
 _MARKED = 50
 """Points of a curve up to which each is marked; more would cover the curve."""
-_MARKERS = "·", "x", "o", "+"
+_MARKERS = "·", "x", "o", "+", "*"
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&])")
 
 
@@ -46,13 +46,15 @@ def _block(block: Block) -> Iterator[str]:
 
 def _chart(diagram: Diagram) -> Iterator[str]:
     looks = list(zip(diagram.curves.items(), cycle(_MARKERS)))
-    lines = [
-        Line(name, points, (0, 0, 0), marker if len(points) <= _MARKED else "")
-        for (name, points), marker in looks
-    ]
+    lines = [_line(name, points, marker, name in diagram.dots) for (name, points), marker in looks]
     yield from (line.plain.rstrip() for line in draw(Plot(lines), *_SIZE))
     legend = "   ".join(f"{marker} {plain(name)}" for (name, _), marker in looks)
     yield f"{legend}   ({plain(diagram.axis)})" if diagram.axis else legend
+
+
+def _line(name: str, points: Sequence[Point], marker: str, dots: bool) -> Line:
+    marked = dots or len(points) <= _MARKED
+    return Line(name, points, (0, 0, 0), marker if marked else "", not dots)
 
 
 def _table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> Iterator[str]:

@@ -47,6 +47,8 @@ class Diagram:
 
     axis: str
     curves: Mapping[str, Sequence[Point]]
+    dots: Sequence[str] = ()
+    """Names of curves that are points without a line between them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +153,8 @@ def _view(view: View) -> Iterator[Block]:
             ]
             yield Grid(["truth \\ predicted", *view.labels], rows)
         case Lines():
-            yield Diagram("", {name: _points(view.x, ys) for name, ys in view.series.items()})
+            named = {name: _points(view.x, ys) for name, ys in view.series.items()}
+            yield Diagram("", named, view.points)
         case Texts():
             yield from (Facts(item) for item in view.items)
 

@@ -18,8 +18,11 @@ _IN_A_ROW, _ROW = 4, 18
 _DASHES = ("none", "7 3", "2 3", "9 3 2 3")
 
 
-def chart(curves: Mapping[str, Sequence[Point]], axis: str) -> str:
-    """The element ``<svg>``; empty where there is nothing finite to draw."""
+def chart(curves: Mapping[str, Sequence[Point]], axis: str, dots: Sequence[str] = ()) -> str:
+    """The element ``<svg>``; empty where there is nothing finite to draw.
+
+    Curves named in ``dots`` are points without a line between them.
+    """
     kept = {
         name: thin(finite, WIDTH)
         for name, points in curves.items()
@@ -27,10 +30,12 @@ def chart(curves: Mapping[str, Sequence[Point]], axis: str) -> str:
     }
     if not kept:
         return ""
-    return "\n".join(_elements(kept, axis))
+    return "\n".join(_elements(kept, axis, dots))
 
 
-def _elements(curves: Mapping[str, Sequence[Point]], axis: str) -> Iterator[str]:
+def _elements(
+    curves: Mapping[str, Sequence[Point]], axis: str, dots: Sequence[str]
+) -> Iterator[str]:
     everything = [point for points in curves.values() for point in points]
     x_limits = limits([x for x, _ in everything])
     y_limits = limits([y for _, y in everything])
@@ -48,23 +53,25 @@ def _elements(curves: Mapping[str, Sequence[Point]], axis: str) -> Iterator[str]
         yield f'<text x="{x:.1f}" y="{HEIGHT - _BOTTOM + 16}" text-anchor="middle">{text}</text>'
     for row, (name, points) in enumerate(curves.items()):
         places = [(_across(x, x_limits), _down(y, y_limits)) for x, y in points]
-        yield from _curve(row, name, places)
+        yield from _curve(row, name, places, name in dots)
     right, name = WIDTH - _RIGHT, escape(plain(axis))
     yield f'<text x="{right}" y="{HEIGHT - 8}" text-anchor="end">{name}</text>'
     yield "</svg>"
 
 
-def _curve(row: int, name: str, places: Sequence[Point]) -> Iterator[str]:
-    """A line, or a dot where there is one point only, and its place in the legend."""
+def _curve(row: int, name: str, places: Sequence[Point], dots: bool) -> Iterator[str]:
+    """A line, or dots where asked for or where there is one point, and its place in the legend."""
     color, dash = _COLORS[row % len(_COLORS)], _DASHES[row % len(_DASHES)]
     style = f'fill="none" stroke="{color}" stroke-width="1.8" stroke-dasharray="{dash}"'
     path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
-    yield f'<polyline points="{path}" {style}/>'
-    if len(places) == 1:
-        yield f'<circle cx="{places[0][0]:.1f}" cy="{places[0][1]:.1f}" r="3" fill="{color}"/>'
+    if not dots:
+        yield f'<polyline points="{path}" {style}/>'
+    for x, y in places if dots or len(places) == 1 else ():
+        yield f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{color}"/>'
     line, place = divmod(row, _IN_A_ROW)
     left, low = _LEFT + 130 * place, HEIGHT - 8 + _ROW * line
-    yield f'<path d="M{left} {low - 4}h24" {style}/>'
+    dot = f'<circle cx="{left + 12}" cy="{low - 4}" r="3" fill="{color}"/>'
+    yield dot if dots else f'<path d="M{left} {low - 4}h24" {style}/>'
     yield f'<text x="{left + 30}" y="{low}">{escape(plain(name, 16))}</text>'
 
 

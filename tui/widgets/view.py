@@ -195,6 +195,7 @@ def curves(view: LinesView) -> list[Curve]:
             name,
             STYLES[place % len(STYLES)],
             [(x, y) for x, y in zip(view.x, series, strict=False) if y is not None],
+            joined=name not in view.points,
         )
         for place, (name, series) in enumerate(view.series.items())
     ]

@@ -137,7 +137,9 @@ class PanelWindowSource(Source):
         }
         weight = float(len(samples))
         if self._known is not None:
-            inputs["known"] = known = self._known[first[:, None] + self._coming]
+            past_rows, rows = self._rows(series, first)
+            inputs["past_known"] = self._known[past_rows]
+            inputs["known"] = known = self._known[rows]
             weight = max(float(known.float().mean((1, 2)).sum()), LEAST_WEIGHT)
         keys = None if facts.keys is None else facts.keys.take(series.tolist())
         return Batch(inputs, future[..., :count], weight, keys)
@@ -155,5 +157,10 @@ class PanelWindowSource(Source):
             whole = self._windows[first - self._window].transpose(1, 2)
             past, future = whole.tensor_split([self._window], dim=1)
             return past, future
-        past = (first[:, None] + self._past).maximum(self._starts[series][:, None])
-        return self._values[past], self._values[first[:, None] + self._coming]
+        before, coming = self._rows(series, first)
+        return self._values[before], self._values[coming]
+
+    def _rows(self, series: Tensor, first: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the numbers of the rows before and from ``first``, ``[batch, rows]``."""
+        before = (first[:, None] + self._past).maximum(self._starts[series][:, None])
+        return before, first[:, None] + self._coming

@@ -19,8 +19,9 @@ class WindowSource(Source):
 
     Inputs are ``past`` ``[batch, window, channels + features]``, ``future`` ``[batch, horizon,
     features]`` and ``time``, int64 ``[batch]``, of the window's last row; targets are ``[batch,
-    horizon, targets]``. Where truths were filled in, ``known`` ``[batch, horizon, targets]`` marks
-    the others, and the batch weighs as much as it has of them.
+    horizon, targets]``. Where targets were filled in, ``known`` ``[batch, horizon, targets]`` and
+    ``past_known`` ``[batch, window, targets]`` mark the others, and the batch weighs as much as its
+    horizons have of them.
     """
 
     def __init__(
@@ -52,8 +53,8 @@ class WindowSource(Source):
 
         self._known: Tensor | None = None
         if known is not None and len(self._windows):
-            self._known = known[window:].unfold(0, horizon, stride)
-            self._shares = self._known.float().mean((1, 2)).cpu()
+            self._known = known.unfold(0, length, stride)
+            self._shares = self._known[..., window:].float().mean((1, 2)).cpu()
 
     def __len__(self) -> int:
         return len(self._windows)
@@ -96,7 +97,8 @@ class WindowSource(Source):
             }
             weight = float(len(rows))
             if self._known is not None:
-                inputs["known"] = self._known[samples].transpose(1, 2)
+                marks = self._known[samples].transpose(1, 2)
+                inputs["past_known"], inputs["known"] = marks.tensor_split([self._window], dim=1)
                 # A batch without truths has a loss of 0, whatever it counts.
                 weight = max(float(self._shares[rows.cpu()].sum()), LEAST_WEIGHT)
             yield Batch(inputs, coming[..., : self._targets], weight)

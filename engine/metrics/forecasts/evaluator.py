@@ -15,7 +15,7 @@ from engine.metrics.forecasts.cutoffs import WindowErrors
 from engine.metrics.forecasts.errors import ForecastErrors, Scales
 from engine.metrics.forecasts.following_bands import SeriesBands
 from engine.metrics.forecasts.many_series import OwnScales, SeriesErrors, to_common
-from engine.metrics.forecasts.pictures import Dates, Pictures, Windows
+from engine.metrics.forecasts.pictures import Dates, Pictures, Windows, past_of
 from engine.metrics.forecasts.quantiles import QuantileSums, pinball_loss
 from engine.reports.views import View
 
@@ -96,7 +96,7 @@ class ForecastEvaluator(Evaluator):
             losing = self._bands.every(returned) if quantiles is None else quantiles
         own = difference = (forecast - truth).to(exact) * known
         losses = forecast_loss(losing, truth, self._loss, self._bands.levels).to(exact)
-        past = batch.inputs["past"][..., : truth.shape[2]]
+        past, past_known = past_of(batch.inputs, truth.shape[2])
         if self._series is not None:
             past, truth, forecast = (self._common(v, batch, exact) for v in (past, truth, forecast))
             if quantiles is not None:
@@ -126,7 +126,9 @@ class ForecastEvaluator(Evaluator):
         truth = truth.where(known, torch.nan)
         series = batch.inputs.get("series") if self._series is not None else None
         time = batch.inputs["time"]
-        self._pictures.keep(Windows(past, truth, forecast, time, error, quantiles, series))
+        self._pictures.keep(
+            Windows(past, past_known, truth, forecast, time, error, quantiles, series)
+        )
 
     def _quantiles_of(self, returned: Tensor, batch: Batch, known: Tensor) -> Tensor | None:
         truth = batch.targets

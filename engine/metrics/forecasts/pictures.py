@@ -27,6 +27,8 @@ class Windows:
     """Windows ``[windows, steps, targets]`` of one batch, standardised, on the device."""
 
     past: Tensor
+    past_known: Tensor
+    """Bool, whether a value of the past was not filled in."""
     truth: Tensor
     """NaN where it is not known."""
     forecast: Tensor
@@ -45,6 +47,7 @@ class Windows:
         )
         return Windows(
             self.past[places],
+            self.past_known[places],
             self.truth[places],
             self.forecast[places],
             self.time[places],
@@ -52,6 +55,19 @@ class Windows:
             quantiles,
             series,
         )
+
+
+def past_of(inputs: Mapping[str, Tensor], targets: int) -> tuple[Tensor, Tensor]:
+    """Return the past of the targets of a batch, and whether each value was not filled in.
+
+    Both are ``[batch, window, targets]``; steps before the first row of a series are NaN.
+    """
+    past = inputs["past"][..., :targets]
+    known = inputs.get("past_known")
+    if (seen := inputs.get("seen")) is not None:
+        steps = torch.arange(-past.shape[1], 0, device=past.device)
+        past = past.where((steps >= -seen[:, None])[..., None], torch.nan)
+    return past, torch.ones_like(past, dtype=torch.bool) if known is None else known
 
 
 class Pictures:
@@ -103,12 +119,13 @@ class Pictures:
             part[which, :, target].cpu().numpy() * std + mean
             for part in (kept.past, kept.truth, kept.forecast)
         )
+        known = kept.past_known[which, :, target].cpu().numpy()
         bands = {}
         if kept.quantiles is not None:
             own = kept.quantiles[which, :, target].cpu().numpy() * std + mean
             ends = {0, len(self._bands.levels) - 1} - {self._bands.median}
             bands = {f"{self._bands.levels[end]:g}": own[:, end] for end in ends}
-        picture = forecast_picture(title, past, truth, forecast, bands)
+        picture = forecast_picture(title, past, known, truth, forecast, bands)
         if self._dates is None:
             return picture
         steps = np.array(picture.x, np.int64)
@@ -118,39 +135,54 @@ class Pictures:
 def forecast_picture(
     title: str,
     past: NDArray[np.float64],
+    past_known: NDArray[np.bool_],
     truth: NDArray[np.float64],
     forecast: NDArray[np.float64],
     bands: Mapping[str, NDArray[np.float64]],
 ) -> Lines:
     """Return the end of the past, then truth and forecast; the first forecast step is at 1.
 
-    The ends of the widest band follow, named by their quantiles.
+    The ends of the widest band follow, named by their quantiles, then the values of the past that
+    were filled in, as points.
     """
-    past = past[-_SHOWN_PAST * len(truth) :]
-    return _picture(title, "truth", [*rounded(past), *rounded(truth)], forecast, bands)
+    end = slice(-_SHOWN_PAST * len(truth), None)
+    return _picture(title, "truth", past[end], past_known[end], truth, forecast, bands)
 
 
 def coming_picture(
     title: str,
     past: NDArray[np.float64],
+    past_known: NDArray[np.bool_],
     forecast: NDArray[np.float64],
     bands: Mapping[str, NDArray[np.float64]],
 ) -> Lines:
     """Return all of the past, then the forecast of what is not known yet."""
-    known = [*rounded(past), *[None] * len(forecast)]
-    return _picture(title, "past", known, forecast, bands)
+    truth = np.full(len(forecast), np.nan)
+    return _picture(title, "past", past, past_known, truth, forecast, bands)
 
 
 def _picture(
     title: str,
     name: str,
-    known: Sequence[float | None],
+    past: NDArray[np.float64],
+    past_known: NDArray[np.bool_],
+    truth: NDArray[np.float64],
     forecast: NDArray[np.float64],
     bands: Mapping[str, NDArray[np.float64]],
 ) -> Lines:
-    """Return what is ``known`` of all steps, and the forecast of the last ones with its bands."""
-    horizon = len(forecast)
-    nothing: list[float | None] = [None] * (len(known) - horizon)
-    series = {name: known, "forecast": [*nothing, *rounded(forecast)]}
+    """Return past and truth as one curve, and the forecast with its bands behind the past.
+
+    Values of the past that were filled in are points apart, and counted in their name.
+    """
+    known = np.where(past_known, past, np.nan)
+    nothing, ahead = [None] * len(past), [None] * len(forecast)
+    series: dict[str, Sequence[float | None]] = {
+        name: [*rounded(known), *rounded(truth)],
+        "forecast": [*nothing, *rounded(forecast)],
+    }
     series |= {level: [*nothing, *rounded(values)] for level, values in sorted(bands.items())}
-    return Lines(title, list(map(float, range(1 - len(nothing), horizon + 1))), series)
+    filled = ~past_known & np.isfinite(past)
+    points = [f"filled in ({filled.sum()})"] * bool(filled.any())
+    series |= {name: [*rounded(np.where(filled, past, np.nan)), *ahead] for name in points}
+    x = list(map(float, range(1 - len(past), len(forecast) + 1)))
+    return Lines(title, x, series, points=points)

@@ -97,9 +97,8 @@ def _timesfm(config: FoundationConfig, shape: SeriesShape, place: str) -> nn.Mod
     longest, patch = architecture.horizon_length, architecture.patch_length
     _check(shape.horizon <= longest, f"TimesFM forecasts up to {longest:,} rows", "task.horizon")
     _check(shape.window >= patch, f"TimesFM needs {patch:,} rows of the past", "task.window")
-    kind = transformers.TimesFm2_5ModelForPrediction
-    network = load_pretrained(config, kind, architecture, torch.float32)
-    return FoundationForecaster(network, _by_timesfm, tuple(architecture.quantiles), shape)
+    kind = network_class("TimesFm2_5ModelForPrediction")
+    return forecaster(load_pretrained(config, kind, architecture, torch.float32), shape)
 
 
 def _by_timesfm(network: Any, pasts: Tensor, horizon: int) -> Tensor:
@@ -121,14 +120,12 @@ def _chronos(config: FoundationConfig, shape: SeriesShape, place: str) -> nn.Mod
             "Chronos-2 needs the package chronos-forecasting.",
             "Install it with: pip install 'dltui[chronos]'.",
         )
-    from chronos.chronos2 import model  # an extra
-
-    architecture = model.Chronos2Model.config_class.from_pretrained(place, revision=config.revision)
+    kind = network_class("Chronos2Model")
+    architecture = kind.config_class.from_pretrained(place, revision=config.revision)
     settings = architecture.chronos_config
     longest = settings["max_output_patches"] * settings["output_patch_size"]
     _check(shape.horizon <= longest, f"Chronos-2 forecasts up to {longest:,} rows", "task.horizon")
-    network = load_pretrained(config, model.Chronos2Model, architecture, torch.float32)
-    return FoundationForecaster(network, _by_chronos, tuple(settings["quantiles"]), shape)
+    return forecaster(load_pretrained(config, kind, architecture, torch.float32), shape)
 
 
 def _by_chronos(network: Any, pasts: Tensor, horizon: int) -> Tensor:
@@ -141,6 +138,23 @@ def _by_chronos(network: Any, pasts: Tensor, horizon: int) -> Tensor:
 def _check(fits: bool, limit: str, field: str) -> None:
     if not fits:
         raise TrainingError(f"{limit}.", f"Change {field}, or choose another model.")
+
+
+def network_class(name: str) -> Any:
+    """Return the class of a network from the library that has it."""
+    if hasattr(transformers, name):
+        return getattr(transformers, name)
+    from chronos.chronos2 import model  # an extra
+
+    return getattr(model, name)
+
+
+def forecaster(network: Any, shape: SeriesShape) -> FoundationForecaster:
+    """Return a network of one of these libraries as a forecaster of series of ``shape``."""
+    if type(network).__name__ == "Chronos2Model":
+        levels = network.chronos_config.quantiles
+        return FoundationForecaster(network, _by_chronos, tuple(levels), shape)
+    return FoundationForecaster(network, _by_timesfm, tuple(network.config.quantiles), shape)
 
 
 _BUILDERS = {"TimesFm2_5ModelForPrediction": _timesfm, "Chronos2Model": _chronos}

@@ -232,12 +232,14 @@ def _where_to_read(weights: Weights) -> Iterator[tuple[str, dict[str, Any]]]:
 def body_of_another_name(kind: Any) -> dict[str, str]:
     """Return the renaming (``key_mapping``) of weights that a class of networks needs, if any.
 
-    The class is one of transformers', or its name.
+    The class is one of transformers', or a name; a class of another package needs none.
 
     Some classes call their body by another name than all others of their family, whose weights
     transformers does not find for them.
     """
-    kind = getattr(transformers, kind) if isinstance(kind, str) else kind
+    kind = getattr(transformers, kind, None) if isinstance(kind, str) else kind
+    if kind is None:
+        return {}
     own = kind.base_model_prefix
     family = transformers.MODEL_MAPPING.get(kind.config_class, None)
     usual = getattr(family, "base_model_prefix", own)

@@ -18,7 +18,7 @@ from engine.data.series.panel_windows import PanelWindowSource
 from engine.data.series.windows import WindowSource
 from engine.files.sanitize import plain
 from engine.metrics.forecasts.bands import Bands
-from engine.metrics.forecasts.pictures import coming_picture, forecast_picture
+from engine.metrics.forecasts.pictures import coming_picture, forecast_picture, past_of
 from engine.pipelines.series.fitted import SeriesFitted, frequency_of, written_time
 from engine.reports.gallery import Gallery
 from engine.reports.views import Cell, Lines
@@ -46,6 +46,8 @@ class _Case:
     target: str
     time: int
     past: Numbers
+    past_known: NDArray[np.bool_]
+    """Whether a value was not filled in."""
     truth: Numbers
     forecast: Numbers
     bands: dict[str, Numbers]
@@ -135,18 +137,17 @@ class ForecastCases:
         """Yield the forecasts of a batch, those ``coming`` with all of the past and no truth."""
         returned = returned.float().cpu()
         mean, std = self._units(batch, self._fitted)
-        past = batch.inputs["past"][..., : len(self._fitted.targets)]
+        seen, past_known = past_of(batch.inputs, len(self._fitted.targets))
+        shown = slice(None) if coming else slice(-2 * batch.targets.shape[1], None)
+        marks = past_known[:, shown].cpu().numpy()
         forecast, truth, past = (
             part.float().cpu().double().numpy() * std + mean
             for part in (
                 bands.point(returned),
                 batch.targets,
-                past if coming else past[:, -2 * batch.targets.shape[1] :],
+                seen[:, shown],
             )
         )
-        if (seen := batch.inputs.get("seen")) is not None:
-            repeated = np.arange(-past.shape[1], 0) < -seen.cpu().numpy()[:, None]
-            past = np.where(repeated[..., None], np.nan, past)
         if coming:
             truth = np.full_like(truth, np.nan)
         elif (known := batch.inputs.get("known")) is not None:
@@ -164,6 +165,7 @@ class ForecastCases:
                     target,
                     time,
                     past[i, :, j].copy(),
+                    marks[i, :, j].copy(),
                     truth[i, :, j].copy(),
                     forecast[i, :, j].copy(),
                     {level: values[i, :, j].copy() for level, values in ends.items()},
@@ -172,12 +174,13 @@ class ForecastCases:
 
     def _picture(self, case: _Case) -> Lines:
         picture = forecast_picture(
-            self._name(case), case.past, case.truth, case.forecast, case.bands
+            self._name(case), case.past, case.past_known, case.truth, case.forecast, case.bands
         )
         return self._dated(picture, case, self._frequency.text)
 
     def _coming_picture(self, case: _Case) -> Lines:
-        picture = coming_picture(self._name(case), case.past, case.forecast, case.bands)
+        name = self._name(case)
+        picture = coming_picture(name, case.past, case.past_known, case.forecast, case.bands)
         return self._dated(picture, case, lambda time: str(written_time(self._fitted, time)))
 
     def _name(self, case: _Case) -> str:
@@ -212,9 +215,10 @@ def _target(case: _Case) -> str:
 
 
 def _before(case: _Case) -> Cell:
-    """The mean of as many known values as are forecast."""
-    known = case.past[-len(case.forecast) :]
-    return _cell(float(known[np.isfinite(known)].mean()))
+    """The mean over as many rows as are forecast, of what was not filled in."""
+    values, known = (part[-len(case.forecast) :] for part in (case.past, case.past_known))
+    known = known & np.isfinite(values)
+    return _cell(float(values[known].mean())) if known.any() else None
 
 
 def _mean_forecast(case: _Case) -> Cell:

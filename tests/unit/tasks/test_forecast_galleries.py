@@ -44,6 +44,15 @@ def gallery_of(prepared: Any, network: nn.Module, rows: Any = None) -> Gallery |
     return found
 
 
+def evaluated(prepared: Any, rows: Any) -> Any:
+    """The evaluation of a constant forecast on a table, with its views."""
+    source = prepared.task.encode(rows, prepared.fitted, CPU, lambda event: None)
+    evaluator = prepared.task.evaluator(prepared.fitted)
+    for batch in source.read(source.plan(64)):
+        evaluator.update(Constant(0.0), batch)
+    return evaluator.compute(views=True)
+
+
 def errors(truth: Any, forecast: Any, naive: float) -> list[float]:
     """MASE, MAE, RMSE and SMAPE (0 to 200) of the textbook, to five digits."""
     truth, forecast = np.asarray(truth, float), np.asarray(forecast, float)
@@ -277,6 +286,85 @@ class TestAhead:
         gallery = self.ahead(made, Constant(0.0), rows)
         assert (len(gallery.rows), gallery.total) == (500, 501)
         assert len({row[0] for row in gallery.rows}) == 500
+
+    def test_the_mean_before_leaves_out_what_was_filled_in(self, prepare: Make) -> None:
+        rows = {"day": days(10), "load": [2.0 * row for row in range(10)]}
+        given = {"day": days(6), "load": [1.0, 2.0, 3.0, 50.0, None, 70.0]}
+        gallery = self.ahead(prepare(KIND, rows, **SHORT), Constant(0.0), given)
+        assert gallery.rows == [["2024-01-06", 70.0, 9.0]]
+
+
+class TestValuesThatWereFilledIn:
+    """They are points of their own in a chart, counted in their name, for one and many series."""
+
+    LOADS = (0.0, 2.0, None, 6.0, 8.0, 10.0, None, 14.0, 16.0, 18.0)
+
+    def one(self, prepare: Make) -> Any:
+        return prepare(KIND, {"day": days(10), "load": [*self.LOADS]}, **SHORT)
+
+    def two(self, prepare: Make) -> Any:
+        rows = {"shop": ["a"] * 10 + ["b"] * 10, "day": days(10) * 2}
+        loads = [*self.LOADS, *(1.0 * row for row in range(10))]
+        return prepare(KIND, rows | {"load": loads}, series=["shop"], **SHORT)
+
+    @pytest.mark.parametrize("made", ["one", "two"])
+    def test_they_are_apart_from_the_truth(self, prepare: Make, made: str) -> None:
+        gallery = gallery_of(getattr(self, made)(prepare), Constant(0.0))
+        assert gallery is not None
+        names = [name for name in gallery.columns if name == "shop"]
+        place = next(i for i, row in enumerate(gallery.rows)
+                     if row[: len(names) + 1] == [*["a"] * len(names), "2024-01-08"])  # fmt: skip
+        view = gallery.views[place]
+        assert isinstance(view, Lines)
+        assert view.series["truth"] == [8, 10, None, 14, 16, 18]
+        assert view.series["filled in (1)"] == [None, None, 12, None, None, None]
+        assert view.points == ["filled in (1)"]
+
+    @pytest.mark.parametrize("made", ["one", "two"])
+    def test_they_are_apart_before_what_is_not_known_yet(self, prepare: Make, made: str) -> None:
+        prepared = getattr(self, made)(prepare)
+        given = {"shop": ["a"] * 5, "day": days(5), "load": [9.0, None, None, 12.0, 13.0]}
+        gallery = TestAhead().ahead(prepared, Constant(0.0), given)
+        view = gallery.views[0]
+        assert isinstance(view, Lines)
+        assert view.series["past"] == [None, None, 12, 13, None, None]
+        assert view.series["filled in (2)"] == [10, 11, None, None, None, None]
+
+    @pytest.mark.parametrize("made", ["one", "two"])
+    def test_they_are_apart_in_the_pictures_of_an_evaluation(
+        self, prepare: Make, made: str
+    ) -> None:
+        prepared = getattr(self, made)(prepare)
+        views = evaluated(prepared, prepared.raw.train).views
+        drawn = [view for view in views if isinstance(view, Lines) and "truth" in view.series]
+        assert drawn
+        for view in drawn:
+            gaps = [y is None for y in view.series["truth"][: -SHORT["horizon"]]]
+            filled = [y for name in view.points for y in view.series[name] if y is not None]
+            assert (sum(gaps), view.points) == (len(filled), [f"filled in ({len(filled)})"])
+
+    def test_a_chart_without_any_has_no_name_for_them(self, climb: Any) -> None:
+        gallery = gallery_of(climb, Constant(0.0))
+        assert gallery is not None
+        assert {tuple(view.series) for view in gallery.views if isinstance(view, Lines)} == {
+            ("truth", "forecast")
+        }
+
+
+def test_pictures_of_an_evaluation_leave_out_what_a_short_series_repeats(prepare: Make) -> None:
+    rows = {"shop": ["a"] * 10 + ["b"] * 4, "day": [*days(10), *days(4)]}
+    rows["x"] = [*[0.0, 1.0] * 5, 0.0, 1.0, 2.0, 20.0]
+    made = prepare(KIND, rows, series=["shop"], **SHORT)
+    drawn = [
+        view
+        for view in evaluated(made, made.raw.train).views
+        if isinstance(view, Lines) and view.title.endswith("shop = b")
+    ]
+    assert drawn
+    for view in drawn:
+        first, second, *truth = view.series["truth"]
+        assert (first, second) == (None, None)
+        assert truth == pytest.approx([0, 1, 2, 20], abs=1e-4)
 
 
 def test_a_gallery_is_read_back_from_its_record(climb: Any) -> None:
