@@ -290,6 +290,20 @@ def test_times_of_day_are_the_same_number_of_their_type_and_as_text(kind: pa.Dat
     np.testing.assert_allclose(middle, expected, rtol=1e-5)
 
 
+def test_categories_of_a_later_file_that_are_written_otherwise_are_counted() -> None:
+    train = pa.table({"c": ["345", "A1"] * 10, "b": ["yes", "no"] * 10, "n": [*range(20)]})
+    features = fit_features(train, detect_columns(train), "standard")
+    assert list(unfit_values(features, train, "test")) == []
+    later = pa.table({"c": ["345.0", "A1", "345.0"], "b": [True, False, None], "n": [0, 1, 2]})
+    notes = {note.column: note for note in unfit_values(features, later, "test")}
+    assert {name: note.rows for name, note in notes.items()} == {"c": 2, "b": 2}
+    assert notes["c"].why == (
+        "2 values of test are written otherwise than in the training rows, such as "
+        "'345.0' for '345'"
+    )
+    assert (encode_rows(features, later)[1] == encode_rows(features, train)[1][:3])[:2].all()
+
+
 @pytest.mark.parametrize(
     ("categories", "written", "expected"),
     [
@@ -299,11 +313,12 @@ def test_times_of_day_are_the_same_number_of_their_type_and_as_text(kind: pa.Dat
             [0, 1, 2, 0, -1, -1, 3],
         ),
         (["0.5", "1"], ["0.50", "1.0", ".5", "1e0"], [0, 1, 0, 1]),
-        (["false", "true"], ["True", "FALSE", "true", "yes"], [1, 0, 1, -1]),
+        (["false", "true"], ["True", "FALSE", "true", "yes", "0.0", "on"], [1, 0, 1, 1, 0, -1]),
         (["False", "True", "unknown"], ["true", "FALSE", "Unknown"], [1, 0, -1]),
         (["01", "02"], ["1", "01", "001"], [-1, 0, -1]),
-        (["a", "1"], ["1.0", "A"], [-1, -1]),
+        (["a", "1", "2.50"], ["1.0", "A", "2.5"], [1, -1, -1]),
         ([str(2**60), str(2**60 + 1)], [str(2**60 + 1), str(2**60 + 2)], [1, -1]),
+        (["7", "x"], ["9" * 5000, "7.0"], [-1, 0]),  # int() refuses so many digits
         ([], ["1"], [-1]),
     ],
 )
