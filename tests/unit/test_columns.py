@@ -13,7 +13,13 @@ import pytest
 from engine.config.data.columns import ColumnSetting, parse_setting
 from engine.data.dates.spellings import find_table_spelling
 from engine.data.tables.columns import detect_columns
-from engine.data.tables.features import decode_row, encode_category, encode_rows, fit_features
+from engine.data.tables.features import (
+    Transform,
+    decode_row,
+    encode_category,
+    encode_rows,
+    fit_features,
+)
 from engine.data.tables.schema import CategoricalFeature, Column
 from engine.data.tables.unfit import unfit_values
 from engine.data.tables.values import dates, numbers, texts
@@ -253,6 +259,19 @@ def test_a_row_can_be_read_back() -> None:
     ]
     assert shown[0] == {"n": "1.5", "c": "x", "d": "2024-01-01"}
     assert shown[2] == {"n": "missing", "c": "y", "d": "2024-09-01"}
+
+
+@pytest.mark.parametrize("transform", ["standard", "quantile"])
+def test_a_number_is_read_back_without_digits_that_it_never_had(transform: Transform) -> None:
+    rng = np.random.default_rng(0)
+    numbers = np.round(rng.lognormal(8, 2, 5000)) * rng.choice([-1, 0, 1], 5000)
+    table = pa.table({"n": numbers, "small": np.round(rng.normal(size=5000), 2), "y": numbers % 3})
+    features = fit_features(table, detect_columns(table), transform)
+    values, codes = encode_rows(features, table)
+    for row in range(200):
+        shown = decode_row(features, values[row].tolist(), codes[row].tolist())
+        expected = {name: f"{table[name][row].as_py() + 0.0:.6g}" for name in table.column_names}
+        assert shown == expected
 
 
 def test_other_types_of_the_same_values_encode_alike() -> None:
