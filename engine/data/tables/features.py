@@ -150,7 +150,7 @@ def decode_row(features: Features, scaled: Sequence[float], codes: Sequence[int]
 
 def _decoded(feature: NumericFeature, number: float) -> float:
     """Return the value without the digits that a float32 does not hold: 0 is no 5e-11."""
-    steps = np.nextafter(np.float32(number), np.float32([-np.inf, np.inf]))
+    steps = np.nextafter(np.float32(number), np.array([-np.inf, np.inf], np.float32))
     raw = np.array([number, *steps], np.float64) * feature.std + feature.mean
     value, *beside = np.interp(raw, feature.heights, feature.knots) if feature.knots else raw
     spacing = float(np.abs(np.array(beside) - value).max())
