@@ -156,6 +156,7 @@ def test_a_grid_over_a_range_says_what_it_needs(home: Path) -> None:
 
 KILLED = {
     "before its configuration": "from engine.runs.config_file import ConfigFile as C; C.write",
+    "after its configuration": "from engine.sweep.search import Search as C; C._share_base",
     "before its start": "from engine.sweep.trial_run import TrialRun as C; C.start",
 }
 
