@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from engine.checks.examined import Doubt, Examined, Limit
-from engine.data.raw import TRAIN
 from engine.data.tables.schema import Column
 from engine.data.tables.values import tidy
 from engine.files.sanitize import plain
@@ -36,20 +34,15 @@ def identifiers(data: Examined) -> Iterator[Doubt | Limit]:
     if data.roles.ordered:
         return
     yield from _left_out(data, "identifier", _IDENTIFIER)
+    rows = data.train.num_rows
     for column in data.columns:
-        rows = data.train.num_rows
         whole = pa.types.is_integer(data.train.schema.field(column.name).type)
         dense = whole and _is_dense(data.train[column.name])
         rare = column.type == "categorical" and column.distinct > rows / 4
-        if rows >= _FEW_ROWS and ((dense and column.distinct == _different(data)) or rare):
+        if rows >= _FEW_ROWS and ((dense and column.distinct == data.different) or rare):
             why = f"{column.distinct:,} different values in {counted(rows, 'training row')}, like "
             why += "an identifier: it is learned by heart"
             yield Doubt("identifier", why, column.name, remedies=("drop column",))
-
-
-def _different(data: Examined) -> int:
-    """Return the number of different rows: duplicates have the same identifier."""
-    return len(np.unique(data.hashes[TRAIN]))
 
 
 def _left_out(data: Examined, kind: str, reasons: tuple[str, ...]) -> Iterator[Doubt]:

@@ -50,6 +50,11 @@ class Examined:
             if {*names} <= {*table.column_names}
         }
 
+    @cached_property
+    def different(self) -> int:
+        """The number of different training rows: duplicates have the same identifier."""
+        return len(np.unique(self.hashes[TRAIN]))
+
     @property
     def compared(self) -> tuple[str, ...]:
         """The columns in which duplicate rows are equal."""

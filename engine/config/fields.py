@@ -63,6 +63,7 @@ def option(
     advanced: bool = False,
     suggestions: tuple[str, ...] = (),
     column: bool = False,
+    found: bool = True,
     layers: bool = False,
     weights: Weights = "",
     automatic: str = "",
@@ -70,17 +71,19 @@ def option(
 ) -> Any:
     """Declare a field: its default, a line of help, and for numbers ``ge``, ``gt``, ``le``, ``lt``.
 
-    ``advanced`` fields are folded away in the form, ``suggestions`` are offered while typing, and
-    ``column`` marks a field that names a column (or columns) of the data, ``layers`` one that names
-    layers of the model. ``weights`` marks a field of a model that means something only for a new
-    network, or only for a pre-trained one. ``automatic`` is the value, as it is written, that
-    leaves the choice to the program.
+    ``advanced`` fields are folded away in the form, ``suggestions`` are offered while typing.
+    ``column`` marks a field that names a column (or columns) of the data: where it is empty, they
+    are ``found`` in the data, or none are used. ``layers`` marks one that names layers of the
+    model. ``weights`` marks a field of a model that means something only for a new network, or only
+    for a pre-trained one. ``automatic`` is the value, as it is written, that leaves the choice to
+    the program.
     """
     extra: JsonDict = {
         "unit": unit,
         "advanced": advanced,
         "suggestions": list(suggestions),
         "column": column,
+        "found": found,
         "layers": layers,
         "weights": weights,
         "automatic": automatic,
@@ -110,6 +113,8 @@ class FieldSpec:
     advanced: bool = False
     suggestions: tuple[str, ...] = ()
     column: bool = False
+    found: bool = True
+    """Whether the columns that an empty field stands for are found in the data; else it is none."""
     layers: bool = False
     weights: Weights = ""
     """The networks for which the field means something; empty for all."""
@@ -197,6 +202,7 @@ def spec_of(name: str, info: FieldInfo) -> FieldSpec:
         advanced=bool(extra.get("advanced", False)),
         suggestions=tuple(map(str, extra.get("suggestions", []))),  # type: ignore[arg-type]
         column=bool(extra.get("column", False)),
+        found=bool(extra.get("found", True)),
         layers=bool(extra.get("layers", False)),
         weights=cast("Weights", extra.get("weights", "")),
         automatic=str(extra.get("automatic", "")),

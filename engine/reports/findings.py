@@ -41,6 +41,11 @@ class Mend:
     duplicates: str = ""
     """New value of ``data.duplicates``."""
 
+    def contradicts(self, other: Mend) -> bool:
+        """Return whether not both can be made: one field has one value, and a row stays or not."""
+        two = bool(self.duplicates and other.duplicates and self.duplicates != other.duplicates)
+        return two or bool({*self.rows} & {*other.marked} or {*self.marked} & {*other.rows})
+
     def fields(
         self, columns: Mapping[str, str], rows: Sequence[str], marked: Sequence[str] = ()
     ) -> dict[str, Any]:

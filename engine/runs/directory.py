@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -124,8 +124,16 @@ class RunDirectory:
         return self.path / "annotations.json"
 
     @classmethod
-    def create(cls, folder: Path, config: RunConfig) -> RunDirectory:
+    def create(
+        cls,
+        folder: Path,
+        config: RunConfig,
+        note: Callable[[RunDirectory], None] | None = None,
+    ) -> RunDirectory:
         """Create a new directory in ``folder``; its name has the time and the run's name.
+
+        ``note`` records the name before the directory has a configuration, which makes it a run:
+        if the process is killed, no run remains that nothing refers to.
 
         Paths are stored as absolute ones, so that the run can be resumed from another folder.
         Raises :class:`RunError` where nothing can be written.
@@ -136,6 +144,8 @@ class RunDirectory:
             run = cls(new_folder(folder, f"{stamp}-{config.name}"))
             run.requests.path.mkdir(mode=0o700)
             run.checkpoints.mkdir(mode=0o700)
+            if note is not None:
+                note(run)
             run.config.write(config.anchored())
         except OSError as error:
             raise RunError(

@@ -163,8 +163,9 @@ class Search:
                 continue
             note(self._storage, trial.number, "worker", self._worker)
             run = RunDirectory(self._runs / trial.user_attrs.get("run", ""))
-            if "run" in trial.user_attrs and run.path.is_dir():
+            if "run" in trial.user_attrs and (run.path / "config.toml").is_file():
                 self._going.append(TrialRun(trial.number, run, None, self._free() or ""))
+                self._going[-1].start_if_new()
             elif len(trial.params) == len(self._dimensions):
                 self._start(trial.number, trial.params, self._free() or "")
             else:
@@ -203,10 +204,11 @@ class Search:
             note(self._storage, number, "problem", str(error))
             self._study.tell(number, state=TrialState.FAIL)
             return
-        run = RunDirectory.create(self._runs, config)
+        run = RunDirectory.create(
+            self._runs, config, lambda run: note(self._storage, number, "run", run.id)
+        )
         self._share_base(run, key := key_of(config))
         note(self._storage, number, ATTRIBUTE, key)
-        note(self._storage, number, "run", run.id)
         going = TrialRun(number, run, trial, gpu, seconds)
         going.start()
         self._going.append(going)

@@ -9,6 +9,7 @@ import optuna
 from optuna.trial import TrialState
 
 from engine.config.metric import Metric
+from engine.errors import RunError
 from engine.launch.start import start
 from engine.runs import control
 from engine.runs.control import Request
@@ -51,6 +52,16 @@ class TrialRun:
     def start(self) -> None:
         """Start or resume the run; raises :class:`RunError`."""
         start(self.run, {"CUDA_VISIBLE_DEVICES": self.gpu} if self.gpu else {})
+
+    def start_if_new(self) -> None:
+        """Start the run if the process that made it was killed before it did."""
+        try:
+            with self.run.lock.hold():
+                begun = self.run.status.worker() is not None
+        except RunError:
+            return  # its worker holds the lock
+        if not begun:
+            self.start()
 
     def stop(self) -> None:
         """Ask the run to stop."""

@@ -219,7 +219,10 @@ class Trainer:
                 self.progress.report()
             self.controls.poll()
             self._time_limit.plan()
-        self._carry_out(self.validation.due())
+        wanted = self._time_limit.evaluation_wanted()
+        self._carry_out(self.validation.due() or wanted)
+        if wanted:
+            self._time_limit.plan()
         if self.controls.paused:
             self.controls.wait(self.progress, self._carry_out)
         if self._save_times.due():

@@ -97,6 +97,29 @@ async def test_a_second_press_takes_the_change_back(until) -> None:
         assert not screen._form.draft.changes
 
 
+async def test_a_change_takes_back_those_that_it_contradicts(until) -> None:
+    app = DltuiApp()
+    async with app.run_test(size=(100, 30)) as pilot:
+        screen = await opened(app, pilot, until, answered_twice)
+        await until(pilot, lambda: len(app.screen.query_one(Listing).items) == 2)
+        await pilot.press("j", "d", "k", "I", "enter")
+        await until(pilot, lambda: app.screen is screen)
+        data = screen._form.draft.values.tree["data"]
+    assert data["duplicates"] == "train"  # of both, that of the last row would win
+
+
+def answered_twice(question: str, **arguments: Any) -> dict[str, Any]:
+    """Answer with two findings about the same rows."""
+    if question != "data check":
+        raise Superseded("")
+    drop, move = (Mend(key, how, duplicates=how) for key, how in (("d", "drop"), ("I", "train")))
+    found = (
+        Finding("leakage", "twice", mends=(move,)),
+        Finding("duplicates", "twice", mends=(drop,)),
+    )
+    return DataCheck("people.csv", {"train": 10}, found).record()
+
+
 async def test_data_that_cannot_be_read_is_told(until) -> None:
     def failing(question: str, **arguments: Any) -> dict[str, Any]:
         if question != "data check":

@@ -532,7 +532,7 @@ async def test_the_model_is_checked_for_the_task(
     }  # fmt: skip
     async with DltuiApp().run_test(size=size) as pilot:
         await opened(pilot, NewRunScreen(values, ask=advisor.ask), until)
-        await pilot.press("D")
+        await pilot.press("3", "D")
         await until(pilot, lambda: "special tokens" in text_of(pilot))
         text = text_of(pilot)
         # Rank times inputs and outputs of 2 · 6 linear layers: 4 · 2 · (4 · 64 + 2 · 96).

@@ -53,7 +53,7 @@ SAID = {
     "A": {"Adapters"},
     "B": {"Benchmarks (eval)"},
     "C": {"Compare"},
-    "D": {"Check", "Check the model", "Close"},
+    "D": {"Check", "Close"},
     "E": {"Epochs"},
     "F": {"Save predictions"},
     "G": {"Last row", "Last field", "Last picture", "To the end"},

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +13,7 @@ import pytest
 
 from engine.config.presets import find_preset, load_preset
 from engine.errors import ConfigError, RunError
+from engine.processes.environment import worker_environment
 from engine.runs.directory import RunDirectory, all_runs
 from engine.runs.events import TIME_LIMIT, Finished
 from engine.runs.follower import read_history
@@ -148,3 +152,27 @@ def test_a_grid_over_a_range_says_what_it_needs(home: Path) -> None:
     made = sweep(home, {"train.learning_rate": "1e-3..1e-1"}, sampler="grid")
     assert made.start().wait(PATIENCE_SECONDS) == 1
     assert "a grid needs single values" in made.table().problem
+
+
+KILLED = {
+    "before its configuration": "from engine.runs.config_file import ConfigFile as C; C.write",
+    "after its configuration": "from engine.sweep.search import Search as C; C._share_base",
+    "before its start": "from engine.sweep.trial_run import TrialRun as C; C.start",
+}
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("moment", KILLED)
+def test_a_kill_while_a_run_is_made_leaves_none_that_never_starts(home: Path, moment: str) -> None:
+    made = sweep(home, RATES, sampler="grid")
+    code = (
+        f"import os, signal, sys; {KILLED[moment]} = "
+        "lambda *given: os.kill(os.getpid(), signal.SIGKILL); "
+        f"from engine.sweep.worker import main; main([{str(made.path)!r}])"
+    )
+    killed = subprocess.run([sys.executable, "-c", code], env=worker_environment(), check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert made.start().wait(PATIENCE_SECONDS) == 0
+    rows = made.table().trials
+    assert [row.state for row in rows] == ["complete"] * 2
+    assert {run.id for run in all_runs(home / "runs")} == {row.run for row in rows}

@@ -73,6 +73,32 @@ def test_the_time_that_a_roll_back_loses_is_not_had_again(bench: Any) -> None:
     assert position.last_step == pytest.approx(6 + (59.4 - 33) / 3, abs=1.5)
 
 
+@pytest.mark.parametrize("measured", [False, True])
+def test_a_slow_first_update_does_not_end_the_run(bench: Any, measured: bool) -> None:
+    section = {"epochs": 100_000, "max_minutes": 1.0, "eval_steps": 100_000}
+    trainer = bench(WINE | {"train": WINE["train"] | section}).trainer
+    setup = replace(trainer.setup, begun=time.perf_counter() - 10)
+    held_out = [0.0] * 3200  # a hundred batches
+    splits: Any = (held_out, held_out) if measured else (None, None)
+    limit = TimeLimit(setup, trainer.schedule, trainer.validation, splits)
+    position = trainer.state.position
+    position.step, position.seconds = 1, 10.0
+    limit.plan()
+    assert limit.evaluation_wanted() is measured
+    assert position.last_step is None
+    if measured:  # it takes a second, not 400 as the first update lets one guess
+        trainer.validation.seconds = trainer.validation.total_seconds = 1.0
+        position.seconds = 11.0
+        limit.plan()
+        assert not limit.evaluation_wanted()
+        assert position.last_step is None
+    position.step += 10
+    position.seconds += 1.0
+    limit.plan()
+    left = 59.4 - (12.0 + 2.0 if measured else 11.0)
+    assert position.last_step == pytest.approx(11 + left / 0.1, abs=8)
+
+
 @pytest.mark.parametrize("kind", ["linear", "cosine"])
 def test_a_limited_schedule_goes_on_from_its_rate_to_the_end(kind: Any) -> None:
     position = Position()

@@ -13,7 +13,13 @@ import pytest
 from engine.config.data.columns import ColumnSetting, parse_setting
 from engine.data.dates.spellings import find_table_spelling
 from engine.data.tables.columns import detect_columns
-from engine.data.tables.features import decode_row, encode_category, encode_rows, fit_features
+from engine.data.tables.features import (
+    Transform,
+    decode_row,
+    encode_category,
+    encode_rows,
+    fit_features,
+)
 from engine.data.tables.schema import CategoricalFeature, Column
 from engine.data.tables.unfit import unfit_values
 from engine.data.tables.values import dates, numbers, texts
@@ -255,6 +261,19 @@ def test_a_row_can_be_read_back() -> None:
     assert shown[2] == {"n": "missing", "c": "y", "d": "2024-09-01"}
 
 
+@pytest.mark.parametrize("transform", ["standard", "quantile"])
+def test_a_number_is_read_back_without_digits_that_it_never_had(transform: Transform) -> None:
+    rng = np.random.default_rng(0)
+    numbers = np.round(rng.lognormal(8, 2, 5000)) * rng.choice([-1, 0, 1], 5000)
+    table = pa.table({"n": numbers, "small": np.round(rng.normal(size=5000), 2), "y": numbers % 3})
+    features = fit_features(table, detect_columns(table), transform)
+    values, codes = encode_rows(features, table)
+    for row in range(200):
+        shown = decode_row(features, values[row].tolist(), codes[row].tolist())
+        expected = {name: f"{table[name][row].as_py() + 0.0:.6g}" for name in table.column_names}
+        assert shown == expected
+
+
 def test_other_types_of_the_same_values_encode_alike() -> None:
     train = {"n": [1, 2, 3, 4], "c": ["1", "2", "1", "2"]}
     table = pa.table(train)
@@ -290,6 +309,20 @@ def test_times_of_day_are_the_same_number_of_their_type_and_as_text(kind: pa.Dat
     np.testing.assert_allclose(middle, expected, rtol=1e-5)
 
 
+def test_categories_of_a_later_file_that_are_written_otherwise_are_counted() -> None:
+    train = pa.table({"c": ["345", "A1"] * 10, "b": ["yes", "no"] * 10, "n": [*range(20)]})
+    features = fit_features(train, detect_columns(train), "standard")
+    assert list(unfit_values(features, train, "test")) == []
+    later = pa.table({"c": ["345.0", "A1", "345.0"], "b": [True, False, None], "n": [0, 1, 2]})
+    notes = {note.column: note for note in unfit_values(features, later, "test")}
+    assert {name: note.rows for name, note in notes.items()} == {"c": 2, "b": 2}
+    assert notes["c"].why == (
+        "2 values of test are written otherwise than in the training rows, such as "
+        "'345.0' for '345'"
+    )
+    assert (encode_rows(features, later)[1] == encode_rows(features, train)[1][:3])[:2].all()
+
+
 @pytest.mark.parametrize(
     ("categories", "written", "expected"),
     [
@@ -299,11 +332,12 @@ def test_times_of_day_are_the_same_number_of_their_type_and_as_text(kind: pa.Dat
             [0, 1, 2, 0, -1, -1, 3],
         ),
         (["0.5", "1"], ["0.50", "1.0", ".5", "1e0"], [0, 1, 0, 1]),
-        (["false", "true"], ["True", "FALSE", "true", "yes"], [1, 0, 1, -1]),
+        (["false", "true"], ["True", "FALSE", "true", "yes", "0.0", "on"], [1, 0, 1, 1, 0, -1]),
         (["False", "True", "unknown"], ["true", "FALSE", "Unknown"], [1, 0, -1]),
         (["01", "02"], ["1", "01", "001"], [-1, 0, -1]),
-        (["a", "1"], ["1.0", "A"], [-1, -1]),
+        (["a", "1", "2.50"], ["1.0", "A", "2.5"], [1, -1, -1]),
         ([str(2**60), str(2**60 + 1)], [str(2**60 + 1), str(2**60 + 2)], [1, -1]),
+        (["7", "x"], ["9" * 5000, "7.0"], [-1, 0]),  # int() refuses so many digits
         ([], ["1"], [-1]),
     ],
 )

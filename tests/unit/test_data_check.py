@@ -22,7 +22,7 @@ from engine.data.column_roles import ColumnRoles
 from engine.data.tables.schema import Column
 from engine.errors import DataError
 from engine.pipelines.create import create_pipeline
-from engine.reports.findings import DataCheck, Finding
+from engine.reports.findings import DataCheck, Finding, Mend
 
 FLIPPED = range(100, 120)
 TWICE = range(200, 260)
@@ -59,6 +59,19 @@ def check(settings: dict[str, Any]) -> DataCheck:
 
 def by_kind(found: DataCheck) -> dict[str, Finding]:
     return {finding.kind: finding for finding in found.findings}
+
+
+def test_changes_contradict_each_other_in_one_value_of_a_field_and_in_one_row() -> None:
+    drop, move = Mend("d", "drop", duplicates="drop"), Mend("I", "move", duplicates="train")
+    out, right = (
+        Mend("d", "out", rows=("train:3:00c0ffee",)),
+        Mend("Y", "mark", marked=("train:3:00c0ffee",)),
+    )
+    other = Mend("Y", "mark", marked=("train:4:0badcafe",))
+    assert drop.contradicts(move)
+    assert out.contradicts(right)
+    assert right.contradicts(out)
+    assert not any(one.contradicts(two) for one, two in ((drop, drop), (out, other), (out, move)))
 
 
 def test_faults_of_a_table_are_found_at_their_places(dirty: Path) -> None:

@@ -370,3 +370,17 @@ def test_a_zero_that_leaves_the_choice_to_the_program_is_shown_as_automatic() ->
     assert shown() == ["image_size", "automatic"]
     draft.set("task.image_size", "64")
     assert shown() == ["*image_size", "64", "px"]
+
+
+def test_an_empty_field_of_columns_is_automatic_only_where_they_are_found() -> None:
+    draft = Draft(iris().values())
+    sections = sections_of(draft, advanced=True, columns={"width": "numeric, input"})
+    views = {view.spec.name: view for section in sections for view in section.fields}
+
+    def text(name: str) -> str:
+        return field_text(views[name], focused=False, editing=False).plain.split()[1]
+
+    assert text("task.target") == "automatic"
+    assert {text(f"data.{name}") for name in ("group", "time")} == {"–"}
+    assert {text(f"task.{name}") for name in ("ignore", "numeric", "categorical")} == {"–"}
+    assert views["data.group"].options[""] == "no column"

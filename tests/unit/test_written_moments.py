@@ -15,8 +15,10 @@ from engine.data.dates.compact import find_number_spelling, read_numbers
 from engine.data.dates.month_names import with_short_months
 from engine.data.dates.spellings import ISO, QUARTERS, WEEKS
 from engine.data.dates.writing import find_writing, write_moment
-from engine.data.tables.categories import respelled, truth_numbers
+from engine.data.tables.categories import respelled
 from engine.data.tables.clocks import find_clock_format, parsed_clocks, typed_clocks
+from engine.data.tables.schema import NumberFormat
+from engine.data.tables.values import truths_or_numbers
 
 DAYS = st.lists(st.dates(datetime.date(1990, 1, 1), datetime.date(2100, 12, 31)), min_size=3)
 
@@ -140,7 +142,15 @@ def test_texts_are_times_of_day_by_their_share(
     ("values", "categories", "labels", "told"),
     [
         (["1.0", "01", "1e0", "2", None], ["1", "2"], False, ["1", "01", "1", "2", None]),
-        (["True", "FALSE", "yes"], ["true", "false"], False, ["true", "false", "yes"]),
+        (["True", "FALSE", "yes", "no way"], ["true", "false"], False,
+         ["true", "false", "true", "no way"]),
+        (["1", "0.0", "T", "x"], ["no", None, "yes"], False, ["yes", "no", "yes", "x"]),
+        (["345.0", "+345", "7,0", "345,000", "7.5", "A1"], ["345", "7", "A1"], False,
+         ["345", "345", "7", "345,000", "7.5", "A1"]),
+        (["345", "A1"], ["345.0", "A1"], False, ["345.0", "A1"]),
+        (["345"], ["345.0", "345.00", "A1"], False, ["345"]),  # it may be either
+        (["7", "07.0"], ["007", "07"], False, ["7", "07.0"]),
+        (["9007199254740993.0"], ["9007199254740992", "x"], False, ["9007199254740993.0"]),
         (["1", "yes", "T", "0", "maybe"], ["True", "False"], True,
          ["True", "True", "True", "False", "maybe"]),
         (["a", "A"], ["a", "b"], True, ["a", "A"]),
@@ -158,11 +168,12 @@ def test_texts_that_mean_a_category_have_its_spelling(
 @pytest.mark.parametrize(
     ("values", "numbers"),
     [
-        (["true", "False", "1"], [1, 0, 1]), (["1", "0"], None), (["true", "2"], None),
-        (["true", "x"], None), (["TRUE"], [1]), ([], None),
+        (["true", "False", "1"], [1, 0, 1]), (["1", "0"], [1, 0]), (["true", "2"], [None, 2]),
+        (["true", "x"], [1, None]), (["TRUE"], [1]), (["0.5", "false"], [0.5, None]), ([], []),
     ],
 )  # fmt: skip
-def test_truth_values_are_numbers_only_where_words_say_so(
-    values: list[str], numbers: list[float] | None
+def test_truth_values_are_numbers_only_beside_no_others(
+    values: list[str], numbers: list[float | None]
 ) -> None:
-    assert truth_numbers(values) == numbers
+    read = truths_or_numbers(values, NumberFormat())
+    assert [None if np.isnan(number) else number for number in read] == numbers

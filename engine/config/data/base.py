@@ -40,12 +40,14 @@ class DataConfig(TaggedSection):
         "",
         "Column of groups, such as patients, that stay whole: none is in two splits",
         column=True,
+        found=False,
         advanced=True,
     )
     time: str = option(
         "",
         "Column of times to split by: train on the past, validate and test on what came later",
         column=True,
+        found=False,
         advanced=True,
     )
     folds: int | None = option(

@@ -69,6 +69,7 @@ class ForecastingConfig(TaskConfig):
         "Future covariates: columns of numbers or categories that are known for the horizon, such "
         "as price and promotion; a prediction asks for them",
         column=True,
+        found=False,
     )
     static: tuple[str, ...] = option(
         (),

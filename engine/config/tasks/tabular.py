@@ -21,12 +21,20 @@ class TabularConfig(TaskConfig):
     target: str = option(
         "", "Target column; empty takes target, label, class, y or the last", column=True
     )
-    ignore: tuple[str, ...] = option((), "Columns to leave out", column=True)
+    ignore: tuple[str, ...] = option((), "Columns to leave out", column=True, found=False)
     numeric: tuple[str, ...] = option(
-        (), "Columns to treat as numeric, whatever they look like", column=True, advanced=True
+        (),
+        "Columns to treat as numeric, whatever they look like",
+        column=True,
+        found=False,
+        advanced=True,
     )
     categorical: tuple[str, ...] = option(
-        (), "Columns to treat as categorical, such as numeric codes", column=True, advanced=True
+        (),
+        "Columns to treat as categorical, such as numeric codes",
+        column=True,
+        found=False,
+        advanced=True,
     )
     transform: Literal["auto", "standard", "quantile"] = option(
         "auto",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 
@@ -11,6 +12,8 @@ import pyarrow.compute as pc
 
 _NUMBER = re.compile(r"[-+]?(?:(?:0|[1-9]\d*)(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?")
 """A number that is no code: codes may begin with a zero."""
+_WHOLE = re.compile(r"[-+]?(?:0|[1-9]\d*)(?:\.0*|,00?)?")
+"""A whole number, also with a fraction of zeros."""
 TRUTH = {"true": 1.0, "false": 0.0}
 """Truth values as numbers, by their names in lower case."""
 _WORDS = {"true": True, "yes": True, "t": True, "y": True,
@@ -25,40 +28,50 @@ def respelled(
 
     ``True`` means ``true``, and where all categories are numbers, ``1.0`` means ``1``: a column of
     a later file may be written otherwise as a whole, since one odd value in it is enough. ``01``
-    does not mean ``1``. Where ``categories`` are ``labels`` and the two truth values, ``1``,
-    ``yes`` and ``t`` mean the true one; a text that is itself one of the ``labels`` stays.
+    does not mean ``1``. A text that is itself one of the ``categories`` stays if they are
+    ``labels``. What has no such meaning may have one of :func:`other_spellings`.
     """
     known = [category for category in categories if category is not None]
-    meaning = _truth if labels and _are_truth(known) else _meaning_among(known)
+    meaning = _meaning_among(known)
     spelling = {meaning(category): category for category in known}
-    distinct = pc.unique(values).drop_null()
     exact = set(known) if labels else set()
-    spelled = [
+    distinct = pc.unique(values).drop_null()
+    read = [
         value if value in exact else spelling.get(meaning(value), value)
         for value in distinct.to_pylist()
     ]
+    others = other_spellings(read, known)
+    spelled = [others.get(value, value) for value in read]
     places = pc.index_in(values, value_set=distinct)
     return pc.take(pa.chunked_array([pa.array(spelled, pa.string())]), places)
 
 
-def truth_numbers(values: Sequence[str]) -> list[float] | None:
-    """Return truth values as numbers, ``True`` as ``1``; ``None`` where any value is none.
+def other_spellings(values: Sequence[str], categories: Sequence[str | None]) -> dict[str, str]:
+    """Return the category that each text means which is none itself, where it means just one.
 
-    Some files write them in words and others as 0 and 1; 0 and 1 alone are just numbers.
+    ``345.0`` means ``345`` also where other categories are words, and ``1``, ``yes`` and ``t`` mean
+    ``true`` where the categories are the two truth values. Zeros before a number make another one.
     """
-    numbers = []
-    for value in values:
-        number = TRUTH.get(value.lower(), _number(value))
-        if number not in (0, 1):
-            return None
-        numbers.append(float(number))
-    return numbers if any(value.lower() in TRUTH for value in values) else None
+    known = [category for category in categories if category is not None]
+    meaning = _truth if _are_truth(known) else _whole
+    alike: dict[object, list[str]] = defaultdict(list)
+    for category in known:
+        alike[meaning(category)].append(category)
+    exact = set(known)
+    strange = {value: meaning(value) for value in values if value not in exact}
+    return {value: alike[meant][0] for value, meant in strange.items() if len(alike[meant]) == 1}
 
 
 def _meaning_among(categories: Sequence[str]) -> Callable[[str], object]:
     """Return a function of a text: what it means beside these categories."""
     numeric = bool(categories) and all(map(_NUMBER.fullmatch, categories))
     return _number if numeric else _name
+
+
+def _whole(text: str) -> object:
+    """Return a whole number; other texts as they are."""
+    number = text.partition(".")[0].partition(",")[0]
+    return Decimal(number) if _WHOLE.fullmatch(text) else text
 
 
 def _are_truth(categories: Sequence[str]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from statistics import NormalDist
@@ -148,8 +149,13 @@ def decode_row(features: Features, scaled: Sequence[float], codes: Sequence[int]
 
 
 def _decoded(feature: NumericFeature, number: float) -> float:
-    raw = number * feature.std + feature.mean
-    return float(np.interp(raw, feature.heights, feature.knots)) if feature.knots else raw
+    """Return the value without the digits that a float32 does not hold: 0 is no 5e-11."""
+    steps = np.nextafter(np.float32(number), np.array([-np.inf, np.inf], np.float32))
+    raw = np.array([number, *steps], np.float64) * feature.std + feature.mean
+    value, *beside = np.interp(raw, feature.heights, feature.knots) if feature.knots else raw
+    spacing = float(np.abs(np.array(beside) - value).max())
+    exact = not np.isfinite(spacing) or spacing == 0
+    return float(value) if exact else round(float(value), math.floor(-math.log10(spacing))) + 0.0
 
 
 def fit_features(table: pa.Table, columns: Sequence[Column], transform: Transform) -> Features:

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from engine.data.on_disk import in_windows
 from engine.data.raw import TRAIN
+from engine.data.tables.categories import other_spellings
 from engine.data.tables.features import ENCODED, SCORED, encode_category
 from engine.data.tables.lists import without_known
 from engine.data.tables.other_marks import other_marks
 from engine.data.tables.schema import CategoricalFeature, Column, Features
-from engine.data.tables.values import dates, numbers, tidy
+from engine.data.tables.values import dates, numbers, texts, tidy
 from engine.files.sanitize import plain
 from engine.reports.counted import counted
 from engine.reports.note import Note
@@ -39,6 +40,8 @@ def unfit_values(features: Features, table: pa.Table, split: str = "") -> Iterat
         count, first = _unfit(table.select([column.name]), column, category)
         if count:
             yield _note(column, count, first, split)
+        if category is not None:
+            yield from _otherwise_written(table.select([column.name]), category, split)
         if column.type == "numeric" and split != TRAIN:
             yield from other_marks(table, column.name, column.number_format, split)
 
@@ -89,6 +92,30 @@ def _lost(
     if column.type == "numeric":
         return np.isnan(numbers(values, column.number_format))
     return np.isnat(dates(values, column.date_format))
+
+
+def _otherwise_written(table: pa.Table, category: CategoricalFeature, split: str) -> Iterator[Note]:
+    """Yield a note on categories that are written otherwise than in the training rows."""
+    count = 0
+    meanings: dict[str, str] = {}
+    for piece in in_windows(table, ENCODED):
+        values, counts = _counted(texts(piece[category.column], category.as_written))
+        given = values.to_pylist()
+        meant = other_spellings([text for text in given if text is not None], category.categories)
+        meanings |= meant
+        count += sum(n for value, n in zip(given, counts.tolist(), strict=True) if value in meant)
+    if not meanings:
+        return
+    name, of_split = plain(category.column, 60), f" of {split}" if split else ""
+    written, known = next(iter(meanings.items()))
+    yield Note(
+        f"{counted(count, 'value')}{of_split} {'is' if count == 1 else 'are'} written otherwise "
+        f"than in the training rows, such as {plain(written, 40)!r} for {plain(known, 40)!r}",
+        column=name,
+        read_as="known category",
+        rows=count,
+        kind="converted",
+    )
 
 
 def _note(column: Column, count: int, first: object, split: str) -> Note:

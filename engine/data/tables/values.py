@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from engine.data.dates.spellings import spelled
-from engine.data.tables.categories import truth_numbers
+from engine.data.tables.categories import TRUTH
 from engine.data.tables.clocks import typed_clocks
 from engine.data.tables.number_format import find_number_format, parsed_numbers
 from engine.data.tables.plain_numbers import plain_numbers, with_odd_apart
@@ -148,9 +148,13 @@ def _parsed_dates(values: Sequence[str], date_format: str) -> NDArray[np.datetim
 
 
 def truths_or_numbers(values: Sequence[str], number_format: NumberFormat) -> NDArray[np.float64]:
-    """Numbers in a format; truth values are 1 and 0. NaN for the rest."""
-    truths = truth_numbers(values)
-    return parsed_numbers(values, number_format) if truths is None else np.array(truths)
+    """Numbers in a format; truth values in words are 1 and 0 beside no others. NaN for the rest."""
+    numbers = parsed_numbers(values, number_format)
+    words = [TRUTH.get(value.lower(), np.nan) for value in values]
+    beside = numbers[np.isfinite(numbers)]
+    if not ((beside == 0) | (beside == 1)).all():
+        return numbers
+    return np.where(np.isfinite(numbers), numbers, words)
 
 
 def words_for_missing(column: pa.ChunkedArray) -> list[str]:

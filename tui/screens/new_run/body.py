@@ -11,7 +11,7 @@ from textual.containers import Horizontal
 
 from tui.screens.new_run.dialogs import DraftDialogs
 from tui.screens.new_run.draft_form import DraftForm
-from tui.screens.new_run.sections import DOMAIN
+from tui.screens.new_run.sections import DOMAIN, heading_of
 from tui.widgets.form.row import FieldRow
 from tui.widgets.preview import DataPreview
 from tui.widgets.question import Ask
@@ -21,7 +21,7 @@ class DraftBody(Horizontal):
     """Both at once where there is room; else the one that has the focus."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("D", "check_model", "Check the model", show=False),
+        Binding("D", "check", "Check", show=False),
     ]
 
     def __init__(
@@ -59,9 +59,12 @@ class DraftBody(Horizontal):
             self.add_class("-data")
             self._preview.focus()
 
-    def action_check_model(self) -> None:
-        """Show what the model has for the task."""
-        self._dialogs.check_model()
+    def action_check(self) -> None:
+        """Check the data from a field of its section, else what the model has for the task."""
+        if heading_of(self._form.current_name) == heading_of(DOMAIN.name):
+            self._dialogs.check_data()
+        else:
+            self._dialogs.check_model()
 
     @on(FieldRow.LayersWanted)
     def _layers_wanted(self, event: FieldRow.LayersWanted) -> None:

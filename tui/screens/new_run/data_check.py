@@ -139,6 +139,9 @@ class DataCheckScreen(Dialog[Sequence[Mend] | None]):
         if found is None:
             return
         if self._chosen.pop(place, None) != found:
+            self._chosen = {
+                other: mend for other, mend in self._chosen.items() if not mend.contradicts(found)
+            }
             self._chosen[place] = found
         self._listing.set_items(self._listing.items)
 

@@ -149,4 +149,5 @@ def _options(values: Values, spec: FieldSpec, columns: Mapping[str, str]) -> Map
     if not columns:
         return {}
     several = spec.kind in ("list", "mapping")
-    return dict(columns) if several else {"": "found in the data", **columns}
+    empty = "found in the data" if spec.found else "no column"
+    return dict(columns) if several else {"": empty, **columns}

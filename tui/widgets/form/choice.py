@@ -41,12 +41,19 @@ class ChoiceScreen(Dialog[str | None]):
     ]
 
     def __init__(
-        self, title: str, options: Mapping[str, str], current: str = "", free: bool = False
+        self,
+        title: str,
+        options: Mapping[str, str],
+        current: str = "",
+        free: bool = False,
+        empty: str = "automatic",
     ) -> None:
+        """``empty`` is shown for the empty value."""
         super().__init__()
+        self._empty = literal(empty)
         self._title = title
         self._options = options
-        longest = max((len(_name(value).plain) for value in options), default=0)
+        longest = max((len(self._label(value).plain) for value in options), default=0)
         self._widest = min(_WIDEST, longest)
         self._current = current
         self._free = free
@@ -103,7 +110,10 @@ class ChoiceScreen(Dialog[str | None]):
     def _matching(self, typed: str) -> Iterator[str]:
         """Yield the values with the typed words, the typed text, then those that are alike."""
         ranked = sorted(
-            ((_rank(typed, value, about), value) for value, about in self._options.items()),
+            (
+                (_rank(typed, self._label(value).plain, about), value)
+                for value, about in self._options.items()
+            ),
             key=lambda one: one[0] or 0,
         )
         close = [value for rank, value in ranked if rank is not None and rank < _VAGUE]
@@ -116,23 +126,22 @@ class ChoiceScreen(Dialog[str | None]):
         if value not in self._options:
             return Content("use ") + literal(value).stylize("bold")
         about = literal(self._options[value])
-        name = _name(value)
+        name = self._label(value)
         gap = Content(" " * (self._widest - len(name.plain) + 2))
         matched = match(self._typed, name.plain)
         shown = highlighted(name.stylize("bold"), matched.places if matched else ())
         return shown + gap + about.stylize("$text-muted")
 
+    def _label(self, value: str) -> Content:
+        return literal(value) if value else self._empty
 
-def _rank(typed: str, value: str, about: str) -> int | None:
+
+def _rank(typed: str, name: str, about: str) -> int | None:
     """Return how well a value matches, lower is better; ``None`` for not at all."""
-    matched = match(typed, _name(value).plain)
+    matched = match(typed, name)
     if matched is not None and matched.close:
         return matched.rank
     words = typed.lower().split()
-    if all(word in f"{value} {about}".lower() for word in words):
+    if all(word in f"{name} {about}".lower() for word in words):
         return _VAGUE
     return None if matched is None else _VAGUE + matched.rank
-
-
-def _name(value: str) -> Content:
-    return literal(value) if value else Content("automatic")

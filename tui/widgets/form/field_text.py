@@ -45,4 +45,4 @@ def _shown(view: FieldView) -> str:
         return "as found"
     if view.automatic:
         return f"automatic → {view.automatic}"
-    return "automatic" if view.spec.column else "–"
+    return "automatic" if view.spec.column and view.spec.found else "–"

@@ -115,7 +115,8 @@ class FieldRow(Widget, can_focus=True):
             picker = PathPickerScreen(view.spec.name, view.text, view.options)
             await self.app.push_screen(picker, self._choose)
         elif view.options:
-            choice = ChoiceScreen(view.spec.name, view.options, view.text, not view.closed)
+            empty = "automatic" if view.spec.found else "–"
+            choice = ChoiceScreen(view.spec.name, view.options, view.text, not view.closed, empty)
             await self.app.push_screen(choice, self._choose)
         else:
             await self._type()
