@@ -29,9 +29,11 @@ from engine.metrics.images.detection import (
 )
 from engine.models.images.detector import Detections, objects_of
 from engine.pipelines.object_detection import ObjectDetectionPipeline
+from engine.reports.gallery import Gallery
 from engine.reports.picture import Picture
 from engine.tasks.annotated_images import AnnotatedTask
 from engine.tasks.deployment import Deployment
+from engine.tasks.galleries.annotated import boxes_gallery
 from engine.tasks.painted_samples import box_sample
 from engine.tasks.presentation import Presentation, Records
 from engine.tasks.shown_samples import ShownSamples
@@ -54,6 +56,7 @@ class ObjectDetection(AnnotatedTask[DetectionFitted]):
     pipeline: ObjectDetectionPipeline
     section: ObjectDetectionConfig
     move = Placement.boxes
+    _evaluator: DetectionEvaluator | None = None
 
     @override
     def targets(self, table: pa.Table, fitted: DetectionFitted) -> Callable[[int], Target] | None:
@@ -86,7 +89,19 @@ class ObjectDetection(AnnotatedTask[DetectionFitted]):
 
     def evaluator(self, fitted: DetectionFitted) -> Evaluator:
         """COCO's metrics, per class, and the worst images."""
-        return DetectionEvaluator(fitted.classes, self.section.score_threshold, _measured)
+        self._evaluator = DetectionEvaluator(
+            fitted.classes, self.section.score_threshold, _measured
+        )
+        return self._evaluator
+
+    @override
+    def gallery(
+        self, network: nn.Module, source: Source, fitted: DetectionFitted
+    ) -> Gallery | None:
+        """The worst images of the last evaluation with views, which was on ``source``."""
+        del network
+        known = self._evaluator
+        return None if known is None else boxes_gallery(known, source, fitted)
 
     def predict(
         self, network: nn.Module, batch: Batch, fitted: DetectionFitted
@@ -144,7 +159,7 @@ class ObjectDetection(AnnotatedTask[DetectionFitted]):
         sure = [sure_of(in_pixels(one, 1, 1), self.section.score_threshold) for one in found]
         names = batch.rows["name"].to_pylist()
         rows = zip(batch.inputs, sure, names, strict=True)
-        return [box_sample(image, own, fitted, name) for image, own, name in rows][:_SHOWN]
+        return [box_sample(image, own, fitted, name=name) for image, own, name in rows][:_SHOWN]
 
     @override
     def baselines(self, raw: RawData, fitted: DetectionFitted) -> list[Baseline]:

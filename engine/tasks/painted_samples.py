@@ -1,4 +1,4 @@
-"""Samples for the monitor with their masks or boxes painted in, as small as its cells show them."""
+"""Images with their masks or boxes painted in, as a network sees them."""
 
 from __future__ import annotations
 
@@ -19,19 +19,29 @@ SIDE = 24
 Pixels = NDArray[np.uint8]
 
 
-def mask_sample(image: Tensor, mask: Pixels, fitted: AnnotatedFitted, name: str) -> Picture:
-    """Return a network's input ``[channels, side, side]`` below a mask of class numbers."""
-    small = Image.fromarray(mask).resize((SIDE, SIDE), Image.Resampling.NEAREST)
-    return picture(with_mask(_small(image, fitted), np.asarray(small)), SIDE, name=name)
+def mask_sample(
+    image: Tensor, mask: Pixels, fitted: AnnotatedFitted, side: int = SIDE, **words: str
+) -> Picture:
+    """Return a network's input ``[channels, side, side]`` below a mask of class numbers.
+
+    The picture has a ``side`` in pixels, and ``words`` as its name and its caption.
+    """
+    small = Image.fromarray(mask).resize((side, side), Image.Resampling.NEAREST)
+    return picture(with_mask(_small(image, fitted, side), np.asarray(small)), side, **words)
 
 
-def box_sample(image: Tensor, found: Found, fitted: AnnotatedFitted, name: str) -> Picture:
-    """Return a network's input with the outlines of objects; boxes are shares of the sides."""
-    boxes = (found.boxes * SIDE).tolist()
-    return picture(with_boxes(_small(image, fitted), boxes, found.classes.tolist()), SIDE,
-                   name=name)  # fmt: skip
+def box_sample(
+    image: Tensor, found: Found, fitted: AnnotatedFitted, side: int = SIDE, **words: str
+) -> Picture:
+    """Return a network's input with the outlines of objects; boxes are shares of the sides.
+
+    The picture has a ``side`` in pixels, and ``words`` as its name and its caption.
+    """
+    boxes = (found.boxes * side).tolist()
+    painted = with_boxes(_small(image, fitted, side), boxes, found.classes.tolist())
+    return picture(painted, side, **words)
 
 
-def _small(image: Tensor, fitted: AnnotatedFitted) -> Pixels:
+def _small(image: Tensor, fitted: AnnotatedFitted, side: int) -> Pixels:
     whole = Image.fromarray(pixels_of(image, fitted))
-    return np.asarray(whole.resize((SIDE, SIDE), Image.Resampling.BOX))
+    return np.asarray(whole.resize((side, side), Image.Resampling.BOX))
