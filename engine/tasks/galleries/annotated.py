@@ -20,7 +20,7 @@ from engine.tasks.galleries.images import file_of
 from engine.tasks.painted_samples import box_sample, mask_sample
 from engine.vision.annotated_fitted import AnnotatedFitted
 
-_TITLE = "Worst images"
+_TITLE = "Images"
 _SIDE = 96
 """Pixels of a side at most: networks of small images are shown all that they see."""
 _BATCH = 16
