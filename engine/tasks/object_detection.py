@@ -123,7 +123,8 @@ class ObjectDetection(AnnotatedTask[DetectionFitted]):
     @override
     def presentation(self, network: nn.Module, fitted: DetectionFitted) -> Presentation:
         """A line for each object, and the images with its box."""
-        return Presentation(_in_words, partial(_pictures, fitted))
+        in_words = partial(_in_words, self.section.score_threshold)
+        return Presentation(in_words, partial(_pictures, fitted))
 
     @override
     def samples(self, network: nn.Module, source: Source, fitted: DetectionFitted) -> ShownSamples:
@@ -182,14 +183,19 @@ def _sorted(outputs: list[Tensor]) -> list[Tensor]:
     ]
 
 
-def _in_words(records: Records) -> Records:
-    """Return a line for each object: its score, and its place in words."""
+def _in_words(threshold: float, records: Records) -> Records:
+    """Return a line for each object: its score, and its place in words.
+
+    ``threshold`` is the least score of an object.
+    """
+    none = {"objects": f"none with a score of {threshold:.0%} or more"}
     return [
         {"image": f"{record['image']}, {record['width']}×{record['height']} px"}
         | {
             f"{place} {one['label']}": f"{one['score']:.1%}  {_place(one['box'])}"
             for place, one in enumerate(record["objects"], 1)
         }
+        | (none if not record["objects"] else {})
         for record in records
     ]
 
