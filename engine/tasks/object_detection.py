@@ -34,7 +34,7 @@ from engine.reports.picture import Picture
 from engine.tasks.annotated_images import AnnotatedTask
 from engine.tasks.deployment import Deployment
 from engine.tasks.galleries.annotated import boxes_gallery
-from engine.tasks.painted_samples import box_sample
+from engine.tasks.galleries.painted import box_sample
 from engine.tasks.presentation import Presentation, Records
 from engine.tasks.shown_samples import ShownSamples
 from engine.tasks.usual_objects import evaluate_usual_boxes

@@ -35,7 +35,7 @@ from engine.reports.gallery import Gallery
 from engine.reports.picture import Picture
 from engine.tasks.annotated_images import AnnotatedTask
 from engine.tasks.galleries.annotated import masks_gallery
-from engine.tasks.painted_samples import mask_sample
+from engine.tasks.galleries.painted import mask_sample
 from engine.tasks.presentation import Presentation, Records
 from engine.tasks.shown_samples import ShownSamples
 from engine.vision.annotated.mask_prediction import enlarged, mask_of, segments_of, shares_text

@@ -17,7 +17,7 @@ from engine.reports.gallery import Gallery
 from engine.reports.picture import Picture
 from engine.reports.views import Cell, Pictures, View
 from engine.tasks.galleries.images import file_of
-from engine.tasks.painted_samples import box_sample, mask_sample
+from engine.tasks.galleries.painted import box_sample, mask_sample
 from engine.vision.annotated_fitted import AnnotatedFitted
 
 _TITLE = "Images"
