@@ -9,9 +9,9 @@ import logging
 import platform
 import shutil
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
-from engine.loggers.notify_settings import NotifyError, NotifySettings
+from engine.loggers.notify_settings import NotifyError, NotifySettings, Occasion
 from engine.runs.directory import RunDirectory
 from engine.runs.events import (
     Evaluated,
@@ -26,7 +26,17 @@ from engine.runs.events import (
 )
 
 _NEARLY_FULL = 0.03
-"""Share of the disk that is free when it is nearly full."""
+_PLENTY = 50e9
+"""A disk is nearly full when less than this share of it is free, and fewer bytes than these."""
+
+Kind = Literal["info", "success", "warning", "failure"]
+"""Kinds of notifications that apprise has."""
+_KINDS: Mapping[Occasion, Kind] = {
+    "finished": "success",
+    "failed": "failure",
+    "stalled": "failure",
+    "disk": "warning",
+}
 
 
 def connect(urls: Sequence[str]) -> list[Any]:
@@ -51,12 +61,15 @@ def connect(urls: Sequence[str]) -> list[Any]:
     return services
 
 
-def send(services: Sequence[Any], title: str, text: str) -> None:
-    """Send a notification to each service; raises :class:`NotifyError` if one does not take it."""
+def send(services: Sequence[Any], title: str, text: str, kind: Kind = "info") -> None:
+    """Send a notification to each service; raises :class:`NotifyError` if one does not take it.
+
+    ``kind`` decides on the symbol or colour of services that have such.
+    """
     failed = [
         str(place)
         for place, service in enumerate(services, 1)
-        if not service.notify(body=text, title=title)
+        if not service.notify(body=text, title=title, notify_type=kind)
     ]
     if failed:
         numbers = ", ".join(failed)
@@ -74,6 +87,7 @@ class Notifier:
         self._waiting = list(settings.bounds)
         self._disk_notified = False
         self._stall_notified = False
+        self._split = ""
         self._services = connect(settings.urls)
 
     def report(self, event: Event) -> None:
@@ -89,13 +103,15 @@ class Notifier:
             case Failed(message=message):
                 self._tell("failed", f"Failed: {message}")
             case Finished(metrics=metrics):
-                self._tell("finished", _ended("Finished", metrics))
+                self._tell("finished", _ended("Finished", self._split, metrics))
             case Stopped(metrics=metrics):
-                self._tell("finished", _ended("Stopped", metrics))
+                self._tell("finished", _ended("Stopped", self._split, metrics), "info")
             case Interrupted():
-                self._tell("finished", "Interrupted; it can be resumed.")
-            case Evaluated(split="validation"):
-                self._check_bounds(event)
+                self._tell("finished", "Interrupted; it can be resumed.", "warning")
+            case Evaluated(split=split):
+                self._split = split
+                if split == "validation":
+                    self._check_bounds(event)
             case Resources():
                 self._check_disk()
 
@@ -109,23 +125,25 @@ class Notifier:
         for bound in [bound for bound in self._waiting if bound.reached(event.metrics)]:
             self._waiting.remove(bound)
             value = f"{bound.metric} {event.metrics[bound.metric]:.4g}"
-            self._send(f"Reached {value} after epoch {event.epoch:.3g}.")
+            text = f"Reached validation {value} after epoch {round(event.epoch, 2):g}."
+            self._send(text, "success")
 
     def _check_disk(self) -> None:
         usage = shutil.disk_usage(self._run.path)
-        if usage.free < _NEARLY_FULL * usage.total and not self._disk_notified:
+        if usage.free < min(_NEARLY_FULL * usage.total, _PLENTY) and not self._disk_notified:
             self._disk_notified = True
-            self._tell("disk", f"Its disk is nearly full: {usage.free / 1e9:.1f} GB are free.")
+            self._tell("disk", f"Its disk is nearly full: {usage.free / 1e6:,.0f} MB are free.")
 
-    def _tell(self, occasion: str, text: str) -> None:
+    def _tell(self, occasion: Occasion, text: str, kind: Kind | None = None) -> None:
         if occasion in self._settings.on:
-            self._send(text)
+            self._send(text, kind or _KINDS[occasion])
 
-    def _send(self, text: str) -> None:
-        send(self._services, self._title, text)
+    def _send(self, text: str, kind: Kind) -> None:
+        send(self._services, self._title, text, kind)
 
 
-def _ended(word: str, metrics: Mapping[str, float | None]) -> str:
+def _ended(word: str, split: str, metrics: Mapping[str, float | None]) -> str:
+    """Return a sentence with the first metrics, those of ``split``."""
     known = [f"{name} {value:.4g}" for name, value in metrics.items() if value is not None]
     shown = ", ".join(known[:4])
-    return f"{word}: {shown}." if shown else f"{word}."
+    return f"{word}: {split} {shown}.".replace("  ", " ") if shown else f"{word}."

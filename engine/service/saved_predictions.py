@@ -19,6 +19,7 @@ from engine.reports.note import Note
 from engine.runs.directory import RunDirectory
 from engine.service import predict
 from engine.service.column_predictions import free_name, predicted_pieces, predictor
+from engine.service.image_names import with_image_names
 from engine.service.lower_precision import agreement
 from engine.service.predict import Row
 from engine.service.prediction_file import check_output, write_pieces, write_table
@@ -39,10 +40,10 @@ def answer(
     """Predict ``rows``, or those of ``file``, and write them to ``output``, by its suffix.
 
     Without either, a forecast continues the data of the run. Each prediction stands behind the
-    columns of its row; a forecast has the columns that tell series apart, and the times. A file
-    that is there is refused, or overwritten if it may be ``replace``\\ d. Of a table, another
-    ``precision`` is noted with its agreement. Returns ``path``, ``rows`` and ``notes``. Raises
-    :class:`~engine.errors.UserError`.
+    columns of its row, in which images have their paths or numbers; a forecast has the columns that
+    tell series apart, and the times. A file that is there is refused, or overwritten if it may be
+    ``replace``\\ d. Of a table, another ``precision`` is noted with its agreement. Returns
+    ``path``, ``rows`` and ``notes``. Raises :class:`~engine.errors.UserError`.
     """
     target = expanded(output)
     check_output(target, replace, *(expanded(path) for path in (file, future) if path))
@@ -56,7 +57,11 @@ def answer(
         notes, table = predicted["notes"], pa.table(_columns(predicted["records"]))
     else:
         found = predict.predict_file(run, file or _data_of(run), future=future)
-        table, notes = _table(found.records, found.table), list(map(asdict, found.notes))
+        read, found_notes = found.table, found.notes
+        if read is not None:
+            read, named = with_image_names(read, predict.load(run)[1])
+            found_notes = [*found_notes, *named]
+        table, notes = _table(found.records, read), list(map(asdict, found_notes))
         if target.suffix.lower() == ".parquet":
             table = _with_timestamps(table, found.records)
     write_table(table, target)

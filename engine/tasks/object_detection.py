@@ -29,10 +29,12 @@ from engine.metrics.images.detection import (
 )
 from engine.models.images.detector import Detections, objects_of
 from engine.pipelines.object_detection import ObjectDetectionPipeline
+from engine.reports.gallery import Gallery
 from engine.reports.picture import Picture
 from engine.tasks.annotated_images import AnnotatedTask
 from engine.tasks.deployment import Deployment
-from engine.tasks.painted_samples import box_sample
+from engine.tasks.galleries.annotated import boxes_gallery
+from engine.tasks.galleries.painted import box_sample
 from engine.tasks.presentation import Presentation, Records
 from engine.tasks.shown_samples import ShownSamples
 from engine.tasks.usual_objects import evaluate_usual_boxes
@@ -54,6 +56,7 @@ class ObjectDetection(AnnotatedTask[DetectionFitted]):
     pipeline: ObjectDetectionPipeline
     section: ObjectDetectionConfig
     move = Placement.boxes
+    _evaluator: DetectionEvaluator | None = None
 
     @override
     def targets(self, table: pa.Table, fitted: DetectionFitted) -> Callable[[int], Target] | None:
@@ -86,7 +89,19 @@ class ObjectDetection(AnnotatedTask[DetectionFitted]):
 
     def evaluator(self, fitted: DetectionFitted) -> Evaluator:
         """COCO's metrics, per class, and the worst images."""
-        return DetectionEvaluator(fitted.classes, self.section.score_threshold, _measured)
+        self._evaluator = DetectionEvaluator(
+            fitted.classes, self.section.score_threshold, _measured
+        )
+        return self._evaluator
+
+    @override
+    def gallery(
+        self, network: nn.Module, source: Source, fitted: DetectionFitted
+    ) -> Gallery | None:
+        """The worst images of the last evaluation with views, which was on ``source``."""
+        del network
+        known = self._evaluator
+        return None if known is None else boxes_gallery(known, source, fitted)
 
     def predict(
         self, network: nn.Module, batch: Batch, fitted: DetectionFitted
@@ -108,7 +123,8 @@ class ObjectDetection(AnnotatedTask[DetectionFitted]):
     @override
     def presentation(self, network: nn.Module, fitted: DetectionFitted) -> Presentation:
         """A line for each object, and the images with its box."""
-        return Presentation(_in_words, partial(_pictures, fitted))
+        in_words = partial(_in_words, self.section.score_threshold)
+        return Presentation(in_words, partial(_pictures, fitted))
 
     @override
     def samples(self, network: nn.Module, source: Source, fitted: DetectionFitted) -> ShownSamples:
@@ -144,7 +160,7 @@ class ObjectDetection(AnnotatedTask[DetectionFitted]):
         sure = [sure_of(in_pixels(one, 1, 1), self.section.score_threshold) for one in found]
         names = batch.rows["name"].to_pylist()
         rows = zip(batch.inputs, sure, names, strict=True)
-        return [box_sample(image, own, fitted, name) for image, own, name in rows][:_SHOWN]
+        return [box_sample(image, own, fitted, name=name) for image, own, name in rows][:_SHOWN]
 
     @override
     def baselines(self, raw: RawData, fitted: DetectionFitted) -> list[Baseline]:
@@ -167,14 +183,19 @@ def _sorted(outputs: list[Tensor]) -> list[Tensor]:
     ]
 
 
-def _in_words(records: Records) -> Records:
-    """Return a line for each object: its score, and its place in words."""
+def _in_words(threshold: float, records: Records) -> Records:
+    """Return a line for each object: its score, and its place in words.
+
+    ``threshold`` is the least score of an object.
+    """
+    none = {"objects": f"none with a score of {threshold:.0%} or more"}
     return [
         {"image": f"{record['image']}, {record['width']}×{record['height']} px"}
         | {
             f"{place} {one['label']}": f"{one['score']:.1%}  {_place(one['box'])}"
             for place, one in enumerate(record["objects"], 1)
         }
+        | (none if not record["objects"] else {})
         for record in records
     ]
 

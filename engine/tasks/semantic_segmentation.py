@@ -31,9 +31,11 @@ from engine.metrics.images.segmentation import (
     pixel_loss,
 )
 from engine.pipelines.semantic_segmentation import SemanticSegmentationPipeline
+from engine.reports.gallery import Gallery
 from engine.reports.picture import Picture
 from engine.tasks.annotated_images import AnnotatedTask
-from engine.tasks.painted_samples import mask_sample
+from engine.tasks.galleries.annotated import masks_gallery
+from engine.tasks.galleries.painted import mask_sample
 from engine.tasks.presentation import Presentation, Records
 from engine.tasks.shown_samples import ShownSamples
 from engine.vision.annotated.mask_prediction import enlarged, mask_of, segments_of, shares_text
@@ -55,6 +57,7 @@ class SemanticSegmentation(AnnotatedTask[SegmentationFitted]):
     pipeline: SemanticSegmentationPipeline
     section: SemanticSegmentationConfig
     move = Placement.masks
+    _evaluator: SegmentationEvaluator | None = None
 
     def __init__(self, config: RunConfig) -> None:
         super().__init__(config)
@@ -100,7 +103,16 @@ class SemanticSegmentation(AnnotatedTask[SegmentationFitted]):
             logits: Tensor = network(batch.inputs)
             return logits, self._pixel_loss(logits, batch.targets)
 
-        return SegmentationEvaluator(fitted.classes, forward)
+        self._evaluator = SegmentationEvaluator(fitted.classes, forward)
+        return self._evaluator
+
+    @override
+    def gallery(
+        self, network: nn.Module, source: Source, fitted: SegmentationFitted
+    ) -> Gallery | None:
+        """The worst images of the last evaluation with views, which was on ``source``."""
+        known = self._evaluator
+        return None if known is None else masks_gallery(network, known, source, fitted)
 
     def predict(
         self, network: nn.Module, batch: Batch, fitted: SegmentationFitted
@@ -197,7 +209,7 @@ def _painted(batch: Batch, masks: Tensor, fitted: SegmentationFitted) -> list[Pi
     """Return the images of a batch below masks ``[batch, height, width]``."""
     numbers = masks.cpu().numpy().astype(np.uint8)
     return [
-        mask_sample(image, mask, fitted, name)
+        mask_sample(image, mask, fitted, name=name)
         for image, mask, name in zip(
             batch.inputs, numbers, batch.rows["name"].to_pylist(), strict=True
         )

@@ -69,6 +69,15 @@ async def test_what_is_given_for_this_time_only_is_not_kept(until) -> None:
     assert read_settings() == Settings(theme="light")
 
 
+async def test_keys_have_names_where_their_signs_cannot_be_shown(make_run, until, text_of) -> None:
+    make_run("here")
+    app = DltuiApp(settings=Settings(characters="plain"))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "enter Open" in text_of(pilot))
+        app.preferences.choose(characters="all")
+        await until(pilot, lambda: "⏎ Open" in text_of(pilot))
+
+
 async def test_over_a_slow_line_nothing_is_animated() -> None:
     async with DltuiApp(settings=Settings(slow_link=True)).run_test() as pilot:
         assert pilot.app.slow_link

@@ -85,9 +85,11 @@ def test_a_run_tells_of_a_metric_that_was_reached_and_of_its_end(server, setting
     settings(urls=[server.url], metrics=["accuracy>0.01", "accuracy>1.5"])
     run = train(RunConfig.parse(TABLE))
     reached, finished = server.texts
-    assert reached.startswith("Reached accuracy ")
+    assert reached.startswith("Reached validation accuracy ")
     assert reached.endswith(" after epoch 1.")
-    assert finished.startswith("Finished: ")
+    accuracy = run.report.read()["metrics"]["test"]["accuracy"]
+    assert finished.startswith(f"Finished: test accuracy {accuracy:.4g}, ")
+    assert [post["type"] for post in server.taken] == ["success", "success"]
     assert run.id in server.taken[0]["title"]
 
 
@@ -99,6 +101,7 @@ def test_a_run_that_fails_tells_why(server, settings) -> None:
     (text,) = server.texts
     assert text.startswith("Failed: ")
     assert "nowhere.csv" in text
+    assert server.taken[0]["type"] == "failure"
 
 
 def test_only_the_chosen_occasions_are_told(server, settings) -> None:
@@ -145,7 +148,8 @@ def test_a_disk_that_is_nearly_full_is_told_once(server, settings, tmp_path, mon
     measured = Resources(cpu_percent=1.0, memory=1, memory_total=2, process_memory=1, gpus=[])
     told.report(measured)
     told.report(measured)
-    assert server.texts == ["Its disk is nearly full: 20.0 GB are free."]
+    assert server.texts == ["Its disk is nearly full: 20,000 MB are free."]
+    assert server.taken[0]["type"] == "warning"
 
 
 HANGS = """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textual.content import Content
+
 from engine.runs.status import State
 
 STATES: dict[State, tuple[str, str]] = {
@@ -17,6 +19,11 @@ STATES: dict[State, tuple[str, str]] = {
 _PAUSED = ("‖ paused", "bold $warning")
 RESUMABLE = (State.LOST, State.INTERRUPTED, State.STOPPED, State.FAILED)
 """States from which a run can be resumed."""
+
+
+def last_known(shown: Content) -> Content:
+    """Return the state of a run whose machine is not reachable, from what was known last."""
+    return Content.styled(f"?{shown.plain[1:]}", "$foreground 60%")
 
 
 def shown_state(state: State, paused: bool) -> tuple[str, str]:

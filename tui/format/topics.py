@@ -22,7 +22,7 @@ _BEGINNINGS = {
     "Importance of columns": "Importance",
     "Reliability: ": "Reliability",
 }
-_LISTED = ("Forecast of ", "Worst forecast of ", "Worst mistakes")
+_LISTED = ("Forecast of ", "Worst forecast of ", "Worst mistakes", "Worst images")
 """Beginnings of the titles of what a gallery shows."""
 
 

@@ -74,6 +74,10 @@ class Hosts:
         for host in self:
             yield from host.mirror.rows
 
+    def gone(self) -> frozenset[str]:
+        """Return the names of the hosts that are not reachable now."""
+        return frozenset(host.name for host in self if host.link.gone())
+
     def of(self, run: RunDirectory) -> Host | None:
         """Return the host of a run; ``None`` for a run of this machine.
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.filter import LineFilter, NoColor
 from textual.theme import Theme
 
@@ -18,6 +18,7 @@ from tui.settings import Images, Settings, write_settings
 from tui.terminal.ascii import PlainCharacters
 from tui.terminal.capabilities import knows_plain_only, shows_pictures
 from tui.terminal.graphics.store import PictureStore
+from tui.terminal.keyboard import KeysInOrder
 from tui.terminal.themes import DARK, HIGH_CONTRAST, THEMES
 from tui.widgets.notify import complain
 
@@ -35,7 +36,7 @@ class Preferences:
     """The look of an application, by its settings and by what its terminal can show."""
 
     def __init__(
-        self, app: App[Any], settings: Settings, store: PictureStore | None = None
+        self, app: KeysInOrder, settings: Settings, store: PictureStore | None = None
     ) -> None:
         """``store`` keeps pictures for the terminal's graphics, if it has any."""
         self._app = app
@@ -80,6 +81,7 @@ class Preferences:
         """Change settings, now and for later times."""
         self._apply(replace(self.settings, **choices))
         self._app.refresh_css(animate=False)
+        self._app.screen.refresh_bindings()
         self._app.run_worker(partial(self._save, choices), thread=True, group="settings")
 
     def commands(self) -> Iterator[SystemCommand]:
@@ -116,6 +118,7 @@ class Preferences:
         self._plain.enabled = plain or (
             settings.characters == "auto" and knows_plain_only(os.environ)
         )
+        self._app.plain_keys = self._plain.enabled
         self._app.animation_level = "none" if settings.slow_link else "full"
 
     def _save(self, choices: Mapping[str, object]) -> None:

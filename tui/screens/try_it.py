@@ -179,7 +179,7 @@ class TryItScreen(Screen[None]):
         if reply.forecasts is not None:
             self.query_one(InputRows).above = reply.forecasts.enter
             way = "chart" if reply.forecasts.single else "list, tab to its chart"
-            self._head.say(f"↑ goes to the {way}: ← → read values")
+            self._head.say(f"up goes to the {way}: left and right read values")
 
     def action_scroll(self, pages: int) -> None:
         """Scroll through earlier answers."""

@@ -33,6 +33,8 @@ class KeysInOrder(ReportingApp[str]):
     def __init__(self) -> None:
         super().__init__()
         self.keymap = Keymap()
+        self.plain_keys = False
+        """Whether keys are shown in ASCII: the sign of enter would look like another key."""
         self._waiting: deque[Typed] = deque()
         self._turn: Typed | None = None
         self._at_work: asyncio.Task[None] | None = None
@@ -72,11 +74,12 @@ class KeysInOrder(ReportingApp[str]):
 
     @override
     def get_key_display(self, binding: Binding) -> str:
-        """Return the user's key for a binding."""
+        """Return the user's key for a binding; its name where the sign would not be shown."""
         shown = self.keymap.shown(binding.key)
         if shown != binding.key:
             binding = binding.with_key(shown)
-        return super().get_key_display(binding)
+        sign = super().get_key_display(binding)
+        return sign if sign.isascii() or not self.plain_keys else binding.key
 
     def on_unmount(self) -> None:
         """Answer no key any more."""

@@ -64,8 +64,7 @@ class CaseView(Container):
     @property
     def explains(self) -> bool:
         """Whether the prediction can be explained."""
-        case = self.case
-        return case is not None and (case.explained is not None or _has_pictures(case.view))
+        return self.case is not None and explainable(self.case)
 
     def read(self, place: int) -> None:
         """Show the case at a place of the list, as soon as it is read."""
@@ -101,6 +100,15 @@ class CaseView(Container):
                 show_large(self.query_one(PictureSheet), view, self.size)
             case _:
                 self.query_one(Lines).show_lines(words)
+
+
+def explainable(case: Case) -> bool:
+    """Return whether the prediction of a case can be explained."""
+    # Runs of earlier versions name no inputs of explanations. They have one picture a case; two are
+    # boxes or masks beside the true ones, which have no explanation.
+    view = case.view
+    alone = isinstance(view, Pictures) and len(view.pictures) == 1
+    return case.explained is not None or alone
 
 
 def _has_pictures(view: View) -> bool:

@@ -26,6 +26,8 @@ from tui.widgets.listing import Listing
 
 _BESIDE = 110
 """Columns from which on the list stands beside the picture."""
+_LIST = 54
+"""Columns that the list may take beside it; more on a wide screen."""
 
 
 class GalleryPanel(Container):
@@ -41,7 +43,7 @@ class GalleryPanel(Container):
         CaseView { height: 1fr; }
         FilterBox { display: none; height: 1; border: none; padding: 0; }
         &.-wide #cases { layout: horizontal; }
-        &.-wide Listing { height: 1fr; width: 54; margin-right: 1; }
+        &.-wide Listing { height: 1fr; margin-right: 1; }
         &.-wide CaseView { width: 1fr; }
         &.-single #heading, &.-single Listing { display: none; }
     }
@@ -97,8 +99,12 @@ class GalleryPanel(Container):
         self._show()
 
     def on_resize(self, event: events.Resize) -> None:
-        """Place the list above the picture, or beside it."""
-        self.set_class(event.size.width >= _BESIDE, "-wide")
+        """Place the list above the picture, or beside it, as wide as it needs."""
+        width = event.size.width
+        wide = width >= _BESIDE
+        self.set_class(wide, "-wide")
+        most = max(_LIST, width * 2 // 5)
+        self._listing.styles.width = min(self._rows.width, most) if wide else "100%"
 
     @override
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

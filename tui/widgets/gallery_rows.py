@@ -16,6 +16,8 @@ from tui.widgets.columns import Column
 
 _NAME, _NUMBER = (10, 40), (7, 12)
 """The least and the most cells of a column of names, and of one of errors."""
+_BORDER = 2
+"""Cells beside the columns: the scroll bar and a space."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +44,13 @@ class GalleryRows:
 
     @property
     def columns(self) -> list[Column]:
-        """The columns: names, as wide as the longest, before errors."""
+        """The columns, as wide as their longest cells: names before errors."""
         return [self._column(place) for place in range(len(self._found.columns))]
+
+    @property
+    def width(self) -> int:
+        """The cells that the whole columns take."""
+        return sum(column.most + 1 for column in self.columns) + _BORDER
 
     @property
     def order(self) -> tuple[int | None, bool]:
@@ -93,11 +100,14 @@ class GalleryRows:
 
     def _column(self, place: int) -> Column:
         title = plain(self._found.columns[place], 40)
+        cells = (_cell(row[place]).cell_length for row in self._found.rows)
+        longest = max([len(title), *cells]) + 1
         if place >= self._first_number:
-            return Column(title, *_NUMBER, right=True)
+            least, most = _NUMBER
+            width = min(most, max(least, longest))
+            return Column(title, width, width, right=True)
         least, most = _NAME
-        longest = max([len(title), *(len(str(row[place])) for row in self._found.rows)])
-        return Column(title, min(least, longest + 1), min(most, longest + 1))
+        return Column(title, min(least, longest), min(most, longest))
 
 
 def case_cells(row: CaseRow) -> list[Content]:

@@ -10,6 +10,9 @@ from textual.widgets import Static
 from tui.format.text import literal
 from tui.terminal.keymap import Keymap
 
+_NAMES = {"←": "left", "→": "right", "↑": "up", "↓": "down"}
+"""Names of keys where signs would look like other keys."""
+
 
 class Hint(Static):
     """One key."""
@@ -43,7 +46,10 @@ class Hints(Horizontal):
         """Yield the keys."""
         keymap: Keymap = getattr(self.app, "keymap", Keymap())
         fixed = getattr(self.screen, "typed_keys", ())
+        plain = getattr(self.app, "plain_keys", False)
         for key, text in self._hints:
+            if plain:
+                text = "".join(_NAMES.get(character, character) for character in text)
             # A key that was moved by the settings is named as it is now.
             moved = keymap.shown(key) != key and key not in fixed
             if moved and text.startswith(f"{key} "):

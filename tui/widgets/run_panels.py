@@ -31,7 +31,7 @@ from tui.charts.plot import Pair
 from tui.charts.points import PlacedPoints
 from tui.format.imported import imported_facts
 from tui.format.numbers import duration, number, size
-from tui.format.run_states import shown_state
+from tui.format.run_states import last_known, shown_state
 from tui.format.text import literal
 from tui.widgets.log_panel import LogLine, printed_level
 from tui.widgets.note_contents import note_contents
@@ -46,10 +46,11 @@ def paused(history: History) -> bool:
     return progress is not None and progress.phase == PAUSED and not history.ended
 
 
-def head(name: str, state: State, history: History) -> Content:
-    """Return name, state and device."""
-    word, style = shown_state(state, paused(history))
-    parts = [literal(name, 64).stylize("bold $primary"), Content.styled(word, style)]
+def head(name: str, state: State, history: History, gone: bool = False) -> Content:
+    """Return name, state and device; the machine of a run may be ``gone``, not reachable."""
+    shown = Content.styled(*shown_state(state, paused(history)))
+    shown = last_known(shown) if gone else shown
+    parts = [literal(name, 64).stylize("bold $primary"), shown]
     if (started := history.started) is not None:
         threads = f"{started.threads} thread{'s' * (started.threads != 1)}"
         where = f"{started.device}, {started.precision}, {threads}"

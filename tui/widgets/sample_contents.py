@@ -34,7 +34,7 @@ def samples(
         return [Content.styled("Samples come with the first evaluation.", _MUTED)]
     event = shown[-1 - back]
     place = "the newest" if not back else f"{back} before the newest"
-    more = ",  ← → show others" if len(shown) > 1 else ""
+    more = ",  left and right show others" if len(shown) > 1 else ""
     lines = [Content.styled(f"at step {event.step:,}, {place}{more}", _MUTED), Content("")]
     earlier = untrained.items if untrained is not None and event.step > untrained.step else ()
     outputs = read_pictures(event.pictures) if side else []

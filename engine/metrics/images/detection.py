@@ -36,6 +36,9 @@ _SAME_PLACE = 0.7
 _ALIKE = 0.5
 """IoU from which on a box counts as found in the table of images."""
 
+Outcome = tuple[int, int, int]
+"""Objects of an image that were found, missed, and found where there is none."""
+
 
 @dataclass(frozen=True)
 class Found:
@@ -53,6 +56,8 @@ class JudgedImage:
     name: str
     found: Found
     truth: Found
+    row: int = -1
+    """Its number in the source."""
 
 
 class DetectionEvaluator(Evaluator):
@@ -69,10 +74,14 @@ class DetectionEvaluator(Evaluator):
         Those with a score of at least ``threshold`` are counted in the table of images.
         """
         self._classes = list(classes)
-        self._threshold = threshold
+        self.threshold = threshold
         self._detect = detect
         self._images: list[JudgedImage] = []
         self._losses = Gathered()
+        self.worst: list[tuple[JudgedImage, Outcome]] = []
+        """The images with the most mistakes, once views were computed."""
+        self.mistaken = 0
+        """Images with any mistake, once views were computed."""
 
     def update(self, network: nn.Module, batch: Batch) -> None:
         """Take in one batch."""
@@ -87,7 +96,12 @@ class DetectionEvaluator(Evaluator):
         result.metrics["loss"] = total / max(1, len(self._images))
         if not views:
             return result
-        table = _worst_images(self._images, self._threshold)
+        outcomes = [(image, outcome(image, self.threshold)) for image in self._images]
+        mistakes = [one for one in outcomes if sum(one[1][1:])]
+        self.mistaken = len(mistakes)
+        self.worst = sorted(mistakes, key=lambda one: -sum(one[1][1:]))[:_WORST]
+        rows: list[list[Cell]] = [[image.name, *counts] for image, counts in self.worst]
+        table = Table("Worst images", ["image", "found", "missed", "wrong"], rows)
         return replace(result, views=[*result.views, table])
 
 
@@ -96,7 +110,7 @@ def judged(detections: Sequence[Detections], batch: Batch) -> list[JudgedImage]:
     rows = batch.rows.to_pylist()
     return [
         JudgedImage(row["name"], in_pixels(own, row["width"], row["height"]),
-                    _true(boxes, classes, row["width"], row["height"]))
+                    _true(boxes, classes, row["width"], row["height"]), row["row"])
         for own, (boxes, classes), row in zip(
             detections, objects_of(batch.targets), rows, strict=True
         )
@@ -224,7 +238,7 @@ def sure_of(found: Found, threshold: float) -> Found:
     return Found(found.boxes[kept], found.classes[kept], found.scores[kept])
 
 
-def outcome(image: JudgedImage, threshold: float) -> tuple[int, int, int]:
+def outcome(image: JudgedImage, threshold: float) -> Outcome:
     """Return how many objects of an image were found, missed, and found where there is none.
 
     Those of which the network is sure are matched to true ones of their class by IoU, the surest
@@ -239,12 +253,3 @@ def outcome(image: JudgedImage, threshold: float) -> tuple[int, int, int]:
             free[fitting.argmax()] = False
     hits = int((~free).sum())
     return hits, int(free.sum()), len(found.scores) - hits
-
-
-def _worst_images(images: Sequence[JudgedImage], threshold: float) -> Table:
-    outcomes = [outcome(image, threshold) for image in images]
-    order = sorted(range(len(images)), key=lambda row: -sum(outcomes[row][1:]))[:_WORST]
-    rows: list[list[Cell]] = [
-        [images[row].name, *outcomes[row]] for row in order if sum(outcomes[row][1:])
-    ]
-    return Table("Worst images", ["image", "found", "missed", "wrong"], rows)

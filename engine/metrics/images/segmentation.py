@@ -117,6 +117,18 @@ def pixel_counts(predicted: Tensor, masks: Tensor, classes: int) -> Tensor:
     return counts[:, :-1].reshape(-1, classes, classes)
 
 
+@dataclass(frozen=True)
+class WorstImage:
+    """An image of an evaluation that was segmented badly."""
+
+    name: str
+    row: int
+    """Its number in the source."""
+    iou: float
+    """The mean over the classes."""
+    worst_class: str
+
+
 class SegmentationEvaluator(Evaluator):
     """The confusion matrix of the pixels of each image."""
 
@@ -131,6 +143,14 @@ class SegmentationEvaluator(Evaluator):
         self._counts = Gathered()
         self._losses = Gathered()
         self._names: list[str] = []
+        self._rows: list[int] = []
+        self.worst: list[WorstImage] = []
+        """The images with the lowest mean IoU, once views were computed."""
+
+    @property
+    def images(self) -> int:
+        """Number of images."""
+        return len(self._rows)
 
     def update(self, network: nn.Module, batch: Batch) -> None:
         """Take in one batch."""
@@ -138,6 +158,7 @@ class SegmentationEvaluator(Evaluator):
         self._counts.add(pixel_counts(logits.argmax(1), batch.targets, len(self._classes)))
         self._losses.add((loss.float() * len(logits))[None])
         self._names += batch.rows["name"].to_pylist()
+        self._rows += batch.rows["row"].to_pylist()
 
     def compute(self, views: bool = False) -> Evaluation:
         """The metrics over all pixels together; per class and the worst images among the views."""
@@ -146,20 +167,19 @@ class SegmentationEvaluator(Evaluator):
         result = evaluate_pixels(counts, self._classes, loss, views)
         if not views:
             return result
-        return replace(result, views=[*result.views, self._worst(counts)])
+        self.worst = self._worst(counts)
+        rows: list[list[Cell]] = [[one.name, _cell(one.iou), one.worst_class] for one in self.worst]
+        table = Table("Worst images", ["image", "mean IoU", "worst class"], rows)
+        return replace(result, views=[*result.views, table])
 
-    def _worst(self, counts: Counts) -> Table:
+    def _worst(self, counts: Counts) -> list[WorstImage]:
         found = np.array([mean_of(ClassOverlap(own).iou) for own in counts])
         order = np.argsort(np.nan_to_num(found, nan=1.0), kind="stable")[:_WORST]
-        rows: list[list[Cell]] = [
-            [
-                self._names[row],
-                round(float(found[row]), 4),
-                _worst_class(counts[row], self._classes),
-            ]
-            for row in order
-        ]
-        return Table("Worst images", ["image", "mean IoU", "worst class"], rows)
+        return [
+            WorstImage(self._names[place], self._rows[place], float(found[place]),
+                       _worst_class(counts[place], self._classes))
+            for place in order
+        ]  # fmt: skip
 
 
 def _worst_class(counts: Counts, classes: Sequence[str]) -> str:

@@ -112,7 +112,7 @@ class AnnotatedImages(Source):
     def read(
         self, plan: Sequence[Tensor], start: int = 0, noise: Noise | None = None
     ) -> Iterator[Batch]:
-        """Yield the batches; outside of training, with names and sizes of their images."""
+        """Yield the batches; outside of training, with numbers, names and sizes of their images."""
         with ThreadPoolExecutor(self.threads or threads()) as pool:
             for position, rows in enumerate(plan[start:], start):
                 kept, images, targets = self._taken(rows, pool)
@@ -125,7 +125,7 @@ class AnnotatedImages(Source):
     def _rows(self, rows: Sequence[int]) -> pa.Table:
         widths, heights = zip(*(self._images.sizes[row] for row in rows), strict=True)
         names = [self._images.names[row] for row in rows]
-        return pa.table({"name": names, "width": widths, "height": heights})
+        return pa.table({"row": rows, "name": names, "width": widths, "height": heights})
 
     def _taken(
         self, rows: Tensor, pool: ThreadPoolExecutor

@@ -200,6 +200,17 @@ class TestLines:
         row = replace(shown().row, metrics={"loss": 1.0}, state=State.RUNNING, paused=True)
         assert texts(above(Glance(row))) == ["one  ‖ paused"]
 
+    @pytest.mark.parametrize(
+        ("state", "word"), [(State.RUNNING, "? running"), (State.FINISHED, "✓ finished")]
+    )
+    def test_the_state_of_a_run_that_is_not_reachable_is_the_last_known(
+        self, state: State, word: str
+    ) -> None:
+        row = replace(shown().row, metrics={}, state=state)
+        first, about = texts(above(Glance(row, gone=True)))
+        assert first == f"one  {word}"
+        assert about.endswith("is not reachable. Shown is what came before.")
+
     def test_verdict_and_warning_follow_as_they_are(self) -> None:
         verdict = {"text": "[b]worse[/b]\nthan guessing", "outcome": "of a later version"}
         lines = texts(above(shown(verdict=verdict, warning="\x1b[31mNaN")))

@@ -202,3 +202,15 @@ def test_of_runs_that_started_at_once_none_is_before_the_other() -> None:
     twins = [run("x", started=5.0, task="t"), run("y", started=5.0, task="t")]
     rows = shown_rows(twins)
     assert [rows.before(twin) for twin in twins] == [None, None]
+
+
+def test_runs_of_machines_that_are_not_reachable_do_not_count_as_running(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("engine.runs.summary.host_of", lambda run: "gpu1")
+    rows = ShownRows()
+    rows.take(Rows([run("a", state=State.RUNNING)], True, frozenset({"gpu1"})))
+    assert (rows.running, rows.gone) == (0, {"gpu1"})
+    assert rows.heading().plain == "dltui   1 run"
+    rows.take(Rows([run("a", state=State.RUNNING)], True))
+    assert (rows.running, rows.gone) == (1, set())

@@ -276,3 +276,6 @@ def test_predictions_are_in_pixels_of_the_image(prepare: Make) -> None:
                     "box": [16, 16, 48, 32]}  # fmt: skip
     [shown] = prepared.task.presentation(None, prepared.fitted).records([record])
     assert shown["1 dog"] == "88.1%  x 16–48, y 16–32"
+    [empty] = prepared.task.presentation(None, prepared.fitted).records([record | {"objects": []}])
+    threshold = prepared.task.section.score_threshold
+    assert empty["objects"] == f"none with a score of {threshold:.0%} or more"

@@ -132,14 +132,20 @@ def test_a_heading_of_sorted_cases_does_not_say_that_the_worst_are_first() -> No
     assert gallery(total=9).heading(4, False).plain == "4 forecasts, the worst of 9"
 
 
-def test_names_have_the_width_of_the_longest_and_errors_that_of_a_number() -> None:
-    """A column has one cell more than its longest name, from 10 to 40."""
+def test_columns_are_as_wide_as_their_longest_cell() -> None:
+    """A column has one cell more: that of a name may shrink to 10, one of errors has 7 to 12."""
     assert gallery().columns == [
         Column("city", 7, 7),
         Column("target", 10, 12),
-        Column("mase", 7, 12, right=True),
-        Column("rmse", 7, 12, right=True),
+        Column("mase", 7, 7, right=True),
+        Column("rmse", 7, 7, right=True),
     ]
+
+
+def test_a_small_error_is_shown_whole() -> None:
+    rows = gallery([["2024-05-14 10:00", -1.2345e-5]], ["after", "bias"])
+    assert rows.columns == [Column("after", 10, 17), Column("bias", 10, 10, right=True)]
+    assert rows.width == 31
 
 
 def test_a_long_name_has_forty_cells_at_most() -> None:

@@ -45,7 +45,7 @@ class StatusLines:
         cut = "" if state.ended else self._unreachable()
         if not self._repaint.new("numbers", history.version, state, watch.gone, pending, cut):
             return
-        self._head.show([run_panels.head(self._name, state, history)])
+        self._head.show([run_panels.head(self._name, state, history, bool(cut))])
         for line in (self._epoch, self._total, self._numbers):
             line.display = not isinstance(history.ending, Imported)
         epoch, total = run_panels.shares(history)

@@ -9,6 +9,7 @@ from textual import events
 from textual.content import Content
 
 from engine.config.metric import LOSS
+from engine.runs.origin import host_of
 from tui.charts.canvas import Canvas
 from tui.format.numbers import number
 from tui.format.run_states import STATES
@@ -42,6 +43,8 @@ class Head(Canvas):
 def head(results: Results, width: int) -> Content:
     """Return the line in ``width`` cells."""
     name = literal(results.run.id, 64).stylize("bold $primary")
+    if host := host_of(results.run):
+        name += literal(f" on {host}", 40).stylize("bold $primary")
     state = Content.styled(*STATES[results.state])
     line = name + Content("   ") + state
     lines = accumulate(_metrics(results), initial=line)

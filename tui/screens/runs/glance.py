@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from engine.config.run_config import RunConfig
@@ -46,16 +46,27 @@ class Glance:
     """Fields whose values differ from that run's."""
     last: str = ""
     """The newest message of the log."""
+    gone: bool = False
+    """Whether the run's machine is not reachable now."""
 
 
 class GlanceReader:
     """Reads the chosen run; :meth:`choose` may be called while another thread reads."""
 
-    def __init__(self, before_reading: Callable[[RunSummary], object]) -> None:
-        """Call ``before_reading`` with each run before its files are read, in the thread."""
+    def __init__(
+        self,
+        before_reading: Callable[[RunSummary], object],
+        is_gone: Callable[[RunSummary], bool] = lambda row: False,
+    ) -> None:
+        """Call ``before_reading`` with each run before its files are read, in the thread.
+
+        ``is_gone`` returns whether the machine of a run is not reachable.
+        """
         self._before_reading = before_reading
+        self._is_gone = is_gone
         self._chosen: tuple[RunSummary, Before] | None = None
         self._shown: RunSummary | None = None
+        self._gone = False
         self._events: Follower | None = None
         self._history = History()
 
@@ -69,9 +80,10 @@ class GlanceReader:
             return
         row, before = chosen
         self._before_reading(row)
-        if self._read_events(row) or row != self._shown:
-            self._shown = row
-            yield glance(row, self._history, before(row))
+        gone = self._is_gone(row)
+        if self._read_events(row) or (row, gone) != (self._shown, self._gone):
+            self._shown, self._gone = row, gone
+            yield replace(glance(row, self._history, before(row)), gone=gone)
 
     def _read_events(self, row: RunSummary) -> bool:
         """Bring the history up to date; returns whether there was anything new."""

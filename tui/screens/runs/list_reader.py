@@ -20,17 +20,26 @@ class Rows:
     runs: Sequence[RunSummary] = ()
     complete: bool = False
     """Whether all runs have been read once."""
+    gone: frozenset[str] = frozenset()
+    """The machines that are not reachable: of their runs, what was known last is shown."""
 
 
 class RunListReader:
     """The runs of a folder; the first rows are read before the rest."""
 
     def __init__(
-        self, folder: Path, others: Callable[[], Iterable[RunSummary]] = lambda: ()
+        self,
+        folder: Path,
+        others: Callable[[], Iterable[RunSummary]] = lambda: (),
+        gone: Callable[[], frozenset[str]] = frozenset,
     ) -> None:
-        """Read a folder; ``others`` are runs that need not be read, those of other machines."""
+        """Read a folder; ``others`` are runs that need not be read, those of other machines.
+
+        ``gone`` returns the names of machines that are not reachable.
+        """
         self._list = RunList(folder)
         self._others = others
+        self._gone = gone
         self._last = Rows()
 
     def read(self) -> Iterator[Rows | None]:
@@ -51,7 +60,7 @@ class RunListReader:
             # collection would delay keys by a tenth of a second.
             gc.freeze()
         runs += self._others()
-        if (rows := Rows(runs, complete=True)) != self._last:
+        if (rows := Rows(runs, True, self._gone())) != self._last:
             self._last = rows
             yield rows
         self._list.save()

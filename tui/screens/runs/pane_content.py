@@ -14,10 +14,10 @@ from engine.runs.summary import RunSummary
 from tui.charts.canvas import Canvas
 from tui.charts.chart import Chart
 from tui.format.numbers import number
-from tui.format.run_states import shown_state
+from tui.format.run_states import last_known, shown_state
 from tui.format.text import literal
 from tui.format.verdict import OUTCOMES
-from tui.screens.placed_changes import hosts_of
+from tui.screens.placed_changes import hosts_of, unreachable
 from tui.screens.runs.glance import Glance, GlanceReader
 from tui.screens.runs.shown_rows import Before
 from tui.terminal.key_names import key_of
@@ -43,7 +43,7 @@ class PaneContent(Vertical):
 
     def __init__(self) -> None:
         super().__init__()
-        self._reader = GlanceReader(self._follow)
+        self._reader = GlanceReader(self._follow, lambda row: bool(unreachable(self.app, row.run)))
         self.feed = VisibleFeed(self, self._reader.read, self._show, _SECONDS)
         self._timer: Timer | None = None
         self._above = Canvas(id="pane-above")
@@ -98,11 +98,14 @@ class PaneContent(Vertical):
 def above(glance: Glance) -> Iterator[Content]:
     """Yield the run's name and state, its metric, its verdict and a warning."""
     row = glance.row
-    yield (
-        literal(row.name, 64).stylize("bold $primary")
-        + "  "
-        + Content.styled(*shown_state(row.state, row.paused))
-    )
+    word, style = shown_state(row.state, row.paused)
+    state = Content.styled(word, style)
+    if glance.gone and not row.state.ended:
+        state = last_known(state)
+    yield literal(row.name, 64).stylize("bold $primary") + "  " + state
+    if glance.gone:
+        about = f"{row.host} is not reachable. Shown is what came before."
+        yield literal(about, 300).stylize("$text-error")
     if row.value is not None:
         where = literal(f"  {glance.split or 'validation, the best so far'}").stylize(_MUTED)
         yield literal(f"{row.metric} {number(row.value)}").stylize("bold") + where

@@ -13,10 +13,11 @@ from textual.content import Content
 from engine.runs.listing import RunSummary
 from engine.runs.status import State
 from tui.format.numbers import duration, number
-from tui.format.run_states import shown_state
+from tui.format.run_states import last_known, shown_state
 from tui.format.text import literal
 from tui.widgets.columns import Column
 
+_STATE = "State"
 STARTED = "Started"
 """The column of the initial sort order."""
 _MUTED = "$foreground 60%"
@@ -66,12 +67,18 @@ def fitting(width: int, hosts: bool = False) -> tuple[RunColumn, ...]:
 
 
 def cells(
-    columns: Sequence[RunColumn], marked: Collection[str]
+    columns: Sequence[RunColumn], marked: Collection[str], gone: Collection[str] = ()
 ) -> Callable[[RunSummary], list[Content]]:
-    """Return a function that makes the cells of a row; the runs ``marked`` are selected."""
+    """Return a function that makes the cells of a row; the runs ``marked`` are selected.
+
+    Hosts that are ``gone`` are not reachable, so that nothing is known of their runs now.
+    """
 
     def make(row: RunSummary) -> list[Content]:
-        texts = [column.cell(row) for column in columns]
+        if row.host in gone:
+            texts = [_last_known(column, row) for column in columns]
+        else:
+            texts = [column.cell(row) for column in columns]
         if row.key in marked:
             texts[0] = Content.styled("●", "bold $accent")
         return texts
@@ -79,11 +86,14 @@ def cells(
     return make
 
 
-def detail(row: RunSummary | None) -> Content:
-    """Return a line about the run at the cursor: its directory, task, tags and note."""
+def detail(row: RunSummary | None, gone: Collection[str] = ()) -> Content:
+    """Return a line about the run at the cursor: its directory, task, tags and note.
+
+    Hosts that are ``gone`` are not reachable.
+    """
     if row is None:
         return Content("")
-    where = f"on {row.host}" if row.host else ""
+    where = f"on {row.host}{', not reachable' * (row.host in gone)}" if row.host else ""
     about = "  ".join(filter(None, [row.id, where, row.task.replace("_", " ")]))
     parts = [literal(about).stylize(_MUTED), *map(_tag, row.notes.tags)]
     if row.notes.note:
@@ -103,6 +113,14 @@ def when(seconds: float, now: float | None = None) -> str:
             return "just now"
         return f"{minutes // 60} h ago" if minutes >= 60 else f"{minutes} min ago"
     return f"{moment:%d %b}" if moment.year == today.year else f"{moment:%Y-%m}"
+
+
+def _last_known(column: RunColumn, row: RunSummary) -> Content:
+    """Return a cell of a run whose machine is not reachable."""
+    text = column.cell(row)
+    if column.title == _STATE and not row.state.ended:
+        return last_known(text)
+    return Content.styled("✗ ", "$error") + text.stylize("$error") if column is HOST else text
 
 
 def _pinned(row: RunSummary) -> Content:
@@ -139,7 +157,7 @@ def _tag(tag: str) -> Content:
 
 COLUMNS: tuple[RunColumn, ...] = (
     RunColumn(Column("", 1, 1), _pinned, lambda row: row.notes.pinned),
-    RunColumn(Column("State", 11, 13), _state, lambda row: _STATES[row.state]),
+    RunColumn(Column(_STATE, 11, 13), _state, lambda row: _STATES[row.state]),
     RunColumn(Column("Name", 15, 48), _name, lambda row: row.name),
     RunColumn(Column("Model", 11, 22), _model, lambda row: row.model),
     RunColumn(Column("Data", 7, 20), lambda row: literal(row.data), lambda row: row.data),
@@ -148,7 +166,7 @@ COLUMNS: tuple[RunColumn, ...] = (
     RunColumn(Column(STARTED, 10, 10), lambda r: Content(when(r.started)), lambda r: r.started),
     RunColumn(Column("Duration", 8, 9, True), lambda r: Content(duration(r.seconds)), _seconds),
 )
-HOST = RunColumn(Column("Host", 5, 14), lambda r: literal(r.host or "–"), lambda r: r.host)
+HOST = RunColumn(Column("Host", 7, 16), lambda r: literal(r.host or "–"), lambda r: r.host)
 """The column for runs of several machines."""
 _HOST_PLACE = 3
 BY_TITLE = {column.title: column for column in (*COLUMNS, HOST)}

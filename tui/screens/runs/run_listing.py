@@ -24,12 +24,13 @@ class RunListing(Listing[RunSummary]):
         self._hosts = hosts
         self._shown = COLUMNS
         shown = [each.column for each in COLUMNS]
-        super().__init__(shown, cells(COLUMNS, self.rows.selected), lambda row: row.key, id=id)
+        make = cells(COLUMNS, self.rows.selected, self.rows.gone)
+        super().__init__(shown, make, lambda row: row.key, id=id)
 
     def on_resize(self) -> None:
         """Show the columns that there is room for."""
         self._shown = fitting(self.scrollable_content_region.width, self._hosts)
-        make = cells(self._shown, self.rows.selected)
+        make = cells(self._shown, self.rows.selected, self.rows.gone)
         self.set_columns([each.column for each in self._shown], make)
         self.show_order(self._sorted_place, self.rows.order[1])
 

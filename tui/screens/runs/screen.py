@@ -96,7 +96,7 @@ class RunsScreen(Screen[None]):
         self._pane = RunPane()
         self._machine = MachineStrip()
         self._host_lines = HostLines(self._hosts)
-        reader = RunListReader(runs_folder(), self._hosts.rows)
+        reader = RunListReader(runs_folder(), self._hosts.rows, self._hosts.gone)
         self._feed = RunFeed(self, reader.read, REFRESH_SECONDS, self._listing.take, rest=_REST)
         self._endings = Endings(self)
         self._target = CursorTarget(self._listing)
@@ -210,5 +210,5 @@ class RunsScreen(Screen[None]):
     def _show_detail(self) -> None:
         """Show the details of the run at the cursor."""
         row = self._listing.current
-        self.query_one("#detail", Canvas).show([detail(row)])
+        self.query_one("#detail", Canvas).show([detail(row, self._listing.rows.gone)])
         self._pane.choose(row, self._listing.rows.before)

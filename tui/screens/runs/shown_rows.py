@@ -30,8 +30,10 @@ class ShownRows:
         self.visible: Sequence[RunSummary] = ()
         self.selected: set[str] = set()
         """The keys of the selected runs; always the same set."""
+        self.gone: set[str] = set()
+        """The machines that are not reachable; always the same set."""
         self.running = 0
-        """Number of runs that are training now."""
+        """Number of runs that are training now, as far as their machines are reachable."""
 
     @property
     def empty(self) -> bool:
@@ -41,7 +43,10 @@ class ShownRows:
     def take(self, rows: Rows) -> None:
         """Take the rows as read from disk; runs that are gone are not selected any more."""
         self._read = rows
-        self.running = sum(1 for row in rows.runs if row.state is State.RUNNING)
+        self.gone.clear()
+        self.gone |= rows.gone
+        running = (row for row in rows.runs if row.state is State.RUNNING)
+        self.running = sum(1 for row in running if row.host not in self.gone)
         self.selected &= {row.key for row in rows.runs}
         self._sort()
 
