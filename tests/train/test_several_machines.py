@@ -21,6 +21,7 @@ from engine import RunConfig, train
 from engine.config.train import TrainConfig
 from engine.errors import UserError
 from engine.files.paths import runs_folder
+from engine.launch.agent import change_of_machines
 from engine.launch.place import place_of
 from engine.launch.start import launch
 from engine.runs import control
@@ -260,6 +261,22 @@ def test_a_machine_that_leaves_is_done_without_and_one_that_joins_is_taken_in(
     run.requests.send(Request(control.STOP))
     assert first.wait(120) == 0
     assert run.status.state() is State.STOPPED
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "said"),
+    [
+        (0, 3, ""),
+        (0, 1, "Training on 1 of at most 3 machines."),
+        (2, 2, ""),
+        (3, 1, "Training on 1 machine from here on."),
+        (1, 3, "Training on 3 machines from here on."),
+    ],
+)
+def test_the_number_of_machines_is_told_where_it_changes_or_is_below_the_maximum(
+    before: int, now: int, said: str
+) -> None:
+    assert change_of_machines(before, now, most=3) == said
 
 
 @pytest.mark.parametrize(
