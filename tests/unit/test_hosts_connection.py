@@ -39,7 +39,7 @@ GREETING = '{"type":"hello","protocol":3,"version":"0.1.0"}'
 
 
 def wait_until(condition: Callable[[], object]) -> None:
-    end = time.monotonic() + 60
+    end = time.monotonic() + 180
     while not condition():
         assert time.monotonic() < end, "the condition never came true"
         time.sleep(0.02)
