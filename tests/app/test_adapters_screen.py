@@ -99,6 +99,7 @@ async def test_adapters_are_listed_by_base(adapters, until, text_of, size) -> No
     assert rows[2][:4] == ["small", "lora", "2", "query"]
 
 
+@pytest.mark.slow
 async def test_two_that_are_marked_answer_side_by_side(adapters, advisor, until, text_of) -> None:
     async with DltuiApp().run_test(size=(120, 40)) as pilot:
         await opened(pilot, until, advisor.ask)
@@ -123,6 +124,7 @@ async def test_one_is_tried(adapters, advisor, until) -> None:
         assert pilot.app.screen._ids == [adapters[1].id]
 
 
+@pytest.mark.slow
 async def test_one_is_merged_where_it_is_asked_for(
     adapters, advisor, until, text_of, tmp_path
 ) -> None:

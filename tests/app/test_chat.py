@@ -23,6 +23,7 @@ from tui.screens.registry import try_screen
 from tui.screens.try_it import TryItScreen
 
 SIZES = [(80, 24), (120, 40)]
+SMALL_FIRST = [SIZES[0], pytest.param(SIZES[1], marks=pytest.mark.slow)]
 
 
 @pytest.fixture(autouse=True)
@@ -117,7 +118,7 @@ def turns(talk: Told, number: int) -> list[str]:
     return [turn["content"] for turn in talk.asked[number]["turns"]]
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", SMALL_FIRST)
 async def test_a_model_answers_as_predict_does_from_the_list(chats, until, text_of, size) -> None:
     expected = predicted(chats.id, rows=["hello"])["records"][0]["continuation"].strip()
     async with DltuiApp().run_test(size=size) as pilot:

@@ -36,6 +36,7 @@ from tui.widgets.form.row import FieldRow
 from tui.widgets.preview import DataPreview
 
 SIZES = [(80, 24), (120, 40)]
+SMALL_FIRST = [SIZES[0], pytest.param(SIZES[1], marks=pytest.mark.slow)]
 
 
 def unanswered(question: str, **arguments: Any) -> dict[str, Any]:
@@ -494,7 +495,7 @@ async def test_a_helper_process_that_fails_is_no_reason_against_a_start(until, t
     assert not all_runs(runs_folder())
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", SMALL_FIRST)
 async def test_types_of_columns_are_set_beside_the_data(tmp_path, size, until, text_of) -> None:
     file = tmp_path / "zips.csv"
     lines = [f"{10 + i % 7},{i % 5},{'ab'[i % 2]}" for i in range(60)]
@@ -520,7 +521,7 @@ async def test_types_of_columns_are_set_beside_the_data(tmp_path, size, until, t
         await until(pilot, lambda: re.search(r"zip +date %d ", text_of(pilot)))
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", SMALL_FIRST)
 async def test_the_model_is_checked_for_the_task(
     size, small_encoder, advisor, until, text_of
 ) -> None:

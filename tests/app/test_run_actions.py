@@ -122,6 +122,7 @@ async def test_predictions_of_a_file_are_saved_with_ids_and_names(
         assert float(row["score yes"]) == pytest.approx(record["scores"]["yes"])
 
 
+@pytest.mark.slow
 async def test_the_future_of_each_series_is_saved(sales, tmp_path, until, text_of) -> None:
     target = tmp_path / "out.csv"
     app = DltuiApp(sales.id)
@@ -139,6 +140,7 @@ async def test_the_future_of_each_series_is_saved(sales, tmp_path, until, text_o
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("apart", [True, False], ids=["a file of the future", "the same file"])
 async def test_a_forecast_is_saved_with_what_is_known_ahead(
     trained, trained_home, tmp_path, until, text_of, apart

@@ -43,6 +43,7 @@ def ticked(text: str) -> list[str]:
     return [line.split()[1] for line in text.splitlines() if line.strip().startswith("[x]")]
 
 
+@pytest.mark.slow
 async def test_layers_are_listed_with_count_shape_and_what_they_add(
     values, advisor, until, text_of
 ) -> None:

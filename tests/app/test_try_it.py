@@ -23,6 +23,7 @@ from tui.widgets.form.path_picker import PathPickerScreen
 from tui.widgets.input_rows import RowInput
 
 SIZES = [(80, 24), (120, 40)]
+SMALL_FIRST = [SIZES[0], pytest.param(SIZES[1], marks=pytest.mark.slow)]
 
 
 @pytest.fixture(autouse=True)
@@ -133,7 +134,7 @@ class Answers:
         return {"inputs": ["text"], "notes": []} | self._answer
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", SMALL_FIRST)
 async def test_values_typed_from_the_results_are_predicted(flowers, until, text_of, size) -> None:
     app = DltuiApp(flowers.id)
     async with app.run_test(size=size) as pilot:

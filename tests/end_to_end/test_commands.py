@@ -155,6 +155,7 @@ def test_ctrl_c_asks_the_run_to_stop_and_a_second_one_leaves(
     wait_until(lambda: only_run(home).status.state() is State.STOPPED)
 
 
+@pytest.mark.slow
 def test_a_run_outlives_the_terminal_that_it_was_started_from(
     open_terminal: Callable[..., object], home: Path
 ) -> None:

@@ -37,6 +37,7 @@ def _preset(folder: Path, data: Path, *more: str) -> str:
     return str(path)
 
 
+@pytest.mark.slow
 def test_every_command_shows_the_table_of_a_run(dltui: Call, tables: Path, tmp_path: Path) -> None:
     ran = dltui("run", _preset(tmp_path, tables), "compute.threads=1")
     assert ran.returncode == 0, ran.stderr

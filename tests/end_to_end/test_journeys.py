@@ -59,6 +59,7 @@ def choose(terminal: Any, text: str, shown: str) -> None:
     terminal.wait_until(lambda: shown in terminal.text and "narrow" not in terminal.text, shown)
 
 
+@pytest.mark.slow
 def test_a_table_of_one_s_own_becomes_a_model_that_answers(
     open_terminal: Open, dltui: Call, home: Path, tmp_path: Path
 ) -> None:

@@ -6,9 +6,12 @@ import re
 import subprocess
 import sys
 
+import pytest
+
 import engine
 
 
+@pytest.mark.slow
 def test_the_examples_of_the_documentation_run() -> None:
     code = re.findall(r"(?:^    .*\n|^\n)+", engine.__doc__ or "", flags=re.M)
     program = "".join(re.sub("^    ", "", part, flags=re.M) for part in code)

@@ -74,6 +74,7 @@ def test_a_job_that_is_ended_and_started_again_finishes_its_one_run(
     assert "is finished already" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_killed_run_continues_and_one_that_runs_is_followed(dltui: Call, home: Path) -> None:
     killed = dltui(*JOB, *ENDLESS, "--detach").stdout.strip()
     wait_until(lambda: is_training(home))

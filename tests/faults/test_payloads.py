@@ -163,6 +163,7 @@ async def bring(payload: str, makers: dict[str, Callable[[], Any]], until: Any) 
         await check()
 
 
+@pytest.mark.slow
 @pytest.mark.harm(HARM, 10)
 async def test_all_payloads_at_once_do_nothing_on_the_other_screens(
     others: Make, until: Any

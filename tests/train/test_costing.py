@@ -78,11 +78,12 @@ def estimated_in_a_process(config: RunConfig) -> Estimate:
         return Estimate.from_record(advisor.ask("estimate", values=config.values()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "made", [mlp(max_steps=6),
-             pytest.param(cnn(max_steps=6, batch_size=512), marks=pytest.mark.slow),
-             pytest.param(resnet(max_steps=6, batch_size=64), marks=pytest.mark.slow),
-             pytest.param(sharded(max_steps=4, batch_size=16), marks=pytest.mark.slow)],
+             cnn(max_steps=6, batch_size=512),
+             resnet(max_steps=6, batch_size=64),
+             sharded(max_steps=4, batch_size=16)],
     ids=["mlp", "cnn", "resnet18", "sharded llama"],
 )  # fmt: skip
 def test_an_estimate_is_near_what_the_run_takes(made: RunConfig) -> None:

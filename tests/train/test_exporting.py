@@ -63,7 +63,7 @@ NETWORKS: dict[str, dict[str, Any]] = {
     },
 }  # fmt: skip
 
-_QUICK = ("cnn", "mlp", "lstm", "bert")
+_QUICK = ("cnn", "mlp", "bert")
 EACH = [pytest.param(name, marks=() if name in _QUICK else pytest.mark.slow) for name in NETWORKS]
 
 

@@ -229,6 +229,7 @@ def hub(llama: Path) -> Iterator[type[Hub]]:
     server.shutdown()
 
 
+@pytest.mark.slow
 def test_of_a_model_on_the_hub_only_the_head_of_the_weights_is_read(
     hub: Any, llama: Path, tmp_path: Path
 ) -> None:

@@ -115,7 +115,10 @@ median_regression = plugin_of_a_test:MedianConfig
 """
 
 
-@pytest.fixture(params=[SECTIONS, OF_VERSION_0_1], ids=["now", "written for 0.1"])
+@pytest.fixture(
+    params=[SECTIONS, pytest.param(OF_VERSION_0_1, marks=pytest.mark.slow)],
+    ids=["now", "written for 0.1"],
+)
 def environment(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
     """Environment variables with which a process finds the package."""
     folder = tmp_path / "site"

@@ -266,6 +266,7 @@ def test_pages_need_cuda(base: Path, tmp_path: Path) -> None:
         train(experiment(base, tmp_path, train={"optimizer": "paged_adamw_8bit"}))
 
 
+@pytest.mark.slow
 def test_an_estimate_knows_of_four_bits(base: Path, tmp_path: Path) -> None:
     # Matrices of 64 by 64: smaller ones keep 32-bit optimizer states.
     config = experiment(base, tmp_path, adapter={"r": 64}, train={"optimizer": "adamw_8bit"})

@@ -201,6 +201,7 @@ def assert_equal_runs(run: RunDirectory, whole: RunDirectory) -> None:
     assert steps == sorted(set(steps))
 
 
+@pytest.mark.slow
 def test_a_killed_worker_is_made_up_for_to_the_last_bit() -> None:
     config = long()
     run = killed_and_resumed(config, kills=2, seed=0)

@@ -96,6 +96,7 @@ def language(folder: Path, **train: Any) -> RunConfig:
     })  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_estimate_tells_the_memory_of_each_process(tmp_path: Path) -> None:
     one, ddp, fsdp, tensor = (
         estimate(language(tmp_path, devices=devices, strategy=strategy)).memory

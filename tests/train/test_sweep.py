@@ -113,6 +113,7 @@ def test_a_sweep_in_a_time_limit_trains_the_best_of_its_short_trials_at_length(h
     assert table.trials[2].values == explored[0].values, "wine-mlp decides by the loss"
 
 
+@pytest.mark.slow
 def test_a_stopped_sweep_keeps_what_it_has(home: Path) -> None:
     made = sweep(home, RATES, "train.epochs=100000", trials=2)
     process = made.start()

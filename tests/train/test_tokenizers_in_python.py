@@ -371,6 +371,7 @@ for folder in sys.argv[1:]:
 """
 
 
+@pytest.mark.slow
 def test_a_missing_package_is_named_with_its_extra(tmp_path: Path) -> None:
     needed = {}
     for make, package in ((marian, "sentencepiece"), (m2m, "sentencepiece"), (fsmt, "sacremoses")):

@@ -131,15 +131,17 @@ def test_every_field_of_every_kind_stands_once_in_the_form() -> None:
 
 
 def test_every_field_of_every_kind_is_read_back_from_its_text() -> None:
-    fields = 0
+    read: set[tuple[str, str]] = set()  # by kind of the section and name: most kinds share some
     for draft in drafts():
         before = draft.values.checked
         for name in draft.values.fields:
-            if not name.endswith(".kind"):
+            chooser = f"{name.partition('.')[0]}.kind"
+            kind = draft.values.text(chooser) if chooser in draft.values.fields else ""
+            if not name.endswith(".kind") and (kind, name) not in read:
                 draft.set(name, draft.values.text(name))
-                fields += 1
+                read.add((kind, name))
         assert draft.values.checked == before
-    assert fields > 500
+    assert len(read) > 400
 
 
 def test_of_a_kind_that_was_changed_its_former_value_is_shown() -> None:

@@ -44,6 +44,7 @@ def read(times: list[Any], values: list[Any], fill: Fill = "linear") -> Series:
 
 
 HOURS = [f"2024-03-01 {hour:02}:00" for hour in range(12)]
+LAST_FRIDAYS = pd.offsets.LastWeekOfMonth(weekday=4)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +63,10 @@ HOURS = [f"2024-03-01 {hour:02}:00" for hour in range(12)]
         (pd.date_range("2024-01-01", periods=50, freq="BMS"), "1 month"),
         (pd.date_range("2024-01-01", periods=50, freq="BQE"), "3 months"),
         (pd.date_range("2024-01-01", periods=50, freq="WOM-3FRI"), "1 month"),
-        (pd.date_range("2024-01-01", periods=50, freq="LWOM-FRI"), "1 month"),
+        (
+            pd.date_range("2024-01-01", periods=50, freq=pd.offsets.LastWeekOfMonth(weekday=4)),
+            "1 month",
+        ),
     ],
 )
 def test_frequency_is_found_and_extended_as_pandas_does(times: pd.DatetimeIndex, name: str) -> None:
