@@ -122,8 +122,8 @@ class Agent(LocalElasticAgent):
         self.waiting = False
         self._watch.restart()
         nodes = worker_group.group_world_size or 1
-        if self._nodes not in (0, nodes):
-            self._node.tell(f"Training on {nodes} machine{'s' * (nodes > 1)} from here on.")
+        if text := change_of_machines(self._nodes, nodes, self._node.train.machines):
+            self._node.tell(text)
         self._nodes = nodes
 
     @override
@@ -222,6 +222,16 @@ class Agent(LocalElasticAgent):
         """End this attempt on all nodes, because of this one."""
         if self._store is not None:
             self._agreed(Cause(message))
+
+
+def change_of_machines(before: int, now: int, most: int) -> str:
+    """Return a sentence on the machines that train now; empty where all do, or as many as before.
+
+    ``before`` is 0 for the first attempt, ``most`` the maximum of ``train.nodes``.
+    """
+    if not before:
+        return f"Training on {now} of at most {most} machines." if now < most else ""
+    return f"Training on {now} machine{'s' * (now > 1)} from here on." if now != before else ""
 
 
 def first_of(failures: Mapping[int, ProcessFailure]) -> tuple[int, ProcessFailure] | None:

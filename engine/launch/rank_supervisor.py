@@ -43,7 +43,9 @@ def train_in_ranks(session: RunSession) -> Event:
     place = place_of(train)
     check_main(place)
     if train.machines > 1:
-        text = f"Waiting for {train.fewest_machines} machines, this one included."
+        few, most = train.fewest_machines, train.machines
+        awaited = f"{few} to {most}" if few < most else f"{most}"
+        text = f"Waiting for {awaited} machines, this one included."
         session.events.write(Log(level="info", message=text))
 
     def asked() -> bool:

@@ -98,7 +98,7 @@ def until() -> Until:
     """A function that waits for a condition on the screen; the time-out only ends hanging tests."""
 
     async def wait(pilot: Pilot[Any], condition: Callable[[], object]) -> None:
-        end, seconds = time.monotonic() + 60, 0.02
+        end, seconds = time.monotonic() + 180, 0.02
         while not condition():
             assert time.monotonic() < end, "the condition never came true"
             await pilot.pause(seconds)

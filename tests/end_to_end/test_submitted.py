@@ -88,7 +88,7 @@ def test_a_job_of_two_machines_trains_one_run_and_continues_with_it(
         "PATH": f"{tmp_path}:{os.environ['PATH']}", "SLURM_JOB_ID": f"{os.getpid()}",
         "SLURM_JOB_NODELIST": "here",
     }  # fmt: skip
-    fields = ["train.max_steps=400", "train.save_steps=20", "train.nodes=2", "compute.device=cpu",
+    fields = ["train.max_steps=2000", "train.save_steps=20", "train.nodes=2", "compute.device=cpu",
               "compute.threads=1"]  # fmt: skip
     job = Job(load_preset(find_preset("wine-mlp"), fields), home=str(home))
     (tmp_path / "job").write_text(script(job, sys.executable))

@@ -12,6 +12,8 @@ import pytest
 
 from engine import RunConfig
 from engine.launch.start import launch
+from engine.runs import control
+from engine.runs.control import Request
 from engine.runs.directory import RunDirectory, all_runs
 from engine.runs.events import Event, Finished, Log
 from engine.runs.follower import Follower
@@ -212,11 +214,13 @@ def test_runs_that_train_at_once_are_not_mixed_up(tmp_path: Path, count: int) ->
 
 
 def test_of_many_who_start_one_run_one_does(tmp_path: Path) -> None:
-    run = RunDirectory.create(tmp_path, CONFIG)
+    # It runs until it is stopped, so that one that comes late finds it running, too.
+    run = RunDirectory.create(tmp_path, CONFIG.override(["train.epochs=100000"]))
 
     (statuses,) = python(STARTERS, str(run.path))
 
     assert sorted(statuses) == [0] + [3] * 7
+    run.requests.send(Request(control.STOP))
     until(lambda: run.status.state().ended)
-    assert run.status.state() is State.FINISHED
+    assert run.status.state() is State.STOPPED
     told(run)

@@ -24,6 +24,7 @@ from engine.reports.estimate import Estimate
 from engine.runs.directory import RunDirectory
 from engine.runs.events import Model, Progress
 from engine.service.estimate import estimate
+from engine.training.distributed.strategy import keep_part
 from engine.training.memory import estimate as memory_estimate
 from engine.training.memory.footprint import Footprint, Template, UnknownFootprint
 
@@ -237,6 +238,42 @@ def test_logits_of_a_large_vocabulary_are_never_there_at_once() -> None:
 
     peak = Footprint(network, chunked, COMPUTE).peak(Template(batch, 2), 8, rounds=1)
     assert peak < 8 * 512 * 100_000 * 4 / 2
+
+
+def llama(heads: int, width: int) -> nn.Module:
+    config = transformers.LlamaConfig(
+        hidden_size=64, intermediate_size=width, num_hidden_layers=2, num_attention_heads=heads,
+        num_key_value_heads=heads, head_dim=16, vocab_size=50, use_cache=False,
+    )  # fmt: skip
+    with torch.device("meta"):
+        return transformers.AutoModelForCausalLM.from_config(config)
+
+
+def test_with_tensor_parallelism_the_activations_are_those_of_a_processs_heads() -> None:
+    ids = torch.zeros(2, 64, dtype=torch.int64)
+    batch = Batch({"input_ids": ids}, {"labels": ids})
+
+    def of_tokens(network: nn.Module, batch: Batch) -> torch.Tensor:
+        return summed_loss(network, batch.inputs, batch.targets["labels"])
+
+    whole, part, half = llama(4, 256), llama(4, 256), llama(2, 128)
+    keep_part(part, 2)
+    prints = [Footprint(network, of_tokens, COMPUTE) for network in (whole, part, half)]
+    peaks = [one.peak(Template(batch, 2), 16, rounds=1) for one in prints]
+    assert prints[1].gradients == prints[2].gradients < prints[0].gradients
+    assert peaks[1] == peaks[2] < peaks[0]
+
+
+@pytest.mark.slow
+def test_an_estimate_with_tensor_parallelism_counts_a_processs_part() -> None:
+    """It computes all rows, but only a part of the layers that are split."""
+    model = {"kind": "transformer", "vocab_size": 300, "hidden_size": 64}
+    made = config("causal_lm", "docstrings", model).override(["data.max_samples=20"])
+    one, part = (
+        estimate(made.override(changes)).memory.activations
+        for changes in ([], ["train.devices=2", "train.strategy=tensor"])
+    )
+    assert one / 2 < part < 0.9 * one
 
 
 def test_a_footprint_takes_no_memory_and_no_weights() -> None:

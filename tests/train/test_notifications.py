@@ -179,7 +179,7 @@ def test_a_run_that_hangs_tells_of_it_once_before_its_process_exits(
     run = RunDirectory.create(runs_folder(), RunConfig.parse(TABLE))
     done = subprocess.run(
         [sys.executable, "-c", HANGS, str(run.path)],
-        env=worker_environment(), timeout=60, check=False,
+        env=worker_environment(), timeout=240, check=False,
     )  # fmt: skip
     assert done.returncode == 1
     (text,) = server.texts

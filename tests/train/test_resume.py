@@ -22,6 +22,8 @@ from engine.errors import RunError, TrainingError
 from engine.files.paths import runs_folder
 from engine.launch.start import Handle, launch, start
 from engine.pipelines.create import create_pipeline
+from engine.runs import control
+from engine.runs.control import Request
 from engine.runs.directory import RunDirectory
 from engine.runs.events import Evaluated, Interrupted, Log, Progress, Started
 from engine.runs.follower import read_history
@@ -240,7 +242,7 @@ def test_a_terminated_worker_leaves_a_checkpoint_to_resume_from() -> None:
 
 
 def test_a_worker_terminated_before_it_trains_ends_as_interrupted() -> None:
-    handle = launch(long())
+    handle = launch(long(epochs=100_000))
     while handle.run.events.last(Started) is None:
         time.sleep(0.001)
     handle.process.send_signal(signal.SIGTERM)
@@ -249,7 +251,7 @@ def test_a_worker_terminated_before_it_trains_ends_as_interrupted() -> None:
 
 
 def test_a_run_that_continues_cannot_be_started_again() -> None:
-    handle = launch(long())
+    handle = launch(long(epochs=100_000))
     for _ in range(3):
         with pytest.raises(RunError, match="Another process"):
             start(handle.run)
@@ -259,7 +261,7 @@ def test_a_run_that_continues_cannot_be_started_again() -> None:
 
 
 def test_of_several_who_start_a_run_at_once_one_does(home: Path) -> None:
-    run = RunDirectory.create(runs_folder(), long())
+    run = RunDirectory.create(runs_folder(), long(epochs=100_000))  # also for those who come late
     program = (
         "import sys; from pathlib import Path; from engine.launch.start import start;"
         "from engine.runs.directory import RunDirectory;"
@@ -279,9 +281,10 @@ def test_of_several_who_start_a_run_at_once_one_does(home: Path) -> None:
     errors = [starter.communicate()[1] for starter in starters]
     assert sum(starter.returncode == 0 for starter in starters) == 1
     assert sum("Another process already works" in error for error in errors) == 5
+    run.requests.send(Request(control.STOP))
     while run.status.state() is State.RUNNING:
         time.sleep(0.05)
-    assert run.status.state() is State.FINISHED
+    assert run.status.state() is State.STOPPED
     assert len(list(run.events.newest(Started))) == 1
 
 

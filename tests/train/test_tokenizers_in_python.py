@@ -386,7 +386,7 @@ def test_a_missing_package_is_named_with_its_extra(tmp_path: Path) -> None:
             needed[str(folder)] = package
     done = subprocess.run(
         [sys.executable, "-c", WITHOUT_PACKAGES, *needed],
-        capture_output=True, text=True, check=True, timeout=120,
+        capture_output=True, text=True, check=True, timeout=240,
     )  # fmt: skip
     assert done.stdout.splitlines() == [
         f"model.path: the tokenizer of {folder} needs the package {package}. "

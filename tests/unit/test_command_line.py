@@ -252,3 +252,28 @@ def test_a_run_of_a_missing_file_is_refused_before_it_exists(
     assert main(words) == 2
     assert "Did you mean customers.csv?" in capsys.readouterr().err
     assert not runs_folder().exists()
+
+
+@pytest.mark.parametrize("how", ["--join", "--resume"])
+def test_what_an_existing_sweep_would_not_take_over_is_refused(
+    how: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["sweep", how, "old", "train.epochs=3", "train.seed=1,2", "--trials", "60"]
+    assert main(words) == 2
+    assert capsys.readouterr().err == (
+        f"dltui: {how} takes the sweep old as it is, without --trials, train.epochs=3, "
+        "train.seed=1,2. To search in another way, start another sweep.\n"
+    )
+
+
+def test_a_sweep_is_either_joined_or_resumed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sweep", "--join", "old", "--resume", "old"]) == 2
+    assert "as it is, without --resume" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["--join", "old", "--parallel", "2"], ["--resume", "old"]])
+def test_an_existing_sweep_is_looked_for(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["sweep", *words]) == 2
+    assert "There is no sweep 'old'" in capsys.readouterr().err

@@ -39,7 +39,7 @@ GREETING = '{"type":"hello","protocol":3,"version":"0.1.0"}'
 
 
 def wait_until(condition: Callable[[], object]) -> None:
-    end = time.monotonic() + 60
+    end = time.monotonic() + 180
     while not condition():
         assert time.monotonic() < end, "the condition never came true"
         time.sleep(0.02)
@@ -318,7 +318,7 @@ def test_a_file_that_is_too_large_is_said_and_not_sent(box: Box) -> None:
     mirrored = box.connect().runs.load(run.id, whole=True)
     assert not mirrored.report.path.exists()
     assert left_on_host(mirrored) == {"report.json": 17 << 20}
-    assert [text for text, _ in box.told if "report.json" in text and "18 MB" in text]
+    wait_until(lambda: any("report.json" in text and "18 MB" in text for text, _ in box.told))
     run.report.path.write_text("{}")
     wait_until(mirrored.report.path.exists)
     assert not left_on_host(mirrored)
@@ -340,7 +340,6 @@ def test_another_version_of_the_same_protocol_is_said(box: Box, tmp_path: Path) 
 
 
 def test_a_host_that_hangs_is_given_up_and_holds_nothing_up(box: Box, monkeypatch) -> None:
-    monkeypatch.setattr(connection, "SILENT_SECONDS", 0.5)
     run = box.run()
     host = box.connect()
     wait_until(lambda: host.mirror.rows)
@@ -348,10 +347,11 @@ def test_a_host_that_hangs_is_given_up_and_holds_nothing_up(box: Box, monkeypatc
         psutil.Process(host.connection.pid)
     ]:
         process.suspend()
-    begin = time.monotonic()
     for place in range(100):
         host.runs.follow(f"{run.id}-{place}", whole=True)
-    assert time.monotonic() - begin < 1.0
+    assert host.link.standing.phase == "connected", "none of them waited for the time-out"
+    # Only now: a loaded machine may take longer than this to answer for the first time.
+    monkeypatch.setattr(connection, "SILENT_SECONDS", 0.5)
     wait_until(lambda: any("not answered for" in text for text, _ in box.told))
 
 
@@ -361,8 +361,8 @@ def test_the_other_side_ends_with_the_connection(box: Box) -> None:
     process = psutil.Process(host.connection.pid)
     everything = [process, *process.children(recursive=True)]
     host.connection.end()
-    host.connection.join(10)
-    psutil.wait_procs(everything, 10)
+    host.connection.join(60)
+    psutil.wait_procs(everything, 60)
     assert not any(each.is_running() for each in everything)
 
 

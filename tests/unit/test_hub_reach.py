@@ -38,11 +38,11 @@ def server() -> Iterator[str]:
 
 
 @pytest.fixture
-def nobody() -> str:
-    """An address without a server."""
+def nobody() -> Iterator[str]:
+    """An address without a server, which no other program gets meanwhile."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{taken.getsockname()[1]}"
+        yield f"http://127.0.0.1:{taken.getsockname()[1]}"
 
 
 def asked(endpoint: str, monkeypatch: pytest.MonkeyPatch, offline: bool = False) -> bool:

@@ -49,7 +49,7 @@ def shell(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
     environment = {"PATH": f"{fake.parent}:/usr/bin:/bin", "DLTUI_HOME": "/given"}
     return subprocess.run(
         ["bash"], input=script, cwd=folder, env=environment, capture_output=True, text=True,
-        check=True, timeout=60,
+        check=True, timeout=240,
     )  # fmt: skip
 
 
@@ -90,7 +90,7 @@ def test_a_job_of_several_machines_starts_the_run_on_each(tmp_path: Path) -> Non
         (folder / name).write_text(f"#!/bin/sh\n{does}\n")
         (folder / name).chmod(0o700)
     done = subprocess.run(
-        ["bash"], input=text, capture_output=True, text=True, check=True, timeout=60,
+        ["bash"], input=text, capture_output=True, text=True, check=True, timeout=240,
         env={"PATH": f"{folder}:/usr/bin:/bin", "SLURM_JOB_ID": "7"},
     )  # fmt: skip
     asked, place, experiment = done.stdout.split("\n", 2)

@@ -21,7 +21,7 @@ SOON = 0.001
 """Minutes: a limit of 60 ms."""
 
 
-def comes(what: Callable[[], str | None], seconds: float = 30.0) -> str | None:
+def comes(what: Callable[[], str | None], seconds: float = 120.0) -> str | None:
     """The first answer that is not ``None``."""
     give_up = time.monotonic() + seconds
     while (found := what()) is None and time.monotonic() < give_up:
@@ -72,13 +72,16 @@ def test_the_limit_grows_with_the_usual_duration_of_an_update(tmp_path: Path) ->
     with marks.watched():
         assert watch.stalled() is None
         assert watch.limit == 6 * 0.06, "the first update may compile or load"
+        before = time.monotonic()
         marks.updated()
-        begun = time.monotonic()
-        while time.monotonic() - begun < 0.05:
+        after = time.monotonic()
+        while time.monotonic() - after < 0.05:
             time.sleep(0.005)
+        shortest = time.monotonic() - after
         marks.updated()
+        longest = time.monotonic() - before
         watch.stalled()
-        assert 20 * 0.05 <= watch.limit < 20 * 1.0
+        assert 20 * shortest - 0.01 <= watch.limit <= 20 * longest + 0.01
 
 
 def test_what_is_written_has_a_limit_by_its_size(tmp_path: Path) -> None:
@@ -123,7 +126,7 @@ def test_a_training_that_hangs_fails_with_its_stacks_in_the_log() -> None:
     run = RunDirectory.create(runs_folder(), config)
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(HANGS), str(run.path)],
-        env=worker_environment(), timeout=60, check=False,
+        env=worker_environment(), timeout=240, check=False,
     )  # fmt: skip
     assert done.returncode == 1
     last = run.events.last()

@@ -305,7 +305,7 @@ def test_the_program_greets_answers_and_ends_with_its_input(home: Path) -> None:
         [sys.executable, "-X", "importtime", "-m", "tui", "--stdio"],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment,
     )  # fmt: skip
-    out, err = process.communicate(Ping().line() + stop(run).line(), timeout=60)
+    out, err = process.communicate(Ping().line() + stop(run).line(), timeout=240)
     answers = [read_answer(line) for line in out.splitlines()]
     assert getattr(answers[0], "protocol", 0) == PROTOCOL
     assert Done(number=1) in answers

@@ -21,6 +21,8 @@ from engine.models.weights.blocks import blocks
 Strategy = Literal["single", "ddp", "fsdp", "tensor"]
 _AHEAD = 2
 """fsdp: blocks that are gathered at once, the next one while one is computed."""
+_ONLY_SPLIT = {"colwise": 0, "rowwise": 1}
+"""The dimension of weights that tensor parallelism splits, where no result is gathered."""
 
 
 @dataclass(frozen=True)
@@ -47,12 +49,32 @@ class Split:
         return cls(everything - sum(sizes), max(sizes, default=0), layers, why)
 
 
-def _layers(network: nn.Module, processes: int) -> tuple[int, str]:
+def _plan(network: nn.Module, processes: int) -> dict[str, str]:
     # transformers, without which others run
     from engine.training.distributed.tensor_plan import plan_of
 
+    return plan_of(network, processes)
+
+
+def keep_part(network: nn.Module, processes: int) -> None:
+    """Leave each split layer of a network on the device meta the part of one process.
+
+    Layers whose results are gathered stay whole. Raises :class:`TrainingError` without a plan.
+    """
+    for name, style in _plan(network, processes).items():
+        dimension = _ONLY_SPLIT.get(style)
+        layer = network.get_submodule(name)
+        if dimension is None or not isinstance(layer, nn.Linear):
+            continue
+        for own, weight in list(layer.named_parameters(recurse=False)):
+            if dimension < weight.dim():  # the bias of a layer that is split by rows is whole
+                part = weight.detach().narrow(dimension, 0, weight.shape[dimension] // processes)
+                setattr(layer, own, nn.Parameter(part.clone(), weight.requires_grad))
+
+
+def _layers(network: nn.Module, processes: int) -> tuple[int, str]:
     try:
-        plan = plan_of(network, processes)
+        plan = _plan(network, processes)
     except TrainingError as error:
         return 0, str(error)
     names = [name.rpartition(".")[0] for name, _ in network.named_parameters()]
@@ -73,6 +95,8 @@ class Held:
     """Share of a batch that it computes."""
     messages: int = 0
     """Bytes in which it sends gradients to the others."""
+    split: bool = False
+    """Whether it computes its part of the split layers only."""
 
 
 def held(strategy: Strategy, processes: int, split: Split, weights: int, offload: bool) -> Held:
@@ -86,7 +110,7 @@ def held(strategy: Strategy, processes: int, split: Split, weights: int, offload
         return Held(share, share, share, gathered, 1 / processes)
     if strategy == "tensor":
         share = 1 - (1 - 1 / processes) * split.layers / max(1, weights)
-        return Held(share, share, share)
+        return Held(share, share, share, split=True)
     return Held()
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
 import psutil
 import torch
+from torch import nn
 
 from engine.artifacts.build import build_network
 from engine.batches.source import Source, split_rows
@@ -28,7 +30,7 @@ from engine.tasks.task import Task
 from engine.text.tokens.source import TokenSource
 from engine.torch_private import FakeTensorMode, tree_iter
 from engine.training.distributed.shardable import obstacle_of
-from engine.training.distributed.strategy import Held, Strategy, automatic, held
+from engine.training.distributed.strategy import Held, Strategy, automatic, held, keep_part
 from engine.training.distributed.sums import shared_bytes
 from engine.training.memory.footprint import Footprint, Template, UnknownFootprint
 from engine.training.memory.network_sizes import NetworkSizes, bytes_of, sizes_of
@@ -92,6 +94,8 @@ class Case:
     footprint: Footprint
     sizes: NetworkSizes
     material: _Material
+    part: Callable[[], Footprint]
+    """The footprint of one process's part of the network, with tensor parallelism."""
 
     def memory(self, train: TrainConfig, available: int) -> tuple[Memory, int, tuple[str, ...]]:
         """Return memory by part, the largest batch size that fits, and notes on both.
@@ -100,7 +104,7 @@ class Case:
         """
         part, notes = self._held(train, available)
         memory, largest, more = _memory(
-            self.footprint,
+            self._part if part.split else self.footprint,
             self.sizes,
             self.material,
             train,
@@ -112,6 +116,10 @@ class Case:
         if self.packing == "auto" and (less := self._saved_by_packing(memory.activations)):
             more = (*more, f"Packing, tried when training begins, may need {less} less.")
         return memory, largest, (*notes, *more)
+
+    @cached_property
+    def _part(self) -> Footprint:
+        return self.part()
 
     @property
     def packing(self) -> str:
@@ -182,10 +190,20 @@ def case_of(task: Task[Any], raw: RawData, fitted: Fitted, compute: Compute, hel
     compiler = _compiler_bytes()  # measured before the first footprint, which imports it
     only_here = 0 if task.config.compute.compile else compiler
     material = replace(_material(task, raw, fitted), held=held + only_here)
-    with torch.device("meta"):
-        network = build_network(task, fitted, compute)
+
+    def built() -> nn.Module:
+        with torch.device("meta"):
+            return build_network(task, fitted, compute)
+
+    def part() -> Footprint:
+        network = built()
+        keep_part(network, task.config.train.processes)
+        return Footprint(network, task.loss, compute)
+
+    network = built()
     sizes = sizes_of(network, task.config)
-    return Case(task.config, compute, Footprint(network, task.loss, compute), sizes, material)
+    footprint = Footprint(network, task.loss, compute)
+    return Case(task.config, compute, footprint, sizes, material, part)
 
 
 @dataclass(frozen=True)
@@ -293,7 +311,7 @@ def _memory(
         weights=int(part.weights * sizes.weights) + part.gathered,
         gradients=int(part.gradients * sizes.gradients),
         optimizer=int(part.optimizer * sizes.optimizer),
-        activations=max(0, peak - sizes.gradients),
+        activations=max(0, peak - footprint.gradients),
         overhead=_overhead(sizes, material, compute)
         + part.messages
         + int(spare * peak)

@@ -55,6 +55,8 @@ class Footprint:
 
     def __init__(self, network: nn.Module, loss: Loss, compute: Compute) -> None:
         """Use ``network``, built on the meta device; it is unusable for anything else after."""
+        self.gradients = sum(p.nbytes for p in network.parameters() if p.requires_grad)
+        """Bytes of all gradients, which are a part of each update's."""
         self._network = network.train()
         self._loss = loss
         self._compute = compute

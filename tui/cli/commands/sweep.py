@@ -16,6 +16,8 @@ from tui.cli.exit_codes import DONE, FAILED, INTERRUPTED
 from tui.cli.follow import POLL_SECONDS, Interrupts
 from tui.format.numbers import number
 
+_SETTINGS = ("name", "trials", "minutes", "sampler", "pruner", "seed")
+"""Options of a new sweep only."""
 _EXAMPLES = """
 what may be tried:
   field=1e-5..1e-3:log     a range; with :log each factor is as likely as another
@@ -44,7 +46,7 @@ def arguments(parser: ArgumentParser) -> None:
         "--join", metavar="SWEEP", help="search along: more runs of the same sweep from here"
     )
     parser.add_argument("--name", help="name of the sweep (the preset's with -sweep)")
-    parser.add_argument("--trials", type=int, default=30, help="runs in all (30)")
+    parser.add_argument("--trials", type=int, help="runs in all (30)")
     parser.add_argument(
         "--minutes",
         type=float,
@@ -54,21 +56,23 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--parallel", type=int, help="runs at the same time (1; with --join one on each GPU)"
     )
-    parser.add_argument("--sampler", choices=("tpe", "random", "grid"), default="tpe")
-    parser.add_argument("--pruner", choices=("none", "median", "hyperband"), default="median")
-    parser.add_argument("--seed", type=int, default=0, help="fixes what is proposed (0)")
+    parser.add_argument("--sampler", choices=("tpe", "random", "grid"))
+    parser.add_argument("--pruner", choices=("none", "median", "hyperband"))
+    parser.add_argument("--seed", type=int, help="fixes what is proposed (0)")
     parser.add_argument("--detach", action="store_true", help="start it, print its name, leave")
 
 
 def execute(options: Namespace) -> int:
     """Search, and print the results."""
     if options.join:
+        _refuse_changes(options, "join", "resume", *_SETTINGS)
         require_optuna()
         if options.parallel is not None and not 1 <= options.parallel <= MOST_PARALLEL:
             raise UserError(f"parallel goes from 1 to {MOST_PARALLEL}.")
         sweep = SweepDirectory.open(sweeps_folder(), options.join)
         process = sweep.join(options.parallel)
     elif options.resume:
+        _refuse_changes(options, "resume", "parallel", *_SETTINGS)
         require_optuna()
         sweep = SweepDirectory.open(sweeps_folder(), options.resume)
         process = sweep.start()
@@ -80,20 +84,25 @@ def execute(options: Namespace) -> int:
     return _follow(sweep, process)
 
 
+def _refuse_changes(options: Namespace, how: str, *names: str) -> None:
+    """Raise :class:`UserError` for what an existing sweep would not take over."""
+    given = [f"--{name}" for name in names if getattr(options, name) is not None]
+    given += [text for text in (options.preset, *options.assignments) if text]
+    if given:
+        raise UserError(
+            f"--{how} takes the sweep {getattr(options, how)} as it is, without "
+            f"{', '.join(given)}.",
+            "To search in another way, start another sweep.",
+        )
+
+
 def _config(options: Namespace) -> SweepConfig:
     if not options.preset:
         raise UserError("A sweep needs a preset or --resume.", "`dltui presets` lists all presets.")
-    return compose(
-        options.preset,
-        options.assignments,
-        options.name or "",
-        sampler=options.sampler,
-        pruner=options.pruner,
-        trials=options.trials,
-        parallel=1 if options.parallel is None else options.parallel,
-        minutes=options.minutes,
-        seed=options.seed,
-    )
+    settings = {name: getattr(options, name) for name in ("parallel", *_SETTINGS)}
+    name = settings.pop("name") or ""
+    given = {setting: value for setting, value in settings.items() if value is not None}
+    return compose(options.preset, options.assignments, name, **given)
 
 
 def _follow(sweep: SweepDirectory, process: Popen[bytes]) -> int:
