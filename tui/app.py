@@ -141,6 +141,7 @@ class DltuiApp(KeysInOrder):
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS))
         if not self.is_headless:
             self.signals.catch()
+            self.app_resume_signal.subscribe(self, lambda _: self.sent_text.clear())
             # Loaded objects are long-lived: scanning them in garbage collections would delay keys.
             gc.freeze()
         self.preferences.follow_theme()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import pty
 import re
+import select
 import signal
 import subprocess
 import sys
@@ -13,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pyte
 import pytest
 
 from engine.files.paths import logs_folder
@@ -52,6 +55,18 @@ class Terminal:
         while text not in self.output:
             assert time.monotonic() < end, self.output[-500:]
             self.output += os.read(self._end, 65536)
+
+    def taken(self) -> bytes:
+        """Return what was read, and forget it."""
+        read, self.output = self.output, b""
+        return read
+
+    def rest(self) -> bytes:
+        """Return what is still written, until nothing has been for a while."""
+        read = b""
+        while select.select([self._end], [], [], 0.5)[0]:
+            read += os.read(self._end, 65536)
+        return read
 
     def wait_for(self, condition: Callable[[], object]) -> None:
         end = time.monotonic() + PATIENCE_SECONDS
@@ -154,6 +169,24 @@ def test_a_second_signal_ends_screens_that_hang_at_once(terminal) -> None:
     program.wait_for(lambda: not program.catches(signal.SIGTERM))
     program.process.send_signal(signal.SIGTERM)
     assert program.process.wait(PATIENCE_SECONDS) == -signal.SIGTERM
+
+
+def test_what_is_not_sent_again_is_shown_all_the_same(terminal) -> None:
+    program = terminal(RUNNING)
+    program.read_until(b"There are no runs yet")
+    shown = pyte.Screen(80, 24)
+    stream = pyte.ByteStream(shown)
+    for key, text in ((b"?", b"esc closes"), (b"\x1b", b"no runs yet"), (b"n", b"dltui run"),
+                      (b"\x1b", b"no runs yet"), (b"?", b"esc closes")):  # fmt: skip
+        stream.feed(program.taken())
+        program.type(key)
+        program.read_until(text)
+    stream.feed(program.taken() + program.rest())
+    before = copy.deepcopy(shown.buffer)
+    program.process.send_signal(signal.SIGWINCH)  # after which everything is sent again
+    program.read_until(b"esc closes")
+    stream.feed(program.taken() + program.rest())
+    assert shown.buffer == before
 
 
 def test_quitting_ends_with_status_zero(terminal) -> None:

@@ -222,7 +222,7 @@ def test_sequences_reach_the_terminal_and_exceptions_the_report(
     monkeypatch.setattr(HeadlessDriver, "write", lambda driver, data: written.append(data))
     reported: list[Exception] = []
 
-    class Failing(textual_private.ReportingApp[None]):
+    class Failing(textual_private.TerminalApp[None]):
         def report(self, error: Exception) -> None:
             reported.append(error)
 

@@ -12,7 +12,7 @@ from textual.message_pump import MessagePump
 from typing_extensions import override
 
 from tui.terminal.keymap import Keymap
-from tui.terminal.textual_private import ReportingApp, paint
+from tui.terminal.textual_private import TerminalApp, paint
 
 _PATIENCE_SECONDS = 1.0
 """Time-out for the key before; without it, a hanging handler would block the keyboard."""
@@ -22,7 +22,7 @@ _PASSES = 10
 Typed = events.Key | events.Paste
 
 
-class KeysInOrder(ReportingApp[str]):
+class KeysInOrder(TerminalApp[str]):
     """Holds back what was typed until that which was typed before has done its work.
 
     Textual gives a key at once to the widget that has the focus, where it takes its turn. Over a

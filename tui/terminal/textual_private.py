@@ -5,15 +5,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, TypeVar
 
+from rich.console import Console, RenderableType
+from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
 from textual._xterm_parser import XTermParser
 from textual.app import App
 from textual.geometry import Size
 from textual.notifications import Notification
 from textual.screen import Screen
+from textual.strip import Strip
 from textual.widget import Widget
 from typing_extensions import override
+
+from tui.terminal.sent_text import SentText
 
 T = TypeVar("T")
 
@@ -52,8 +58,59 @@ def forget(app: App[Any], notification: Notification) -> None:
     app._unnotify(notification)
 
 
-class ReportingApp(App[T]):
-    """An application that reports exceptions which nothing handled."""
+class _Sparing(CompositorUpdate):
+    """An update of the terminal that sends no part which was sent before and is still shown."""
+
+    def __init__(self, update: LayoutUpdate | ChopsUpdate, sent: SentText) -> None:
+        self._update = update
+        self._sent = sent
+
+    @override
+    def render_segments(self, console: Console) -> str:
+        self._sent.begin()
+        sequences: list[str] = []
+        for line, first, strip in _parts(self._update):
+            text, end = strip.render(console), first + strip.cell_length
+            if self._sent.is_new(line, first, end, text):
+                sequences.append(f"\x1b[{line + 1};{first + 1}H{text}")
+        return "".join(sequences)
+
+
+def _parts(update: LayoutUpdate | ChopsUpdate) -> Iterator[tuple[int, int, Strip]]:
+    """Yield line, first column and content of the parts of an update."""
+    if isinstance(update, LayoutUpdate):
+        for line, strips in enumerate(update.strips, update.region.y):
+            first = update.region.x
+            for strip in strips:
+                yield line, first, strip
+                first += strip.cell_length
+        return
+    for line, start, stop in update.spans:
+        ends, parts = update.chop_ends[line], update.chops[line].items()
+        for end, (first, part) in zip(ends, parts, strict=False):
+            if part is not None and first <= stop and end > start:
+                inside = start <= first < stop and end <= stop
+                yield line, first, part if inside else part.crop(0, min(end, stop) - first)
+
+
+class TerminalApp(App[T]):
+    """An application that sends the terminal what changed, and reports what nothing handled."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent_text = SentText()
+
+    def on_resize(self) -> None:
+        """Send everything again: the terminal may have moved its lines."""
+        self.sent_text.clear()
+
+    @override
+    def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
+        if isinstance(renderable, LayoutUpdate | ChopsUpdate):
+            update: Any = _Sparing(renderable, self.sent_text)
+            super()._display(screen, update)
+        else:
+            super()._display(screen, renderable)
 
     def report(self, error: Exception) -> None:
         """Keep a report of a defect before Textual ends the application."""
