@@ -51,13 +51,13 @@ if TYPE_CHECKING:
     from tui.screens.errands import Errands
 
 _REPLACED = ("Keys", "Screenshot")
+"""Commands of Textual's: the first shows a part of what ``?`` does."""
 _TYPING = {
     binding.action
     for binding in Input.BINDINGS
     if isinstance(binding, Binding) and binding.action != "submit"
 }
 """Actions of the keys of a text field: moving its cursor from a list would be no help."""
-"""Commands of Textual's: the first shows a part of what ``?`` does."""
 _ACTIONS = "tui.screens.dialogs.palette:ActionProvider"
 """The first paint need not wait for it."""
 _THREADS = 32

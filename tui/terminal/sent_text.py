@@ -1,4 +1,4 @@
-"""What the terminal shows by what was sent to it, so that no part is sent again unchanged.
+"""Text that the terminal shows, so that no part of it is sent again unchanged.
 
 Textual paints a screen three or four times while it opens, and all of a chart where one line of it
 has changed: over a slow line that is what a user waits for.

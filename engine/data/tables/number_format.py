@@ -185,7 +185,8 @@ def other_reading(
 def parsed_numbers(values: Sequence[str], written: NumberFormat) -> NDArray[np.float64]:
     """Return the numbers, NaN for texts that are none in this format.
 
-    Codes that begin with a zero, such as postal codes, are no numbers.
+    Codes that begin with a zero, such as postal codes, are no numbers, nor is what float64 has no
+    room for.
     """
     if written.clock:
         return parsed_clocks(values, written.clock)
@@ -198,7 +199,8 @@ def parsed_numbers(values: Sequence[str], written: NumberFormat) -> NDArray[np.f
         plain = pc.replace_substring(plain, written.decimal, ".")
     kept = pc.if_else(pa.array(good), plain, pa.scalar(None, pa.string()))
     numbers = np.asarray(kept.cast(pa.float64()).fill_null(np.nan), dtype=np.float64)
-    return numbers * multiples
+    numbers = numbers * multiples
+    return np.where(np.isfinite(numbers), numbers, np.nan)
 
 
 def _cores(values: Sequence[str]) -> tuple[pa.Array, NDArray[np.float64]]:
