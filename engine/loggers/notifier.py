@@ -145,5 +145,5 @@ class Notifier:
 def _ended(word: str, split: str, metrics: Mapping[str, float | None]) -> str:
     """Return a sentence with the first metrics, those of ``split``."""
     known = [f"{name} {value:.4g}" for name, value in metrics.items() if value is not None]
-    shown = ", ".join(known[:4])
-    return f"{word}: {split} {shown}.".replace("  ", " ") if shown else f"{word}."
+    shown = " ".join(filter(None, (split, ", ".join(known[:4]))))
+    return f"{word}: {shown}." if known else f"{word}."

@@ -38,7 +38,7 @@ def server() -> Iterator[str]:
 
 
 @pytest.fixture
-def nobody() -> Iterator[str]:
+def unused_address() -> Iterator[str]:
     """An address without a server, which no other program gets meanwhile."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -56,9 +56,9 @@ def asked(endpoint: str, monkeypatch: pytest.MonkeyPatch, offline: bool = False)
 
 
 def test_a_hub_that_does_not_answer_is_not_waited_for(
-    nobody: str, monkeypatch: pytest.MonkeyPatch
+    unused_address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert asked(nobody, monkeypatch)
+    assert asked(unused_address, monkeypatch)
 
 
 def test_a_hub_that_answers_is_asked_and_looked_for_once(

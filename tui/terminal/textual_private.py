@@ -106,11 +106,10 @@ class TerminalApp(App[T]):
 
     @override
     def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
+        update: Any = renderable
         if isinstance(renderable, LayoutUpdate | ChopsUpdate):
-            update: Any = _Sparing(renderable, self.sent_text)
-            super()._display(screen, update)
-        else:
-            super()._display(screen, renderable)
+            update = _Sparing(renderable, self.sent_text)
+        super()._display(screen, update)
 
     def report(self, error: Exception) -> None:
         """Keep a report of a defect before Textual ends the application."""

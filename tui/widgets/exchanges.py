@@ -17,6 +17,7 @@ from engine.reports.picture import Picture, PictureGroup
 from tui.format.records import NARROW_BAR, WIDE_BAR, answer_lines
 from tui.format.text import literal
 from tui.widgets.gallery import GalleryPanel
+from tui.widgets.gallery_rows import GalleryRows
 from tui.widgets.pictures.sheet import PictureSheet
 from tui.widgets.question import Answer
 
@@ -60,7 +61,7 @@ class Reply(Vertical):
             sheet.call_after_refresh(sheet.show, [group])
         if answer.get("gallery"):
             gallery = Gallery.from_record(answer["gallery"])
-            self.forecasts = GalleryPanel(gallery, gallery.listed())
+            self.forecasts = GalleryPanel(gallery, GalleryRows(gallery.listed()))
             self.mount(self.forecasts, before=self._answer)
 
 

@@ -15,7 +15,7 @@ from textual.containers import Container
 from textual.message import Message
 from typing_extensions import override
 
-from engine.reports.gallery import Case, Cases, GalleryList
+from engine.reports.gallery import Case, Cases
 from engine.reports.views import View
 from tui.charts.canvas import Canvas
 from tui.charts.explorer import ChartExplorer
@@ -69,14 +69,14 @@ class GalleryPanel(Container):
 
         case: Case
 
-    def __init__(self, cases: Cases, found: GalleryList) -> None:
+    def __init__(self, cases: Cases, rows: GalleryRows) -> None:
         super().__init__()
-        self.single = len(found.rows) == 1
+        self.single = rows.single
         """Whether there is no list."""
         self.set_class(self.single, "-single")
-        self._rows = GalleryRows(found)
+        self._rows = rows
         self._listing = Listing[CaseRow](
-            self._rows.columns, case_cells, lambda row: row.place, choosable=False
+            rows.columns, case_cells, lambda row: row.place, choosable=False
         )
         self._filter = FilterBox(self._listing, "a part of the name", compact=True)
         self._case = CaseView(cases)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rich.cells import cell_len
 from textual.content import Content
 
 from engine.files.sanitize import plain
@@ -31,7 +32,10 @@ class CaseRow:
 
 
 class GalleryRows:
-    """The cases in the order of the gallery, most often the worst first, until they are sorted."""
+    """The cases in the order of the gallery, most often the worst first, until they are sorted.
+
+    Made in the thread that reads the gallery: thousands of cells are measured.
+    """
 
     def __init__(self, found: GalleryList) -> None:
         self._found = found
@@ -41,11 +45,18 @@ class GalleryRows:
         ]
         self._sorted: tuple[int, bool] | None = None
         self._first_number = _first_number(found.rows)
+        self.columns = [self._column(place) for place in range(len(found.columns))]
+        """The columns, as wide as their longest cells: names before errors."""
 
     @property
-    def columns(self) -> list[Column]:
-        """The columns, as wide as their longest cells: names before errors."""
-        return [self._column(place) for place in range(len(self._found.columns))]
+    def title(self) -> str:
+        """The title of the gallery."""
+        return self._found.title
+
+    @property
+    def single(self) -> bool:
+        """Whether there is one case, which needs no list."""
+        return len(self._found.rows) == 1
 
     @property
     def width(self) -> int:
@@ -100,8 +111,8 @@ class GalleryRows:
 
     def _column(self, place: int) -> Column:
         title = plain(self._found.columns[place], 40)
-        cells = (_cell(row[place]).cell_length for row in self._found.rows)
-        longest = max([len(title), *cells]) + 1
+        texts = {_text(row[place]) for row in self._found.rows}
+        longest = max([len(title), *map(cell_len, texts)]) + 1
         if place >= self._first_number:
             least, most = _NUMBER
             width = min(most, max(least, longest))
@@ -122,9 +133,13 @@ def _first_number(rows: Sequence[Sequence[Cell]]) -> int:
 
 
 def _cell(value: Cell) -> Content:
+    return Content(_text(value))
+
+
+def _text(value: Cell) -> str:
     if isinstance(value, float):
-        return Content(number(value))
-    return literal("–" if value is None else value)
+        return number(value)
+    return "–" if value is None else plain(value)
 
 
 def _order(value: Cell) -> tuple[float, str]:

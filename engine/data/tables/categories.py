@@ -57,8 +57,8 @@ def other_spellings(values: Sequence[str], categories: Sequence[str | None]) -> 
     alike: dict[object, list[str]] = defaultdict(list)
     for category in known:
         alike[meaning(category)].append(category)
-    exact = set(known)
-    strange = {value: meaning(value) for value in values if value not in exact}
+    spelled = {_name(category) for category in known}  # True for true is a matter of file formats
+    strange = {value: meaning(value) for value in values if _name(value) not in spelled}
     return {value: alike[meant][0] for value, meant in strange.items() if len(alike[meant]) == 1}
 
 

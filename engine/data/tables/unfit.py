@@ -101,13 +101,7 @@ def _otherwise_written(table: pa.Table, category: CategoricalFeature, split: str
     for piece in in_windows(table, ENCODED):
         values, counts = _counted(texts(piece[category.column], category.as_written))
         given = values.to_pylist()
-        meant = {
-            text: known
-            for text, known in other_spellings(
-                [text for text in given if text is not None], category.categories
-            ).items()
-            if text.lower() != known.lower()  # true and True are those of file formats
-        }
+        meant = other_spellings([text for text in given if text is not None], category.categories)
         meanings |= meant
         count += sum(n for value, n in zip(given, counts.tolist(), strict=True) if value in meant)
     if not meanings:

@@ -10,13 +10,13 @@ from textual.content import Content
 
 from engine.config.metric import LOSS
 from engine.errors import UserError
-from engine.reports.gallery import GalleryList
 from engine.runs.directory import RunDirectory
 from engine.runs.follower import read_history
 from engine.runs.history import History
 from engine.runs.status import State
 from tui.format.benchmark_lines import benchmark_lines
 from tui.format.settings_used import SettingsUsed, read_settings_used
+from tui.widgets.gallery_rows import GalleryRows
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Results:
     run: RunDirectory
     report: Mapping[str, Any]
     """Empty where there is none."""
-    gallery: GalleryList | None
+    gallery: GalleryRows | None
     history: History
     state: State
     used: SettingsUsed
@@ -43,7 +43,8 @@ def read_results(run: RunDirectory) -> Results:
     report, evals, gallery, problem = None, None, None, None
     try:
         report, evals = run.report.read(), run.evals.read()
-        gallery = run.gallery.read()
+        found = run.gallery.read()
+        gallery = None if found is None else GalleryRows(found)
     except UserError as error:
         problem = error
     history = read_history(run)
