@@ -18,6 +18,7 @@ from engine.data.fitted import Fitted
 from engine.hardware.device import Compute
 from engine.models.build import base_of
 from engine.models.language.attention import choose_attention
+from engine.models.tables.boosted_trees import TREES, load_trees
 from engine.runs.directory import RunDirectory
 from engine.tasks.task import Task
 
@@ -99,7 +100,9 @@ def _save_decoding(network: nn.Module, folder: Path) -> None:
 
 
 def load_network(task: Task[Any], fitted: Fitted, folder: Path) -> nn.Module:
-    """The network that :func:`save_network` wrote, on the default device."""
+    """The network that :func:`save_network` wrote, or boosted trees, on the default device."""
+    if holds_trees(folder):
+        return load_trees(folder / TREES)
     if holds_adapter(folder):
         from engine.adapters.lora import load_adapter
 
@@ -112,6 +115,11 @@ def without_adapter(network: nn.Module) -> nn.Module:
     from engine.adapters.lora import merged
 
     return merged(network)
+
+
+def holds_trees(folder: Path) -> bool:
+    """Whether an exported folder has boosted trees in place of a network."""
+    return (folder / TREES).is_file()
 
 
 def holds_adapter(folder: Path) -> bool:
