@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pytest
 
-from engine.artifacts.model_folder import write_exported
+from engine.artifacts.model_folder import write_exported, write_manifest
 from engine.baselines import gradient_boosting
 from engine.config.run_config import RunConfig
 from engine.errors import RunError, TrainingError
@@ -158,6 +158,24 @@ def test_a_run_without_trees_or_with_damaged_ones_is_refused(ended: Ended, tmp_p
         ended.export(target)
     assert not target.exists()
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".boosting")]
+
+
+def test_a_folder_from_elsewhere_whose_parts_do_not_suit_each_other_is_refused(
+    ended: Ended, tmp_path: Path
+) -> None:
+    target = tmp_path / "boosting"
+    ended.export(target)
+    state = json.loads((target / "fitted.json").read_text())
+    state["features"]["numeric"].pop()
+    (target / "fitted.json").write_text(json.dumps(state))
+    with pytest.raises(RunError, match=r"fitted\.json has changed"):
+        predict.answer(str(target), ["1"])
+    write_manifest(target)
+    with pytest.raises(RunError, match="is for other columns or classes"):
+        predict.answer(str(target), ["1"])
+    (target / "manifest.json").write_text("[]")
+    with pytest.raises(RunError, match="is not an object"):
+        predict.answer(str(target), ["1"])
 
 
 def test_a_path_names_a_folder_and_a_name_a_run_first(
