@@ -30,11 +30,13 @@ def cast_views(table: pa.Table, schema: pa.Schema) -> pa.Table:
 
 
 def _cast(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
+    cast = column.cast(kind)
     try:
-        return column.cast(kind)
-    except pa.ArrowInvalid:  # a part of type null beside the view
+        cast.validate()
+    except pa.ArrowInvalid:  # a part of type null in objects beside the view
         chunks = [pa.array(chunk.to_pylist(), kind) for chunk in column.chunks]
         return pa.chunked_array(chunks, kind)
+    return cast
 
 
 def _plain(kind: pa.DataType) -> pa.DataType:
