@@ -103,7 +103,7 @@ class GalleryPanel(Container):
         width = event.size.width
         wide = width >= _BESIDE
         self.set_class(wide, "-wide")
-        most = max(_LIST, width * 2 // 5)
+        most = max(_LIST, width * 11 // 20)
         self._listing.styles.width = min(self._rows.width, most) if wide else "100%"
 
     @override
