@@ -42,6 +42,8 @@ _AS_SENTENCES = (
 )  # fmt: skip
 _OF_OTHERS = {"Chronos2Model": ("chronos-forecasting", "chronos.chronos2.model")}
 """Classes that are not transformers' own: the package as the hub names it, and their module."""
+UNTIED = "base.config.tie_word_embeddings = False  # of boxes, which peft takes for words"
+"""The line of code without which peft refuses a detector whose heads for boxes are tied."""
 _LONGEST_PATH = 4096
 _FEW_CLASSES = 30
 """Up to this number, all are listed in the code on the page."""
@@ -212,6 +214,7 @@ def _usage(folder: Path, config: RunConfig, network: str, fitted: Fitted) -> lis
                 f"base = {network}.from_pretrained({place}{_renaming(network)}",
                 class_names(fitted),
             ),
+            *([UNTIED] * network.endswith("ForObjectDetection")),
             'model = PeftModel.from_pretrained(base, "path/to/this/folder")',
         ]  # fmt: skip
     else:

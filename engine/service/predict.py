@@ -32,6 +32,7 @@ from engine.reports.picture import Picture
 from engine.runs.events import Event, Log, Report
 from engine.service.loaded_models import LoadedModels
 from engine.service.model_source import exported_model
+from engine.tasks.explanations.offered import explains
 from engine.tasks.task import Task
 
 _NUMBERED = re.compile(r"column_\d+")
@@ -81,12 +82,13 @@ def answer(
 
     A file of the ``future`` has the columns of a forecast that are known ahead. Without rows and
     file, only the names of the columns are returned. Returns ``inputs``, ``ahead`` (the columns of
-    a file of the future), ``by_row`` (whether each row is predicted by itself), ``records`` (one a
-    row, or for a forecast one a step of the horizon), ``beside`` (what tells the rows of a file
-    apart: its columns that are no inputs, such as an id), ``notes`` on the input, ``pictures`` of
-    the first rows, and ``count``, the number of records. If ``drawn``, for a screen, there is the
-    ``gallery`` of a forecast, charts of the first series, and only the first 1,000 records are
-    returned. Raises :class:`~engine.errors.UserError`.
+    a file of the future), ``by_row`` (whether each row is predicted by itself), ``explained``
+    (whether the prediction for a row can be), ``records`` (one a row, or for a forecast one a step
+    of the horizon), ``beside`` (what tells the rows of a file apart: its columns that are no
+    inputs, such as an id), ``notes`` on the input, ``pictures`` of the first rows, and ``count``,
+    the number of records. If ``drawn``, for a screen, there is the ``gallery`` of a forecast,
+    charts of the first series, and only the first 1,000 records are returned. Raises
+    :class:`~engine.errors.UserError`.
     """
     task, fitted, network = load(run, device)
     inputs, ahead = task.pipeline.inputs(fitted), _ahead(task, fitted)
@@ -111,8 +113,10 @@ def answer(
     count = len(records)
     if drawn:
         records, beside = records[:_SHOWN], beside[:_SHOWN]
-    columns = {"inputs": list(inputs), "ahead": list(ahead), "by_row": task.predicts_rows}
+    columns = {"inputs": list(inputs), "ahead": list(ahead)}
     rest = {
+        "by_row": task.predicts_rows,
+        "explained": explains(task, fitted),
         "notes": list(map(asdict, notes)),
         "pictures": list(map(asdict, pictures)),
         "count": count,
