@@ -6,11 +6,14 @@ from typing import Any
 
 from engine.data.fitted import Fitted
 from engine.tasks.task import Task
-from engine.tasks.text import TextTask
 
 
 def explains(task: Task[Any], fitted: Fitted) -> bool:
-    """Return whether :meth:`Task.explain` has an answer: some tasks keep the one without."""
-    if isinstance(task, TextTask):
-        return bool(task.explained_columns(fitted))
+    """Return whether :meth:`Task.explain` has an answer: some tasks keep the one without.
+
+    Tasks of texts name the columns that they explain; they need transformers, which this does not.
+    """
+    columns = getattr(task, "explained_columns", None)
+    if columns is not None:
+        return bool(columns(fitted))
     return type(task).explain is not Task.explain

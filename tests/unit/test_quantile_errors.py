@@ -164,6 +164,7 @@ def test_a_target_whose_truths_are_all_zero_has_no_weighted_loss() -> None:
         ((0.1, 0.5), []),
         (LEVELS, [(0.1, 0.9), (0.25, 0.75)]),
         ((0.05, 0.2, 0.5, 0.95), [(0.05, 0.95)]),
+        ((0.07, 0.5, 0.93), [(0.07, 0.93)]),  # 1 - 0.07 is a little below 0.93 in float64
     ],
 )
 def test_bands_are_between_levels_that_lie_alike_on_both_sides(

@@ -74,7 +74,7 @@ class GalleryPanel(Container):
         self.single = rows.single
         """Whether there is no list."""
         self.set_class(self.single, "-single")
-        self._rows = rows
+        self._rows, self._order = rows, rows.order
         self._listing = Listing[CaseRow](
             rows.columns, case_cells, lambda row: row.place, choosable=False
         )
@@ -139,12 +139,12 @@ class GalleryPanel(Container):
     def action_sort(self, step: int) -> None:
         """Sort by the next column, or the other way round."""
         self._rows.sort_by_next() if step else self._rows.reverse()
-        self._show_first()
+        self._show()
 
     @on(Listing.HeadingClicked)
     def _heading(self, event: Listing.HeadingClicked) -> None:
         self._rows.sort_by(event.column)
-        self._show_first()
+        self._show()
 
     @on(Listing.Moved)
     def _moved(self) -> None:
@@ -161,11 +161,8 @@ class GalleryPanel(Container):
         rows = self._rows.matching(self._filter.value)
         self._listing.show_order(*self._rows.order)
         self._listing.set_items(rows)
-        self._listing.action_move(0)  # to the row that is kept
+        before, self._order = self._order, self._rows.order
+        # To the first row of another order, such as the worst; else to the row that is kept.
+        self._listing.action_move(0 if before == self._order else -len(rows))
         heading = self._rows.heading(len(rows), filtered=bool(self._filter.value.split()))
         self.query_one("#heading", Canvas).show([heading])
-
-    def _show_first(self) -> None:
-        """Show the first row of the new order, such as the worst."""
-        self._show()
-        self._listing.action_move(-len(self._listing.items))
