@@ -164,8 +164,9 @@ def test_the_naive_forecast_repeats_the_last_season() -> None:
 
 
 def test_numbers_of_a_chart_have_no_digits_that_float32_made_up() -> None:
-    counts = np.array([0.0, 10.0, 873.0])
-    scaled = torch.tensor((counts - 189.0) / 181.0, dtype=torch.float32)
-    assert rounded(scaled.numpy().astype(np.float32) * np.float32(181.0) + 189.0) == counts.tolist()
+    counts, mean, std = np.array([0.0, 3.0, 10.0, 873.0]), 189.463, 181.387
+    drawn = ((counts - mean) / std).astype(np.float32) * std + mean
+    assert drawn.tolist() != counts.tolist()
+    assert rounded(drawn) == counts.tolist()
     assert rounded(np.array([1e-9, 2.34567891e-9, np.nan])) == [1e-9, 2.34568e-9, None]
     assert rounded(np.zeros(2)) == [0.0, 0.0]
