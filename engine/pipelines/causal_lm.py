@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -23,7 +23,7 @@ from engine.pipelines.chat import ChatPipeline
 from engine.pipelines.text import TextFitted
 from engine.reports.counted import counted
 from engine.reports.data_summary import DataSummary
-from engine.reports.note import Note
+from engine.reports.note import Kind, Note
 from engine.text.chat.chat_prompts import ChatPrompts, chat_lines
 from engine.text.chat.conversation import ends_of
 from engine.text.chat.instructions import TooLong
@@ -41,13 +41,16 @@ from engine.text.chat.shown_samples import Part, shown_parts
 from engine.text.chat.template_dates import names_date
 from engine.text.chat.turns import (
     ASSISTANT,
+    Turn,
     ends_unanswered,
     fault_in,
     fault_of_answers,
     system_prompt,
+    turns_of,
+    weighs_otherwise,
 )
 from engine.text.columns import TEXT_NAMES, chosen
-from engine.text.rows import some_of, texts_in, without_faults
+from engine.text.rows import fault_of_text, some_of, texts_in, without_faults
 from engine.text.tokens.blocks import are_lines, pieces, sizes_of, tail_rows
 from engine.text.tokens.lengths import length_facts, packing_fact
 
@@ -100,7 +103,7 @@ class CausalLmPipeline(ChatPipeline[CausalLmFitted]):
         notes = [
             *self._transcripts(raw, roles),
             *_missing_context(raw, roles),
-            *_unanswered(raw, roles),
+            *_on_turns(raw, roles),
         ]
         raw = raw.with_splits(raw.splits, *notes)
         faults = _faults_of_pairs if roles.form == "pairs" else _faults_of_messages
@@ -307,8 +310,10 @@ def _faults_of_pairs(table: pa.Table, roles: Roles) -> list[str | None]:
 
 def _fault_of_pair(row: dict[str, Any], roles: Roles) -> str | None:
     prompt, completion = roles.columns
-    if row["completion"] is None or not str(row["completion"]).strip():
-        return f"{completion} is empty"
+    if fault := fault_of_text(row["completion"], completion):
+        return fault
+    if isinstance(row["prompt"], bytes):
+        return fault_of_text(row["prompt"], prompt)
     return None if prompt_text(row, "").strip() else f"{prompt} is empty"
 
 
@@ -323,27 +328,43 @@ def _fault_of_messages(row: dict[str, Any]) -> str | None:
     return fault_in(row["prompt"]) or fault_of_answers(row["completion"], ASSISTANT)
 
 
-def _unanswered(raw: RawData, roles: Roles) -> Iterator[Note]:
-    """Notes on conversations that go on behind their last answer."""
+_ON_TURNS: Sequence[tuple[Callable[[Sequence[Turn]], bool], str, Kind]] = (
+    (
+        ends_unanswered,
+        "without an answer at the end: the turns behind the last answer are not used",
+        "dropped",
+    ),
+    (
+        weighs_otherwise,
+        "with an answer whose weight is neither 0 nor 1: it is learned like those of weight 1",
+        "doubt",
+    ),
+)
+"""Questions about the turns of conversations, and notes on those of which they are true."""
+
+
+def _on_turns(raw: RawData, roles: Roles) -> Iterator[Note]:
+    """Notes on conversations that are not learned as they stand."""
     if roles.form != "messages":
         return
     last = list(roles.by_name)[len(roles.columns) - 1]
     for split, table in raw.splits.items():
-        found = [
-            number
-            for number, row in enumerate(_rows(table, roles))
-            if ends_unanswered(row.get(last))
-        ]
-        if found:
-            name = plain(roles.by_name[last], 40)
-            yield Note(
-                f"{split}: {counted(len(found), 'conversation')} (the first is row "
-                f"{found[0] + 1:,}) without an answer at the end: the turns behind the last answer "
-                "are not used",
-                column=name,
-                rows=len(found),
-                kind="dropped",
-            )
+        found: list[list[int]] = [[] for _ in _ON_TURNS]
+        for number, row in enumerate(_rows(table, roles)):
+            value = row.get(last)
+            turns = turns_of(value, ASSISTANT) if fault_in(value) is None else []
+            for rows, (is_so, _, _) in zip(found, _ON_TURNS, strict=True):
+                if is_so(turns):
+                    rows.append(number)
+        for rows, (_, why, kind) in zip(found, _ON_TURNS, strict=True):
+            if rows:
+                yield Note(
+                    f"{split}: {counted(len(rows), 'conversation')} (the first is row "
+                    f"{rows[0] + 1:,}) {why}",
+                    column=plain(roles.by_name[last], 40),
+                    rows=len(rows),
+                    kind=kind,
+                )
 
 
 def _unread(raw: RawData, column: str, section: CausalLmConfig) -> Iterator[Note]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -77,10 +78,16 @@ def blank(table: pa.Table, columns: Sequence[str]) -> list[str | None]:
         found: list[str | None] = [None] * piece.num_rows
         for name in columns:
             for row, text in enumerate(piece[name].to_pylist()):
-                if text is None or not str(text).strip():
-                    found[row] = f"{name} is empty"
+                found[row] = fault_of_text(text, name) or found[row]
         result += found
     return result
+
+
+def fault_of_text(value: Any, name: str) -> str | None:
+    """Return why a cell of the column ``name`` is no text to learn, or ``None``."""
+    if isinstance(value, bytes):
+        return f"{name} is bytes that are not texts in UTF-8"
+    return f"{name} is empty" if value is None or not str(value).strip() else None
 
 
 def texts_in(table: pa.Table, columns: Sequence[str]) -> Iterator[str]:

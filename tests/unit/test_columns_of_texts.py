@@ -185,6 +185,8 @@ def test_blank_texts_are_named_by_their_last_column_and_numbers_are_texts() -> N
     table = pa.table({"a": ["x", " ", None, "x"], "b": [1, 2, 3, None]})
     assert blank(table, ["a"]) == [None, "a is empty", "a is empty", None]
     assert blank(table, ["a", "b"]) == [None, "a is empty", "a is empty", "b is empty"]
+    bytes_too = pa.table({"a": pa.array([b"\xff", None])})
+    assert blank(bytes_too, ["a"]) == ["a is bytes that are not texts in UTF-8", "a is empty"]
     assert list(texts_in(table, ["a", "b"])) == ["x", " ", "", "x", "1", "2", "3", ""]
     assert joined_texts(table.slice(0, 1), ["a", "b", ""]) == ["x | 1"]
 

@@ -14,7 +14,9 @@ import pytest
 
 from engine.config.run_config import RunConfig
 from engine.data.raw import Skip
+from engine.errors import DataError
 from engine.pipelines.causal_lm import CausalLmPipeline
+from engine.reports.note import Note
 from engine.text.chat.roles import by_role
 
 MODEL = {"kind": "transformer", "hidden_size": 32, "vocab_size": 300, "num_hidden_layers": 1}
@@ -46,11 +48,19 @@ def _file(path: Path, rows: list[dict[str, Any]]) -> Path:
     return path
 
 
-def _marked(path: Path) -> tuple[list[tuple[str, list[str]]], tuple[Skip, ...]]:
-    """The text of each row with what is learned of it, and what was left out."""
+def _pipeline(path: Path) -> CausalLmPipeline:
     data = {"kind": "file", "path": str(path), "validation_fraction": 0.0, "test_fraction": 0.0}
     config = {"task": {"kind": "causal_lm"}, "data": data, "model": MODEL}
-    pipeline = CausalLmPipeline(RunConfig.parse(config))
+    return CausalLmPipeline(RunConfig.parse(config))
+
+
+def _notes(path: Path) -> tuple[Note, ...]:
+    return _pipeline(path).load().notes
+
+
+def _marked(path: Path) -> tuple[list[tuple[str, list[str]]], tuple[Skip, ...]]:
+    """The text of each row with what is learned of it, and what was left out."""
+    pipeline = _pipeline(path)
     raw = pipeline.load()
     fitted = pipeline.fit(raw)
     rows = by_role(raw.train, fitted.roles.by_name).to_pylist()
@@ -247,6 +257,33 @@ CASES: dict[str, tuple[list[dict[str, Any]], list[tuple[str, list[str]]]]] = {
         [{"messages": [ASK, REPLY | {"weight": 0}, ASK, REPLY | {"weight": 1}]}] * 2,
         [(_said(("user", "Q"), ("assistant", "A")) * 2, [f"A{END}\n"])] * 2,
     ),
+    "flags as texts": (
+        [{"messages": [ASK, REPLY | {"train": "false"}, ASK, REPLY | {"train": "True"}]}] * 2,
+        [(_said(("user", "Q"), ("assistant", "A")) * 2, [f"A{END}\n"])] * 2,
+    ),
+    "a key that all turns lack": (
+        [{"messages": [ASK | {"name": None}, REPLY | {"name": None}]}] * 2,
+        [(_said(("user", "Q"), ("assistant", "A")), [f"A{END}\n"])] * 2,
+    ),
+    "objects in parts that tools return": (
+        [
+            {
+                "messages": [
+                    ASK,
+                    {"role": "tool", "content": {"r": 3, "none": None}},
+                    {"role": "tool", "content": [{"r": 4}, {"r": 5}]},
+                    REPLY,
+                ]
+            }
+        ] * 2,
+        [
+            (
+                _said(("user", "Q"), ("tool", '{"r": 3}'), ("tool", '[{"r": 4}, {"r": 5}]'),
+                      ("assistant", "A")),
+                [f"A{END}\n"],
+            )
+        ] * 2,
+    ),
 }  # fmt: skip
 
 
@@ -275,6 +312,26 @@ def test_conversations_without_an_answer_are_left_out_and_counted(
     assert {(skip.reason, skip.count) for skip in skips} == {
         ("an answer is empty", 1), ("there is no answer", 2), ("the conversation is empty", 1)
     }  # fmt: skip
+
+
+def test_a_text_among_lists_of_turns_is_a_turn(tmp_path: Path) -> None:
+    rows = [{"prompt": [ASK], "completion": "A"}, {"prompt": "Q", "completion": [REPLY]}]
+    marked, _ = _marked(_file(tmp_path / "a.jsonl", rows))
+    assert marked == [(_said(("user", "Q"), ("assistant", "A")), [f"A{END}\n"])] * 2
+
+
+def test_weights_between_0_and_1_are_told(tmp_path: Path) -> None:
+    weighed = [{"messages": [ASK, REPLY | {"weight": weight}]} for weight in (1.0, 0.5, 0.25)]
+    assert [(note.rows, note.kind) for note in _notes(_file(tmp_path / "a.jsonl", weighed))] == [
+        (2, "doubt")
+    ]
+
+
+def test_bytes_are_not_learned_as_their_notation(tmp_path: Path) -> None:
+    table = pa.table({"prompt": ["p"] * 3, "completion": [b"\xff", b"\xfe", b"A"]})
+    pq.write_table(table, tmp_path / "a.parquet")
+    with pytest.raises(DataError, match="completion is bytes"):
+        _marked(tmp_path / "a.parquet")
 
 
 def test_conversations_in_the_notation_of_python_are_read(tmp_path: Path) -> None:

@@ -79,6 +79,10 @@ VIEWS = {
     "bytes": ([b"\xff", None], pa.binary_view()),
     "pair": ([{"key": "a"}, None], pa.struct([("key", pa.string_view())])),
     "texts": ([["a", "b"], None], pa.list_(pa.string_view())),
+    "nothing": (
+        [[{"a": 1, "b": None}] * 3, []],
+        pa.list_(pa.struct([("a", pa.int64()), ("b", pa.null())])),
+    ),
 }
 """Columns as other programs write them, with types that few functions of Arrow take."""
 
@@ -98,6 +102,17 @@ def test_columns_of_views_are_read_as_columns_that_can_be_split(
     assert read.to_pydict() == {name: values for name, (values, _) in VIEWS.items()}
     assert "view" not in str(read.schema.types)
     assert read.take([1, 0])["text"].to_pylist() == [None, "a"]
+
+
+def test_a_view_beside_a_part_of_type_null_is_read(tmp_path: Path) -> None:
+    parts = pa.list_(pa.struct([("text", pa.int64()), ("image", pa.null())]))
+    kind = pa.list_(pa.struct([("role", pa.string_view()), ("parts", parts)]))
+    turn = {"role": "x", "parts": [{"text": 1, "image": None}] * 3}
+    rows = [{"turns": [turn] * 2}, {"turns": None}]
+    table = pa.table({"turns": pa.array([row["turns"] for row in rows], kind)})
+    with pa.ipc.new_file(str(tmp_path / "a.arrow"), table.schema) as file:
+        file.write_table(table)
+    assert load(tmp_path / "a.arrow").train.to_pylist() == rows
 
 
 def test_parquet_keeps_the_names_of_classes(tmp_path: Path) -> None:
@@ -407,6 +422,7 @@ def test_classes_of_several_files_are_joined_by_name(tmp_path: Path) -> None:
         ("a.json", "{", "a.json is not JSON"),
         ("a.json", '{"a": 1}', "a.json holds no table"),
         ("a.json", '[{"a": [1]}, {"a": 2}]', "'a' have different shapes"),
+        ("a.json", '[{"a": 1}, {"a": "\\ud800"}]', "a.json, row 2: the text .* half a character"),
         ("a.parquet", "PAR1", "not a readable Parquet file"),
         ("a.xlsx", "x", "no way to read the file a.xlsx. Save its sheet as CSV"),
         ("a.ZIP", "x", "no way to read the file a.ZIP. Unpack it"),

@@ -28,7 +28,7 @@ from engine.data.readers.reading import (
 )
 from engine.data.readers.records import check_levels
 from engine.data.readers.tsf import read_tsf
-from engine.data.readers.view_types import without_views
+from engine.data.readers.view_types import cast_views, without_views
 from engine.data.readers.webdataset import read_webdataset
 from engine.errors import DataError
 from engine.files.missing_path import where_instead
@@ -118,8 +118,9 @@ def _read_parquet(path: Path, options: ReadOptions) -> Reading:
             groups = range(file.num_row_groups)
             schema = without_views(file.schema_arrow)
             if sum(file.metadata.row_group(i).total_byte_size for i in groups) < LARGE:
-                return Reading(file.read().cast(schema))
-            batches = (batch.cast(schema) for batch in file.iter_batches(WINDOW))
+                return Reading(cast_views(file.read(), schema))
+            windows = map(pa.table, file.iter_batches(WINDOW))
+            batches = (part for one in windows for part in cast_views(one, schema).to_batches())
             return Reading(mapped(batches, schema))
     except pa.ArrowException as error:
         problem = f"{plain(path)} is not a readable Parquet file: {plain(error).rstrip('.')}."
@@ -135,7 +136,7 @@ def _read_arrow(path: Path, options: ReadOptions) -> Reading:
             except pa.ArrowInvalid:
                 file.seek(0)
                 table = pa.ipc.open_stream(file).read_all()
-        return Reading(table.cast(without_views(table.schema)))
+        return Reading(cast_views(table, without_views(table.schema)))
     except pa.ArrowException as error:
         problem = f"{plain(path)} is not a readable Arrow file: {plain(error).rstrip('.')}."
         raise DataError(problem, INCOMPLETE) from error

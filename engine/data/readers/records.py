@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,9 +44,22 @@ def table_of_columns(path: Path, columns: Mapping[str, list[Any]]) -> pa.Table:
         return pa.table({name: column_of(path, name, values) for name, values in columns.items()})
     except UnicodeEncodeError as error:
         text = plain(ascii(error.object), 60)
+        rows = (row for values in columns.values() for row in _halves(values))
+        where = f", row {row:,}" if (row := next(rows, None)) else ""  # else in a column's name
         raise DataError(
-            f"{plain(path.name)}: the text {text} holds half a character (a lone surrogate)."
+            f"{plain(path.name)}{where}: the text {text} holds half a character (a lone "
+            "surrogate).",
+            "Correct it there: texts that are cut within an emoji have one.",
         ) from error
+
+
+def _halves(values: list[Any]) -> Iterator[int]:
+    """Yield the numbers of rows, from 1, with texts that cannot be written as UTF-8."""
+    for row, value in enumerate(values, 1):
+        try:
+            json.dumps(value, ensure_ascii=False, default=str).encode()
+        except UnicodeEncodeError:
+            yield row
 
 
 def column_of(path: Path, name: str, values: list[Any]) -> pa.Array:

@@ -12,11 +12,16 @@ import pyarrow as pa
 def as_json(values: Sequence[Any]) -> list[str | None] | None:
     """Return lists of objects as their JSON, which a table can hold; ``None`` for other values.
 
-    An empty list is missing. The readers of conversations read their JSON as well.
+    An empty list is missing, and texts among the lists stay. The readers of conversations read
+    their JSON as well, and take a text for one turn.
     """
-    if not all(value is None or _are_objects(value) for value in values):
+    if not all(value is None or isinstance(value, str) or _are_objects(value) for value in values):
         return None
-    return [json.dumps(value, ensure_ascii=False) if value else None for value in values]
+    return [None if value is None or value == [] else _written(value) for value in values]
+
+
+def _written(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def holds_objects(values: Iterable[Any]) -> bool:

@@ -16,6 +16,29 @@ def without_views(schema: pa.Schema) -> pa.Schema:
     return pa.schema(fields, metadata=schema.metadata)
 
 
+def cast_views(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Return a table in the ``schema`` that is its own :func:`without_views`.
+
+    Other columns stay as they are: Arrow refuses to cast a list of objects with a part of type null
+    to the very type that it has.
+    """
+    columns = [
+        column if column.type == field.type else _cast(column, field.type)
+        for column, field in zip(table.columns, schema, strict=True)
+    ]
+    return pa.table(columns, schema=schema)
+
+
+def _cast(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
+    cast = column.cast(kind)
+    try:
+        cast.validate()
+    except pa.ArrowInvalid:  # a part of type null in objects beside the view
+        chunks = [pa.array(chunk.to_pylist(), kind) for chunk in column.chunks]
+        return pa.chunked_array(chunks, kind)
+    return cast
+
+
 def _plain(kind: pa.DataType) -> pa.DataType:
     if kind in _PLAIN:
         return _PLAIN[kind]

@@ -52,6 +52,18 @@ def parts_in(content: Any) -> Parts:
     return found
 
 
+def is_result(content: Any) -> bool:
+    """Return whether a content is what a tool returned, as objects of its own, and no parts."""
+    objects = content if isinstance(content, list | tuple) else [content]
+    own = all(isinstance(one, Mapping) and one.get("type") is None for one in objects)
+    return own and bool(parts_in(content).others)
+
+
+def as_json(result: Any) -> str:
+    """Return objects that a tool returned as their JSON, without keys that are missing."""
+    return json.dumps(without_nulls(result), ensure_ascii=False)
+
+
 def _add(part: Mapping[str, Any], found: Parts) -> None:
     """Add a part to those of its kind."""
     if (call := _of_kind(part, _CALLS)) is not None:
@@ -98,7 +110,7 @@ def _result(part: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     named = {"tool_call_id": part.get("tool_use_id"), "name": part.get("name")}
     answer = part.get("content", part.get("response", ""))
     if isinstance(answer, Mapping):  # of Gemini, any object
-        answer = json.dumps(answer, ensure_ascii=False)
+        answer = as_json(answer)
     parts = parts_in(answer)
     given = {name: value for name, value in named.items() if value}
     return {"role": "tool", "content": parts.text, **given}, parts.others

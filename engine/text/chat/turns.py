@@ -14,7 +14,7 @@ from typing import Any
 from engine.data.written_value import written_value
 from engine.errors import DataError
 from engine.files.sanitize import plain
-from engine.text.chat.parts import Parts, parts_in
+from engine.text.chat.parts import Parts, as_json, is_result, parts_in
 from engine.text.chat.tools import (
     calls_in,
     function_of,
@@ -28,18 +28,21 @@ from engine.text.written_lists import listed
 Turn = dict[str, Any]
 
 ASSISTANT, USER, SYSTEM, DEVELOPER = "assistant", "user", "system", "developer"
+TOOL = "tool"
 _CALLS = "function_call"
 _ROLES = {
     "user": USER, "human": USER, "prompter": USER, "assistant": ASSISTANT, "gpt": ASSISTANT,
     "chatgpt": ASSISTANT, "bot": ASSISTANT, "model": ASSISTANT, "ai": ASSISTANT,
-    _CALLS: ASSISTANT, "system": SYSTEM, "developer": DEVELOPER, "tool": "tool",
-    "function": "tool", "observation": "tool", "ipython": "tool",
+    _CALLS: ASSISTANT, "system": SYSTEM, "developer": DEVELOPER, TOOL: TOOL,
+    "function": TOOL, "observation": TOOL, "ipython": TOOL,
 }  # fmt: skip
 _CONTENTS = ("content", "value", "text", "parts")
 """Keys of the text of a turn: of OpenAI and ShareGPT, and those that Gemini has."""
 _READ = {"role", "from", *_CONTENTS, "tool_calls", "function_call"}
 _LEARNED = ("weight", "train", "training")
 """Keys by which an answer is not learned: of OpenAI and Mistral, and those that Axolotl reads."""
+_OFF = {"0", "0.0", "false", "no", "off"}
+_ON = {"1", "1.0", "true", "yes", "on"}
 
 
 def turns_of(value: Any, role: str = USER) -> list[Turn]:
@@ -85,18 +88,28 @@ def without_last_question(turns: Sequence[Turn]) -> list[Turn]:
     return list(turns[: answers[-1] + 1]) if answers else list(turns)
 
 
-def ends_unanswered(value: Any) -> bool:
+def ends_unanswered(turns: Sequence[Turn]) -> bool:
     """Return whether a conversation with an answer has turns behind the last one."""
-    turns = turns_of(value, ASSISTANT) if fault_in(value) is None else []
     return len(without_last_question(turns)) < len(turns)
 
 
 def is_learned(turn: Turn) -> bool:
     """Whether a turn is an answer to learn; others have a ``weight`` of 0, or are not to ``train``.
 
-    False is 0.
+    Flags may be numbers, truth values, or these written as texts.
     """
-    return bool(turn["role"] == ASSISTANT and all(turn.get(name) != 0 for name in _LEARNED))
+    return turn["role"] == ASSISTANT and _flags(turn).isdisjoint(_OFF)
+
+
+def weighs_otherwise(turns: Sequence[Turn]) -> bool:
+    """Return whether an answer has a flag that is neither on nor off, such as a weight of 0.5."""
+    answers = (turn for turn in turns if turn["role"] == ASSISTANT)
+    return any(not _flags(turn) <= _OFF | _ON for turn in answers)
+
+
+def _flags(turn: Turn) -> set[str]:
+    given = (turn.get(name) for name in _LEARNED)
+    return {str(value).strip().lower() for value in given if value is not None}
 
 
 def holds_turns(value: Any) -> bool:
@@ -235,4 +248,5 @@ def _role(turn: Any) -> str | None:
 
 
 def _content(turn: Mapping[str, Any]) -> Any:
-    return next((turn[name] for name in _CONTENTS if turn.get(name) is not None), None)
+    content = next((turn[name] for name in _CONTENTS if turn.get(name) is not None), None)
+    return as_json(content) if _role(turn) == TOOL and is_result(content) else content
