@@ -84,3 +84,12 @@ async def test_a_number_typed_as_soon_as_a_screen_is_opened_shows_its_panel(
         tabs = screen.query_one(PanelTabs)
         await until(pilot, lambda: tabs.active == panel)
         await until(pilot, lambda: tabs.query_one(f"#{panel}").display)
+
+
+async def test_there_are_as_many_numbers_as_panels() -> None:
+    app = Panels()
+    async with app.run_test() as pilot:
+        app.query_one(PanelTabs).action_go_to(4)  # a text field would take digits itself
+        await pilot.pause()
+        numbers = {key for key in app.screen.active_bindings if key.isdecimal()}
+        assert sorted(numbers) == ["1", "2", "3", "4"]

@@ -290,9 +290,25 @@ async def test_hostile_names_and_damage_are_only_shown(make_run, until, text_of)
         await pilot.press("escape")
 
 
-async def test_keys_of_the_screen_are_listed(until, text_of) -> None:
+async def test_keys_that_need_a_run_are_offered_once_there_is_one(make_run, until) -> None:
+    def offered(app: DltuiApp) -> set[str]:
+        return {active.binding.description for active in app.screen.active_bindings.values()}
+
     app = DltuiApp()
     async with app.run_test(size=(80, 24)) as pilot:
+        needy = {"Open", "Stop", "Clone", "Filter", "Compare", "Export the model", "Delete"}
+        await until(pilot, lambda: not needy & offered(app))
+        assert {"New", "Presets", "Undo", "Quit"} <= offered(app)
+        make_run("one")
+        await until(pilot, lambda: names(app))
+        await until(pilot, lambda: needy <= offered(app))
+
+
+async def test_keys_of_the_screen_are_listed(make_run, until, text_of) -> None:
+    make_run("one")
+    app = DltuiApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: names(app))
         await pilot.press("question_mark")
         await until(pilot, lambda: isinstance(app.screen, KeysScreen))
         await pilot.pause()

@@ -90,13 +90,15 @@ def test_a_run_in_this_very_process_writes_the_same_directory(dltui: Call, home:
     [("", "y", "is empty"), ("x,y\n1,a\n2,b\n", "z", "no column 'z'")],
 )
 def test_data_that_cannot_be_used_is_wrong_usage(
-    content: str, column: str, said: str, dltui: Call, tmp_path: Path
+    content: str, column: str, said: str, dltui: Call, home: Path, tmp_path: Path
 ) -> None:
     path = tmp_path / "rows.csv"
     path.write_text(content)
     ran = dltui("run", "adult-mlp", f"data.path={path}", f"task.target={column}")
     assert ran.returncode == 2
     assert said in ran.stderr
+    assert "is not kept" in ran.stdout
+    assert not all_runs(home / "runs")
 
 
 def test_a_run_that_fails_says_why_in_one_line(dltui: Call, tmp_path: Path) -> None:

@@ -166,6 +166,13 @@ def test_advanced_fields_are_folded_unless_changed() -> None:
     assert "train.max_steps" in shown()
 
 
+def test_an_advanced_field_that_the_preset_has_set_is_not_hidden() -> None:
+    chosen = {"task": {"kind": "image_classification", "augmentation": {"mixup": 0.2}}}
+    names = shown(Draft(chosen, "mine")).keys()
+    assert "task.augmentation.mixup" in names
+    assert not {"task.augmentation.zoom", "task.label_smoothing", "data.drop_rows"} & names
+
+
 def test_column_fields_offer_the_columns() -> None:
     draft = Draft(iris().values())
     sections = sections_of(draft, advanced=False, columns={"[b]x[/b]": "numeric, input"})

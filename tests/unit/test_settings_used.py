@@ -72,3 +72,18 @@ def test_settings_that_cannot_be_read_are_left_out(tmp_path: Path) -> None:
     run = created(tmp_path, table())
     (run.path / "config.toml").write_text("[")
     assert list(settings_lines(read_settings_used(run, started()))) == []
+
+
+def test_the_size_of_a_batch_is_shown_where_it_was_left_open(tmp_path: Path) -> None:
+    config = RunConfig.parse({
+        "task": {"kind": "text_classification"}, "data": {"kind": "builtin", "name": "docstrings"},
+        "model": {"kind": "transformer"},
+    })  # fmt: skip
+    used = read_settings_used(created(tmp_path, config), History())
+    assert used.important["batch size"] == used.automatic["train.batch_size"] == "64"
+
+
+def test_a_size_of_a_batch_that_waits_for_the_data_is_not_guessed(tmp_path: Path) -> None:
+    used = read_settings_used(created(tmp_path, table()), History())
+    assert "batch size" not in used.important
+    assert "train.batch_size" not in used.automatic

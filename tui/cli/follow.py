@@ -103,6 +103,12 @@ def exit_status(history: History, asked_to_stop: bool, terminated: bool = False)
     return FAILED
 
 
+def refused(history: History) -> bool:
+    """Return whether data or settings were found unusable before the first update."""
+    wrong = isinstance(history.ending, Failed) and history.ending.usage
+    return wrong and history.progress is None
+
+
 def complain_of_failure(run: RunDirectory, history: History) -> None:
     """Print the reason why a run failed or ended without a message."""
     if isinstance(history.ending, Failed):

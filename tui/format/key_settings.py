@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from engine.config.run_config import RunConfig
+from engine.config.usual import BY_DATA, usual_value
 from engine.runs.history import History
 from tui.format.numbers import amount
 
@@ -17,7 +18,7 @@ def key_settings(config: RunConfig, history: History | None = None) -> dict[str,
         "model": _model(config, history),
         "adapter": _adapter(config),
         "epochs": _epochs(config, history),
-        "batch size": str(train.batch_size or ""),
+        "batch size": batch_size(config),
         "learning rate": f"{rate:.3g}, {train.lr_scheduler_type}",
         "optimizer": train.optimizer,
         "seed": str(train.seed),
@@ -30,6 +31,15 @@ def model_name(config: RunConfig) -> str:
     section = config.model
     name = getattr(section, "name", "") or Path(str(getattr(section, "path", "") or "")).name
     return f"{section.kind} {name}".strip()
+
+
+def batch_size(config: RunConfig) -> str:
+    """Return the size of a batch, in words; empty as long as it waits for the data."""
+    train = config.train
+    if train.batch_tokens is not None:
+        return f"{train.batch_tokens:,} tokens"
+    usual = usual_value(config, "train.batch_size")
+    return "" if train.batch_size is None and usual == BY_DATA else str(train.batch_rows)
 
 
 def _model(config: RunConfig, history: History | None) -> str:

@@ -15,7 +15,7 @@ from engine.runs.compared import flattened
 from engine.runs.comparison import Row, differences, text_of
 from engine.runs.directory import RunDirectory
 from engine.runs.history import History
-from tui.format.key_settings import key_settings
+from tui.format.key_settings import batch_size, key_settings
 from tui.format.text import literal
 
 _MUTED = "$foreground 60%"
@@ -93,6 +93,8 @@ def _automatic(config: RunConfig, asked: RunConfig, history: History) -> Iterato
     """Yield fields that were left open, with what the data, the machine or a test decided."""
     settled = [(row.name, text_of(row.values[1])) for row in differences([asked, config])]
     yield from settled
+    if config.train.batch_size is None and (rows := batch_size(config)):
+        yield "train.batch_size", rows
     for column in (history.data or {}).get("columns") or ():
         role = str(column.get("role", ""))
         if getattr(asked.task, role, None) in ("", ()):

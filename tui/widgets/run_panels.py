@@ -165,6 +165,11 @@ def curves(history: History, metric: str, axis: str = "epoch") -> tuple[list[Cur
     return shown, (place(best), value)
 
 
+def loss_notes(adds: str) -> dict[str, str]:
+    """Return the remark on the curve of the training loss, for the legend of its chart."""
+    return {"loss train": f"with {adds}"} if adds else {}
+
+
 def changes(history: History, axis: str = "epoch") -> dict[float, str]:
     """Return what changed the course of the run, by its place on one of :data:`AXES`."""
     place = place_on(axis)

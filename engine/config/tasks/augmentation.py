@@ -13,6 +13,7 @@ COLOR_JITTER = option(
     "Color jitter: change brightness, contrast and saturation by up to this fraction",
     ge=0,
     le=1,
+    advanced=True,
 )
 NOISE = option(
     0.0,
@@ -36,12 +37,22 @@ class AugmentationConfig(Section):
         unit="px",
     )
     zoom: float = option(
-        0.0, "Random zoom: crop up to this fraction of the side, and enlarge", ge=0, le=0.9
+        0.0,
+        "Random zoom: crop up to this fraction of the side, and enlarge",
+        ge=0,
+        le=0.9,
+        advanced=True,
     )
-    rotation: float = option(0.0, "Random rotation by up to this angle", ge=0, le=180, unit="°")
+    rotation: float = option(
+        0.0, "Random rotation by up to this angle", ge=0, le=180, unit="°", advanced=True
+    )
     color_jitter: float = COLOR_JITTER
     erasing: float = option(
-        0.0, "Random erasing: probability that a rectangle of the image is erased", ge=0, le=1
+        0.0,
+        "Random erasing: probability that a rectangle of the image is erased",
+        ge=0,
+        le=1,
+        advanced=True,
     )
     noise: float = NOISE
 
@@ -55,6 +66,7 @@ class ClassAugmentationConfig(AugmentationConfig):
         "with sides of 3:4 to 4:3; 0 disables it",
         ge=0,
         le=1,
+        advanced=True,
     )
     policy: Literal["none", "trivial", "rand"] = option(
         "none",
@@ -71,6 +83,7 @@ class ClassAugmentationConfig(AugmentationConfig):
         "classes are blended; 0 disables it",
         ge=0,
         le=10,
+        advanced=True,
     )
     cutmix: float = option(
         0.0,

@@ -52,5 +52,6 @@ class ImageClassificationConfig(ClassificationConfig):
         False,
         "Test-time flip: average the logits of each image and its mirror image, in evaluations and "
         "predictions, at twice their cost",
+        advanced=True,
     )
     augmentation: ClassAugmentationConfig = Field(default_factory=ClassAugmentationConfig)

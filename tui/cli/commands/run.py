@@ -31,7 +31,7 @@ from engine.runs.history import History
 from engine.runs.status import State
 from tui.cli import console
 from tui.cli.exit_codes import DONE, INTERRUPTED
-from tui.cli.follow import Interrupts, Reading, complain_of_failure, exit_status, follow
+from tui.cli.follow import Interrupts, Reading, complain_of_failure, exit_status, follow, refused
 from tui.cli.reporters import JsonLines, MovingLine, PlainLines, Reporter
 
 _EXAMPLES = """
@@ -188,6 +188,8 @@ class _Joined:
     run: RunDirectory
     handle: Handle | None
     reading: Reading
+    new: bool
+    """Whether the run has begun with this."""
 
     def alive(self) -> bool:
         """Whether its worker is."""
@@ -209,6 +211,7 @@ class _Joined:
 def _join(run: RunDirectory) -> _Joined:
     """Start the worker of a run, or follow the one that it has."""
     reading = Reading.so_far(run)
+    new = not reading.history.version
     handle = None
     try:
         handle = start(run)
@@ -216,7 +219,7 @@ def _join(run: RunDirectory) -> _Joined:
         if run.status.state() is not State.RUNNING:
             raise
     reading.restart()
-    return _Joined(run, handle, reading)
+    return _Joined(run, handle, reading, new)
 
 
 def _leave(run: RunDirectory, json: bool) -> int:
@@ -256,7 +259,16 @@ def _follow(joined: _Joined, reporter: Reporter, terminations: Interrupts) -> in
     if interrupts.count < _ENOUGH:
         _await_exit(joined.handle)
         complain_of_failure(joined.run, history)
+        if joined.new:
+            _drop_refused(joined.run, history, reporter)
     return exit_status(history, asked, passed_on)
+
+
+def _drop_refused(run: RunDirectory, history: History, reporter: Reporter) -> None:
+    """Delete a new run whose data or settings were refused: the message has said why."""
+    if refused(history):
+        run.delete()
+        reporter.note(f"The run {run.id} is not kept: it has not begun to train.")
 
 
 def _await_exit(handle: Handle | None) -> None:
@@ -291,6 +303,7 @@ def _train_here(options: Namespace) -> int:
         ended.set()
         thread.join()
     complain_of_failure(run, histories[0])
+    _drop_refused(run, histories[0], reporter)
     return exit_status(histories[0], asked_to_stop=False)
 
 

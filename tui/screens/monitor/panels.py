@@ -37,12 +37,18 @@ class Panel(Protocol):
 class Charts:
     """The charts of the metrics."""
 
-    def __init__(self, repaint: Repaint, order: Sequence[str], decides: str) -> None:
-        """Offer metrics in this ``order``, of which one ``decides`` on the best weights."""
+    def __init__(
+        self, repaint: Repaint, order: Sequence[str], decides: str, adds: str = ""
+    ) -> None:
+        """Offer metrics in this ``order``, of which one ``decides`` on the best weights.
+
+        ``adds`` is what the training loss has and the validation loss has not.
+        """
         self._repaint = repaint
         self._order = order
         self._axis = run_panels.AXES[0]
         self.widget = ChartGrid(id="charts-grid")
+        self.widget.one.notes = run_panels.loss_notes(adds)
         self._decides = decides
 
     def metrics(self, watch: Watch) -> list[str]:

@@ -27,6 +27,7 @@ from engine.runs.directory import RunDirectory
 from engine.runs.origin import host_of
 from engine.runs.status import State
 from tui.format.run_states import RESUMABLE
+from tui.format.training_adds import training_adds
 from tui.screens.clone import clone
 from tui.screens.last_run import leave
 from tui.screens.monitor.announcer import Announcer
@@ -80,8 +81,9 @@ class MonitorScreen(Screen[None]):
             name, order = config.name, config.task.metric_names
             rate = config.train.learning_rate or config.usual_rate
             decides = config.task.metric(config.train.metric_for_best_model).name
+            adds = training_adds(config)
         except UserError:
-            name, order, rate, decides = run.id, (), 1e-3, ""
+            name, order, rate, decides, adds = run.id, (), 1e-3, "", ""
         if host := host_of(run):
             name = f"{name} on {host}"
         self._run = run
@@ -92,7 +94,7 @@ class MonitorScreen(Screen[None]):
         self._repaint = Repaint(self)
         self._commands = Commands(self, self._watch, name, rate, self._redraw)
         self._status = StatusLines(name, self._repaint, lambda: unreachable(self.app, run))
-        self._tabs = MonitorTabs(self._repaint, order, decides)
+        self._tabs = MonitorTabs(self._repaint, order, decides, adds)
         self._chart_keys = ChartKeys(self, self._tabs.charts, self._watch, self._show_charts)
         self._actions: Mapping[str, Callable[[], object]] = {
             "results": lambda: self.app.switch_screen(make_screen("results", run)),

@@ -33,10 +33,15 @@ _TITLES = {
 class MonitorTabs(PanelTabs):
     """Charts, table, samples, resources, facts and log of a run."""
 
-    def __init__(self, repaint: Repaint, order: Sequence[str], decides: str) -> None:
-        """Show metrics in this ``order``, of which one ``decides`` on the best weights."""
+    def __init__(
+        self, repaint: Repaint, order: Sequence[str], decides: str, adds: str = ""
+    ) -> None:
+        """Show metrics in this ``order``, of which one ``decides`` on the best weights.
+
+        ``adds`` is what the training loss has and the validation loss has not.
+        """
         super().__init__(id="tabs")
-        self.charts = Charts(repaint, order, decides)
+        self.charts = Charts(repaint, order, decides, adds)
         self._samples = SampleOutputs(repaint)
         self._panels: Mapping[str, Panel] = {
             "charts": self.charts,

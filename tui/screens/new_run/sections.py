@@ -10,7 +10,7 @@ from engine.config.run_config import REGISTRIES
 from engine.config.usual import usual_value
 from tui.screens.new_run import choices
 from tui.screens.new_run.draft import Draft
-from tui.screens.new_run.values import Values
+from tui.screens.new_run.values import Values, edited_text
 from tui.widgets.form.view import FieldView, SectionView
 
 DOMAIN = FieldSpec("domain", "choice", None, "What kind of data the network learns from")
@@ -95,7 +95,10 @@ def _note(heading: Heading, values: Values) -> str:
 
 
 def _folds(view: FieldView) -> bool:
-    return view.spec.advanced and not view.changed and not view.problem
+    """Return whether a field is hidden at first; what the preset has set is seen."""
+    if not view.spec.advanced or view.changed or view.problem:
+        return False
+    return view.text in ("", edited_text(view.spec.default, view.spec))
 
 
 def _views(heading: Heading, draft: Draft, columns: Mapping[str, str]) -> Iterator[FieldView]:

@@ -9,6 +9,7 @@ from typing import Any
 from textual.content import Content
 
 from engine.config.metric import LOSS
+from engine.config.run_config import RunConfig
 from engine.errors import UserError
 from engine.runs.directory import RunDirectory
 from engine.runs.follower import read_history
@@ -16,6 +17,7 @@ from engine.runs.history import History
 from engine.runs.status import State
 from tui.format.benchmark_lines import benchmark_lines
 from tui.format.settings_used import SettingsUsed, read_settings_used
+from tui.format.training_adds import training_adds
 from tui.widgets.gallery_rows import GalleryRows
 
 
@@ -34,6 +36,8 @@ class Results:
     """Lines on the benchmarks."""
     meanings: Mapping[str, str]
     """A line on each metric of the run's task."""
+    training_adds: str
+    """Parts of the training loss that the validation loss has not."""
     problem: UserError | None
     """The reason why a file could not be read."""
 
@@ -47,7 +51,7 @@ def read_results(run: RunDirectory) -> Results:
         gallery = None if found is None else GalleryRows(found)
     except UserError as error:
         problem = error
-    history = read_history(run)
+    history, config = read_history(run), _config(run)
     return Results(
         run,
         report or {},
@@ -56,16 +60,20 @@ def read_results(run: RunDirectory) -> Results:
         run.status.state(),
         read_settings_used(run, history),
         list(benchmark_lines(evals)),
-        _meanings(run),
+        {} if config is None else _meanings(config),
+        "" if config is None else training_adds(config),
         problem,
     )
 
 
-def _meanings(run: RunDirectory) -> dict[str, str]:
-    """Return a line on each metric of the run's task."""
+def _config(run: RunDirectory) -> RunConfig | None:
     try:
-        metrics = run.config.read().task.metrics
+        return run.config.read()
     except UserError:
-        return {}
-    known = {metric.name: metric.help for metric in (LOSS, *metrics)}
+        return None
+
+
+def _meanings(config: RunConfig) -> dict[str, str]:
+    """Return a line on each metric of the run's task."""
+    known = {metric.name: metric.help for metric in (LOSS, *config.task.metrics)}
     return {name: text for name, text in known.items() if text}

@@ -145,6 +145,7 @@ def panels_of(results: Results) -> Iterator[tuple[Content, Widget]]:
             yield literal(tab_title(topic)), ViewStack(views, opens=True)
     curves = Chart()
     curves.best_by = str(results.report.get("metric", ""))
+    curves.notes = run_panels.loss_notes(results.training_adds)
     curves.plot("loss", *run_panels.curves(results.history, "loss"))
     yield Content("Loss"), curves
 

@@ -49,6 +49,14 @@ class _Actions(Protocol):
     async def do(self, name: str) -> None: ...
 
 
+_ABOUT_RUNS = frozenset({
+    "open", "filter", "sort", "reverse", "select", "select_all", "compare", "pin", "annotate",
+    "stop", "resume", "clone", "fetch", "save_preset", "try_it", "delete",
+    "predict", "export", "report", "push", "evaluate",
+})  # fmt: skip
+"""Actions that are not offered where there are no runs."""
+
+
 class RunsScreen(Screen[None]):
     """All runs, the newest first."""
 
@@ -184,6 +192,8 @@ class RunsScreen(Screen[None]):
         name = str(parameters[0]) if parameters else ""
         if name.startswith(START):
             return self._listing.rows.empty
+        if name in _ABOUT_RUNS and self._listing.rows.empty:
+            return False
         typing = isinstance(self.focused, Input)
         return {"show_all": typing, "filter": not typing}.get(name, True)
 
