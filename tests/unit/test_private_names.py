@@ -38,6 +38,7 @@ HOMES = {
     "peft": "",
     "transformers": "engine/text/transformers_private.py",
     "textual": "tui/terminal/textual_private.py",
+    "sklearn": "engine/baselines/fitted_trees.py",
 }
 """By package, the one module that may use its private names."""
 NAME = re.compile(r"[\w.]+")
