@@ -18,6 +18,8 @@ from engine.data.fitted import Fitted
 from engine.hardware.device import Compute
 from engine.models.build import base_of
 from engine.models.language.attention import choose_attention
+from engine.models.tables.boosted_trees import TREES, BoostedTrees, load_trees
+from engine.pipelines.tables.fitted import TabularFitted
 from engine.runs.directory import RunDirectory
 from engine.tasks.task import Task
 
@@ -99,7 +101,9 @@ def _save_decoding(network: nn.Module, folder: Path) -> None:
 
 
 def load_network(task: Task[Any], fitted: Fitted, folder: Path) -> nn.Module:
-    """The network that :func:`save_network` wrote, on the default device."""
+    """The network that :func:`save_network` wrote, or boosted trees, on the default device."""
+    if holds_trees(folder):
+        return _trees(fitted, folder)
     if holds_adapter(folder):
         from engine.adapters.lora import load_adapter
 
@@ -107,11 +111,27 @@ def load_network(task: Task[Any], fitted: Fitted, folder: Path) -> nn.Module:
     return task.files(fitted).load(partial(task.build_network, fitted), folder)
 
 
+def _trees(fitted: Fitted, folder: Path) -> BoostedTrees:
+    """Return the trees of a folder. Raises ``ValueError`` where they do not suit its columns."""
+    trees = load_trees(folder / TREES)
+    columns, outputs = 0, len(getattr(fitted, "classes", ())) or 1
+    if isinstance(fitted, TabularFitted):
+        columns = len(fitted.features.numeric) + len(fitted.features.categorical)
+    if trees.columns.item() != columns or len(trees.start) != outputs:
+        raise ValueError(f"{TREES} is for other columns or classes than fitted.json")
+    return trees
+
+
 def without_adapter(network: nn.Module) -> nn.Module:
     """Return a copy of the network with its adapter merged into its weights."""
     from engine.adapters.lora import merged
 
     return merged(network)
+
+
+def holds_trees(folder: Path) -> bool:
+    """Whether an exported folder has boosted trees in place of a network."""
+    return (folder / TREES).is_file()
 
 
 def holds_adapter(folder: Path) -> bool:

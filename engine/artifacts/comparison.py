@@ -22,7 +22,7 @@ from engine.data.fitted import Fitted
 from engine.errors import DataError
 from engine.models.series.foundation import forecaster, network_class
 from engine.models.shapes import TextShape
-from engine.models.weights.embeddings import input_embeddings
+from engine.models.weights.embeddings import input_embeddings, without_token_ties
 from engine.models.weights.pretrained import body_of_another_name
 from engine.tasks.task import Task
 from engine.tasks.text import TextTask
@@ -114,7 +114,8 @@ def _with_adapter(kind: Any, folder: Path, task: Task[Any], fitted: Fitted) -> A
     )
     if isinstance(task, TextTask):
         _fit_tokens(base, task.shape(fitted))
-    return peft.PeftModel.from_pretrained(base, str(folder)).get_base_model()
+    with without_token_ties(base):
+        return peft.PeftModel.from_pretrained(base, str(folder)).get_base_model()
 
 
 def _fit_tokens(base: Any, shape: TextShape) -> None:

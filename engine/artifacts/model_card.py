@@ -9,7 +9,7 @@ from pathlib import Path
 from huggingface_hub import EvalResult, ModelCardData
 from safetensors import safe_open
 
-from engine.artifacts.build import ADAPTER, holds_adapter
+from engine.artifacts.build import ADAPTER, holds_adapter, holds_trees
 from engine.config.models.tabm import TabmConfig
 from engine.config.models.torchvision import TorchvisionConfig
 from engine.config.run_config import RunConfig
@@ -17,6 +17,7 @@ from engine.data.fitted import Fitted
 from engine.files import atomic
 from engine.files.sanitize import plain
 from engine.models.build import base_of
+from engine.models.tables.boosted_trees import TREES
 
 Metrics = Mapping[str, Mapping[str, float | None]]
 """By split, by name."""
@@ -41,6 +42,8 @@ _AS_SENTENCES = (
 )  # fmt: skip
 _OF_OTHERS = {"Chronos2Model": ("chronos-forecasting", "chronos.chronos2.model")}
 """Classes that are not transformers' own: the package as the hub names it, and their module."""
+UNTIED = "base.config.tie_word_embeddings = False  # of boxes, which peft takes for words"
+"""The line of code without which peft refuses a detector whose heads for boxes are tied."""
 _LONGEST_PATH = 4096
 _FEW_CLASSES = 30
 """Up to this number, all are listed in the code on the page."""
@@ -121,6 +124,8 @@ def _pipeline(folder: Path, network: str) -> str | None:
 
 
 def _library(folder: Path) -> str:
+    if holds_trees(folder):
+        return "dltui"
     if _embeds(folder):
         return "sentence-transformers"
     if holds_adapter(folder):
@@ -133,6 +138,12 @@ def _library(folder: Path) -> str:
 def _about(folder: Path, config: RunConfig) -> str:
     method = f" ({config.task.method})" if config.task.method else ""
     what = f"{plain(config.task.title)}{method}, learned from {plain(config.data.label)}."
+    if holds_trees(folder):
+        return (
+            f"{what} Gradient boosting (scikit-learn's HistGradientBoosting), with which the "
+            "network of the experiment was compared: same rows, same inputs. The trees are plain "
+            f"numbers in `{TREES}`, not a pickle; `fitted.json` has the columns."
+        )
     if not holds_adapter(folder):
         return what
     adapter = config.adapter
@@ -179,7 +190,14 @@ def _number(value: float | None) -> str:
 
 
 def _usage(folder: Path, config: RunConfig, network: str, fitted: Fitted) -> list[str]:
-    """Return the lines that load the model without this program; none where nothing else can."""
+    """Return the lines that use the model, without this program where others can load it."""
+    if holds_trees(folder):
+        return [
+            "```",
+            "dltui predict path/to/this/folder --file new.csv --output predictions.csv",
+            "```",
+            "",
+        ]
     if isinstance(config.model, TorchvisionConfig) and holds_adapter(folder):
         return _code(_on_torchvision(folder, config.model))
     if not network:
@@ -196,6 +214,7 @@ def _usage(folder: Path, config: RunConfig, network: str, fitted: Fitted) -> lis
                 f"base = {network}.from_pretrained({place}{_renaming(network)}",
                 class_names(fitted),
             ),
+            *([UNTIED] * network.endswith("ForObjectDetection")),
             'model = PeftModel.from_pretrained(base, "path/to/this/folder")',
         ]  # fmt: skip
     else:

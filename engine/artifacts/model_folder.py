@@ -130,6 +130,8 @@ def _complete(folder: Path) -> Iterator[None]:
 
 def _check(folder: Path) -> None:
     digests = json.loads((folder / MANIFEST).read_text())
+    if not isinstance(digests, dict):
+        raise ValueError(f"{MANIFEST} is not an object")
     for name, digest in digests.items():
         if sha256(folder / Path(name).name) != digest:
             raise RunError(f"{folder / name} has changed since it was written.", "Export it again.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engine.metrics.evaluator import Evaluation
+from engine.models.tables.boosted_trees import BoostedTrees
 
 
 @dataclass(frozen=True)
@@ -17,3 +18,5 @@ class Baseline:
     """The reason why there is no result, as a sentence; empty where there is one."""
     advice: str = ""
     """A sentence on what would give it more rows or windows; empty where it has all."""
+    trees: BoostedTrees | None = None
+    """The fitted baseline itself, where it is trees that can be kept."""

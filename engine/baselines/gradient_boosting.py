@@ -1,8 +1,9 @@
-"""Gradient boosting of scikit-learn on the network's own inputs: something to be held against."""
+"""Gradient boosting of scikit-learn on the network's own inputs: the baseline of tables."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,10 @@ import torch
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from engine.baselines.fitted_trees import UNKNOWN, fitted_trees
 from engine.batches.source import Batch, Source
 from engine.data.tables.schema import Features
+from engine.models.tables.boosted_trees import BoostedTrees
 from engine.processes.later import Later
 
 ensemble = Later("sklearn.ensemble")
@@ -30,13 +33,26 @@ _HOLD_OUT_ROWS = 10_000
 """Number of rows from which early stopping on held-out rows is used."""
 _FEW_ROWS = 5000
 
+_CHECKED = 1000
+"""Rows on which the kept trees are compared with scikit-learn."""
+_EXACT = 1e-9
+
 Floats = NDArray[np.float64]
 
 
-def boosted_classes(
-    train: Source, held_out: Source, features: Features, classes: int
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Probabilities ``[rows, classes]`` and classes of the rows that were held out."""
+@dataclass(frozen=True)
+class Boosted:
+    """Predictions of the rows that were held out, and the trees that made them."""
+
+    predicted: NDArray[Any]
+    """Probabilities ``[rows, classes]``, or standardised numbers ``[rows]``."""
+    truth: NDArray[Any]
+    trees: BoostedTrees | None
+    """``None`` where a version of scikit-learn does not show them."""
+
+
+def boosted_classes(train: Source, held_out: Source, features: Features, classes: int) -> Boosted:
+    """Fit on training rows, and predict those that were held out."""
     inputs, targets = _arrays(train, MAX_ROWS)
     fewest = int(np.unique(targets, return_counts=True)[1].min())
     model = ensemble.HistGradientBoostingClassifier(
@@ -52,7 +68,22 @@ def boosted_classes(
         part = np.zeros((len(truth), classes), np.float32)
         part[:, model.classes_] = model.predict_proba(unseen)
         parts.append((part, truth))
-    return _joined(parts)
+    some = inputs[:_CHECKED]
+    trees = _trees(model, classes, some, model.predict_proba(some), _probabilities)
+    return Boosted(*_joined(parts), trees)
+
+
+def classes_of_trees(trees: BoostedTrees, source: Source) -> Boosted:
+    """Predict the rows of a source like the classifier that the trees are from."""
+    parts = [
+        (_probabilities(trees.sums(rows)).astype(np.float32), true)
+        for rows, true in _pieces(source)
+    ]
+    return Boosted(*_joined(parts), trees)
+
+
+def _probabilities(logits: Floats) -> Floats:
+    return np.asarray(torch.from_numpy(logits).softmax(1))
 
 
 def log_loss(probabilities: NDArray[np.float32], targets: NDArray[np.int64]) -> float:
@@ -61,17 +92,38 @@ def log_loss(probabilities: NDArray[np.float32], targets: NDArray[np.int64]) -> 
     return float(-np.log(np.maximum(own, np.finfo(np.float32).tiny)).mean())
 
 
-def boosted_numbers(train: Source, held_out: Source, features: Features) -> tuple[Floats, Floats]:
-    """Predictions and truth of the rows that were held out, standardised."""
+def boosted_numbers(train: Source, held_out: Source, features: Features) -> Boosted:
+    """Fit on training rows, and predict the standardised numbers of those that were held out."""
     inputs, targets = _arrays(train, MAX_ROWS)
     model = ensemble.HistGradientBoostingRegressor(
         max_iter=_MAX_ROUNDS, categorical_features=_categories(features), random_state=0
     )
     with _threads(len(targets)):
         model.fit(inputs, targets)
-    return _joined(
-        [(np.asarray(model.predict(unseen)), true) for unseen, true in _pieces(held_out)]
-    )
+    parts = [(np.asarray(model.predict(unseen)), true) for unseen, true in _pieces(held_out)]
+    some = inputs[:_CHECKED]
+    trees = _trees(model, None, some, model.predict(some)[:, None], lambda sums: sums)
+    return Boosted(*_joined(parts), trees)
+
+
+def numbers_of_trees(trees: BoostedTrees, source: Source) -> Boosted:
+    """Predict the rows of a source like the regressor that the trees are from."""
+    parts = [(trees.sums(rows)[:, 0], true) for rows, true in _pieces(source)]
+    return Boosted(*_joined(parts), trees)
+
+
+def _trees(
+    model: Any, classes: int | None, rows: Floats, expected: Floats, of: Callable[[Floats], Floats]
+) -> BoostedTrees | None:
+    """Return the trees of a fitted model, once their predictions are its own."""
+    try:
+        trees = fitted_trees(model, classes)
+    except UNKNOWN:
+        return None
+    found = of(trees.sums(rows))
+    seen = found if classes is None else found[:, model.classes_]
+    same = np.allclose(seen, expected, rtol=_EXACT, atol=_EXACT)
+    return trees if same else None
 
 
 def _threads(rows: int) -> threadpool_limits:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Self
 
 import numpy as np
 import pyarrow as pa
@@ -48,6 +49,10 @@ class ClassesFitted(TabularFitted):
     likelier class."""
     threshold_reached: bool = True
     """Whether the threshold has what it was chosen for, on the validation split."""
+
+    @override
+    def without_network(self) -> Self:
+        return super().without_network().model_copy(update={"temperature": 1.0})
 
 
 class TabularClassificationPipeline(TabularPipeline[ClassesFitted]):

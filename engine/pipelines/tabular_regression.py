@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
@@ -46,6 +47,11 @@ class NumbersFitted(TabularFitted):
     """Predictions, standardised, at which the local scale is known; empty where it is 1."""
     scale_errors: list[float] = Field(default_factory=list)
     """The local scale there: mean absolute errors."""
+
+    @override
+    def without_network(self) -> Self:
+        bands: dict[str, Any] = {"bands": [], "scale_predictions": [], "scale_errors": []}
+        return super().without_network().model_copy(update=bands)
 
 
 class TabularRegressionPipeline(TabularPipeline[NumbersFitted]):

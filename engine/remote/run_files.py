@@ -13,12 +13,14 @@ from pathlib import Path
 from engine.errors import RunError
 from engine.files.digest import sha256
 from engine.remote.messages import READ, Entry, FileList, ListFiles, Part, ReadFile
+from engine.runs.boosting import BOOSTING
 from engine.runs.directory import RunDirectory
 
 _ALONE = (
     "adapter-initial.safetensors",
     "annotations.json",
     "base.json",
+    BOOSTING,
     "config-asked.toml",
     "config.toml",
     "evals.json",

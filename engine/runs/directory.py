@@ -12,6 +12,8 @@ checkpoints/     states to resume from (engine.training.checkpoints.checkpoint)
 model/           the exported model (engine.artifacts.model_folder)
 report.json      final metrics and views (engine.runs.report_file)
 base.json        metrics and views of the network before the first update, likewise
+boosting.safetensors trees of gradient boosting, the baseline of a table
+                 (engine.models.tables.boosted_trees)
 base-from.json   the run whose base.json is taken over (engine.runs.earlier_base)
 evals.json       results of lm-eval, likewise
 fitted.json      state fitted on the data before the training, for resuming

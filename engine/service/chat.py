@@ -16,8 +16,9 @@ from engine.artifacts.build import holds_adapter
 from engine.errors import RunError
 from engine.reports.counted import counted
 from engine.service.loaded_models import pretrained_experiment
+from engine.service.model_source import exported_model
 from engine.service.pieces import Pieces
-from engine.service.predict import exported_model, loaded
+from engine.service.predict import loaded
 from engine.tasks.writer import Writer, Writes
 from engine.text.chat.chat_prompts import ChatPrompts
 from engine.text.generation.continuation import Sampling

@@ -19,6 +19,7 @@ from torch import nn
 from engine.data.fitted import Fitted
 from engine.data.on_disk import in_windows
 from engine.data.tables.features import ENCODED
+from engine.models.tables.boosted_trees import BoostedTrees
 from engine.models.tables.tabm_inference import in_fewer_operations
 from engine.tasks.tabular import TabularTask
 
@@ -56,7 +57,9 @@ def _predicted(
     cpu = torch.device("cpu")
     with torch.inference_mode():
         source = task.encode_new(table, fitted, cpu, lambda event: None)
-        batches = source.read(source.plan(task.predicted_rows))
+        # Trees divide the rows of a batch among their leaves.
+        size = ENCODED if isinstance(network, BoostedTrees) else task.predicted_rows
+        batches = source.read(source.plan(size))
         outputs = torch.cat([network(batch.inputs) for batch in batches])
         return pa.table(task.predicted_columns(outputs, fitted))
 

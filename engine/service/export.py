@@ -6,9 +6,11 @@ before it is reported as complete.
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -38,6 +40,7 @@ from engine.errors import RunError, TrainingError
 from engine.files.paths import expanded, is_file, is_folder, runs_folder
 from engine.processes.later import Later
 from engine.runs.directory import RunDirectory
+from engine.service.boosting import write_boosting
 from engine.service.flip_notes import flip_notes
 from engine.tasks.create import create_task
 from engine.tasks.task import Task
@@ -45,6 +48,8 @@ from engine.tasks.task import Task
 onnxruntime = Later("onnxruntime")
 
 _TOLERANCE = 1e-4
+BOOSTING = "boosting"
+"""The form of the gradient boosting that a table's network was compared with."""
 SCHEMA = "fitted.json"
 """Name under which what was learned of the data is kept with a model: columns, classes, scales."""
 _PEFT = ("adapter_config.json", "adapter_model.safetensors", "README.md")
@@ -74,8 +79,9 @@ class Finished:
 def answer(run: str, destination: str, form: str, dtype: str = "") -> dict[str, Any]:
     """Write the model of ``run`` to ``destination``; returns its size and largest difference.
 
-    ``form`` is one of :data:`FORMS`, or of :data:`engine.service.handover.RECIPIENTS`; for these,
-    ``notes`` and the ``command`` that serves the model are returned too. Weights have the type
+    ``form`` is one of :data:`FORMS`, :data:`BOOSTING`, or one of
+    :data:`engine.service.handover.RECIPIENTS`; for the last two, ``notes`` and the ``command`` that
+    uses the model are returned too. Weights have the type
     ``dtype``, where it is empty the one in which they were trained. Raises
     :class:`~engine.errors.UserError`; then nothing is left at the destination.
     """
@@ -83,25 +89,45 @@ def answer(run: str, destination: str, form: str, dtype: str = "") -> dict[str, 
     target = expanded(destination).absolute()
     if is_file(target) or is_folder(target):
         raise RunError(f"{target} exists already.", "Give a name that is free.")
+    if form == BOOSTING:
+        return _boosting(directory, target, dtype)
     if form not in FORMS:
         return _handed_over(directory, target, form, dtype)
     wanted = _wanted_type(directory, form, dtype)
     finished = _finished(directory)
-    try:
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name[:40]}.") as name:
-            written = Path(name) / target.name
-            difference = FORMS[form](finished, written)
+    with _written_first(target) as written:
+        difference = FORMS[form](finished, written)
+        _check(difference)
+        if wanted:
+            difference = _in_type(finished, written, form, wanted)
             _check(difference)
-            if wanted:
-                difference = _in_type(finished, written, form, wanted)
-                _check(difference)
-            written.rename(target)
-    except OSError as error:
-        raise RunError(f"Cannot write {target}: {error.strerror or error}.") from error
     details: dict[str, Any] = {"rounded": str(wanted).removeprefix("torch.") if wanted else ""}
     if notes := flip_notes(directory, form):
         details["notes"] = notes
     return {"path": str(target), "bytes": _size(target), "difference": difference} | details
+
+
+@contextmanager
+def _written_first(target: Path) -> Iterator[Path]:
+    """Yield a place to write to, which becomes ``target`` where nothing is raised."""
+    try:
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name[:40]}.") as name:
+            written = Path(name) / target.name
+            yield written
+            written.rename(target)
+    except OSError as error:
+        raise RunError(f"Cannot write {target}: {error.strerror or error}.") from error
+
+
+def _boosting(run: RunDirectory, target: Path, dtype: str) -> dict[str, Any]:
+    """Write the gradient boosting of a table's run."""
+    if dtype:
+        raise TrainingError("Trees keep the type of their numbers.", "Leave --dtype out.")
+    with _written_first(target) as written:
+        notes = write_boosting(run, written)
+    command = ["dltui", "predict", str(target), "--file", "new.csv", "--output", "predictions.csv"]
+    details = {"notes": notes, "command": shlex.join(command), "rounded": ""}
+    return {"path": str(target), "bytes": _size(target), "difference": 0.0} | details
 
 
 def _handed_over(run: RunDirectory, target: Path, form: str, dtype: str) -> dict[str, Any]:
@@ -110,13 +136,8 @@ def _handed_over(run: RunDirectory, target: Path, form: str, dtype: str) -> dict
     from engine.service.handover import hand_over
 
     give = hand_over(run, form)
-    try:
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name[:40]}.") as name:
-            written = Path(name) / target.name
-            handed = give(written, target, dtype)
-            written.rename(target)
-    except OSError as error:
-        raise RunError(f"Cannot write {target}: {error.strerror or error}.") from error
+    with _written_first(target) as written:
+        handed = give(written, target, dtype)
     details = {"notes": handed.notes, "command": handed.command, "rounded": handed.rounded}
     return {"path": str(target), "bytes": _size(target), "difference": handed.difference} | details
 

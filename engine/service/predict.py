@@ -1,4 +1,4 @@
-"""Predictions of a finished run: for a few inputs given by hand, or for a file."""
+"""Predictions of a finished run or an exported model: for inputs given by hand, or for a file."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from engine.data.readers.base import READERS
 from engine.data.readers.files import options_of
 from engine.data.readers.later import read_later
 from engine.data.readers.reading import ReadOptions, suffix_of
-from engine.errors import DataError, RunError
-from engine.files.paths import expanded, runs_folder
+from engine.errors import DataError
+from engine.files.paths import expanded
 from engine.files.sanitize import plain
 from engine.pipelines.abilities import TakesFuture
 from engine.reports.gallery import Gallery
 from engine.reports.note import Note
 from engine.reports.picture import Picture
-from engine.runs.directory import RunDirectory
 from engine.runs.events import Event, Log, Report
-from engine.runs.imported import refuse_imported
 from engine.service.loaded_models import LoadedModels
+from engine.service.model_source import exported_model
+from engine.tasks.explanations.offered import explains
 from engine.tasks.task import Task
 
 _NUMBERED = re.compile(r"column_\d+")
@@ -82,12 +82,13 @@ def answer(
 
     A file of the ``future`` has the columns of a forecast that are known ahead. Without rows and
     file, only the names of the columns are returned. Returns ``inputs``, ``ahead`` (the columns of
-    a file of the future), ``by_row`` (whether each row is predicted by itself), ``records`` (one a
-    row, or for a forecast one a step of the horizon), ``beside`` (what tells the rows of a file
-    apart: its columns that are no inputs, such as an id), ``notes`` on the input, ``pictures`` of
-    the first rows, and ``count``, the number of records. If ``drawn``, for a screen, there is the
-    ``gallery`` of a forecast, charts of the first series, and only the first 1,000 records are
-    returned. Raises :class:`~engine.errors.UserError`.
+    a file of the future), ``by_row`` (whether each row is predicted by itself), ``explained``
+    (whether the prediction for a row can be), ``records`` (one a row, or for a forecast one a step
+    of the horizon), ``beside`` (what tells the rows of a file apart: its columns that are no
+    inputs, such as an id), ``notes`` on the input, ``pictures`` of the first rows, and ``count``,
+    the number of records. If ``drawn``, for a screen, there is the ``gallery`` of a forecast,
+    charts of the first series, and only the first 1,000 records are returned. Raises
+    :class:`~engine.errors.UserError`.
     """
     task, fitted, network = load(run, device)
     inputs, ahead = task.pipeline.inputs(fitted), _ahead(task, fitted)
@@ -112,8 +113,10 @@ def answer(
     count = len(records)
     if drawn:
         records, beside = records[:_SHOWN], beside[:_SHOWN]
-    columns = {"inputs": list(inputs), "ahead": list(ahead), "by_row": task.predicts_rows}
+    columns = {"inputs": list(inputs), "ahead": list(ahead)}
     rest = {
+        "by_row": task.predicts_rows,
+        "explained": explains(task, fitted),
         "notes": list(map(asdict, notes)),
         "pictures": list(map(asdict, pictures)),
         "count": count,
@@ -197,19 +200,8 @@ def _skipped(skip: Skip) -> Note:
 
 
 def load(run: str, device: str = "cpu") -> tuple[Task[Any], Fitted, nn.Module]:
-    """Return the model of a run, with its task and what that learned of the data."""
+    """Return the model of a run or a folder, with its task and what that learned of the data."""
     return loaded.get(exported_model(run), torch.device(device))
-
-
-def exported_model(run: str) -> Path:
-    """Return the folder of a run's model; raises :class:`RunError` where there is none."""
-    directory = RunDirectory.open(runs_folder(), run)
-    refuse_imported(directory.config.text())
-    if not (directory.model / "manifest.json").is_file():
-        raise RunError(
-            f"The run {directory.id} has no finished model.", "Let it finish or stop it first."
-        )
-    return directory.model
 
 
 def _predict(

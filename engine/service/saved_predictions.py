@@ -13,10 +13,9 @@ from engine.config.data.file import FileConfig
 from engine.data.dates.written_moment import as_timestamps
 from engine.data.tables.converted import with_plain_numbers
 from engine.errors import UserError
-from engine.files.paths import expanded, runs_folder
+from engine.files.paths import expanded
 from engine.pipelines.tables.fitted import TabularFitted
 from engine.reports.note import Note
-from engine.runs.directory import RunDirectory
 from engine.service import predict
 from engine.service.column_predictions import free_name, predicted_pieces, predictor
 from engine.service.image_names import with_image_names
@@ -95,7 +94,7 @@ def _saved(target: Path, rows: int, notes: list[dict[str, Any]]) -> dict[str, An
 
 def _data_of(run: str) -> str:
     """Return the file whose future is forecast."""
-    config = RunDirectory.open(runs_folder(), run).config.read()
+    config = predict.load(run)[0].config
     if config.task.kind != "forecasting":
         raise UserError("Only a forecast continues its own data.", "Name a file of rows.")
     if not isinstance(config.data, FileConfig):

@@ -34,6 +34,7 @@ from engine.pipelines.tabular import TabularPipeline
 from engine.reports.explanation import Explanation
 from engine.reports.gallery import Gallery
 from engine.runs.events import Report
+from engine.tasks.boosting import Boosting
 from engine.tasks.column_places import column_places
 from engine.tasks.explanations.row import ExplainedOutputs, explain_row
 from engine.tasks.galleries.rows import rows_gallery
@@ -77,6 +78,10 @@ class TabularTask(Task[F]):
         """Return the predictions of the outputs ``[rows, outputs]`` as columns."""
 
     @abstractmethod
+    def boosting(self, fitted: F) -> Boosting[F]:
+        """Return gradient boosting on the same columns and target."""
+
+    @abstractmethod
     def pooled(self, predicted: pa.Table, truth: pa.ChunkedArray) -> Evaluation:
         """Evaluate predictions of several models together, by their columns; with intervals."""
 
@@ -97,21 +102,11 @@ class TabularTask(Task[F]):
         inputs: dict[str, NDArray[Any]] = {"numeric": numbers, "categorical": codes}
         targets = None
         if fitted.target in table.column_names:
-            targets = self._targets(table, fitted, apart)
+            targets = _targets(self, table, fitted, apart)
         mapped = apart and (device.type == "cpu" or size > DEVICE_BYTES)
         placed = (MappedSource if mapped else _held)(inputs, targets, device)
         placed.rows = table
         return placed
-
-    def _targets(self, table: pa.Table, fitted: F, apart: bool) -> NDArray[Any]:
-        parts = (
-            self.encode_target(self.pipeline.known_target(piece, fitted), fitted)
-            for piece in in_windows(table.select([fitted.target]), ENCODED)
-        )
-        first = next(parts, None)
-        if first is None:
-            first = self.encode_target(self.pipeline.known_target(table, fitted), fitted)
-        return filled((table.num_rows,), first.dtype.type, chain([first], parts), apart)
 
     def build_network(self, fitted: F) -> nn.Module:
         """The chosen model for these columns."""
@@ -165,6 +160,18 @@ class TabularTask(Task[F]):
             for batch in source.read(plan)
             for i, record in enumerate(self.predict(network, batch, fitted))
         ])  # fmt: skip
+
+
+def _targets(task: TabularTask[F], table: pa.Table, fitted: F, apart: bool) -> NDArray[Any]:
+    """Return the encoded targets of all rows."""
+    parts = (
+        task.encode_target(task.pipeline.known_target(piece, fitted), fitted)
+        for piece in in_windows(table.select([fitted.target]), ENCODED)
+    )
+    first = next(parts, None)
+    if first is None:
+        first = task.encode_target(task.pipeline.known_target(table, fitted), fitted)
+    return filled((table.num_rows,), first.dtype.type, chain([first], parts), apart)
 
 
 def _held(

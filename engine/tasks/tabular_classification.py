@@ -16,7 +16,7 @@ from torch import nn
 from typing_extensions import override
 
 from engine.baselines.baseline import Baseline
-from engine.baselines.gradient_boosting import NAME, boosted_classes, log_loss
+from engine.baselines.gradient_boosting import log_loss
 from engine.batches.device_constant import DeviceConstant
 from engine.batches.source import Batch
 from engine.config.tasks.tabular_classification import TabularClassificationConfig
@@ -35,6 +35,7 @@ from engine.metrics.outputs_fit import OutputsFit
 from engine.metrics.tables.classes import RowClasses, row_logits
 from engine.metrics.tables.importance import Score, class_scores
 from engine.pipelines.tabular_classification import ClassesFitted, TabularClassificationPipeline
+from engine.tasks.boosting import ClassBoosting
 from engine.tasks.calibration import Calibration
 from engine.tasks.explanations.row import ExplainedOutputs
 from engine.tasks.member_pruning import MemberLosses
@@ -168,18 +169,14 @@ class TabularClassification(TabularTask[ClassesFitted]):
         sources = self.held_out(raw, fitted)
         if sources is None:
             return []
-        classes = fitted.classes
-        threshold = self._threshold(fitted)
-
-        def evaluate(probabilities: NDArray[np.float32], truth: NDArray[np.int64]) -> Evaluation:
-            loss = log_loss(probabilities, truth)
-            predicted = None if threshold is None else threshold.decisions(probabilities)
-            return evaluate_classes(probabilities, truth, classes, loss, predicted=predicted)
-
-        boosted = evaluate(*boosted_classes(*sources, fitted.features, len(classes)))
+        boosting, classes = self.boosting(fitted), len(fitted.classes)
         other = tabicl_of(self.section, self.config.compute)
-        more = [] if other is None else [other.classes(*sources, len(classes), evaluate)]
-        return [Baseline(NAME, boosted), *more]
+        more = [] if other is None else [other.classes(*sources, classes, boosting.evaluate)]
+        return [boosting.baseline(*sources), *more]
+
+    @override
+    def boosting(self, fitted: ClassesFitted) -> ClassBoosting:
+        return ClassBoosting(fitted, self._threshold(fitted))
 
     @override
     def pooled(self, predicted: pa.Table, truth: pa.ChunkedArray) -> Evaluation:

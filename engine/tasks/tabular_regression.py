@@ -14,12 +14,10 @@ from torch import nn
 from typing_extensions import override
 
 from engine.baselines.baseline import Baseline
-from engine.baselines.gradient_boosting import NAME, boosted_numbers
 from engine.batches.source import Batch
 from engine.config.tasks.tabular_regression import TabularRegressionConfig
 from engine.data.raw import RawData
 from engine.metrics.evaluator import Evaluation, Evaluator
-from engine.metrics.forecasts.number_bands import LocalScale, NumberBands, fit_number_bands
 from engine.metrics.outputs_fit import OutputsFit
 from engine.metrics.tables.importance import Score, number_scores
 from engine.metrics.tables.regression import (
@@ -31,9 +29,11 @@ from engine.metrics.tables.regression import (
 )
 from engine.metrics.uncertainty.intervals import share_interval
 from engine.pipelines.tabular_regression import NumbersFitted, TabularRegressionPipeline
+from engine.tasks.boosting import NumberBoosting
 from engine.tasks.calibration import Calibration
 from engine.tasks.explanations.row import ExplainedOutputs
 from engine.tasks.member_pruning import MemberLosses
+from engine.tasks.row_bands import bands_of, with_bands
 from engine.tasks.row_text import row_text
 from engine.tasks.tabicl import tabicl_of
 from engine.tasks.tabular import TabularTask, each_output
@@ -67,7 +67,7 @@ class TabularRegression(TabularTask[NumbersFitted]):
         """Errors in the target's units, and the coverage of the bands."""
         return RegressionEvaluator(
             fitted.mean, fitted.std, _outputs, self._loss,
-            partial(row_text, fitted.features), self._bands(fitted),
+            partial(row_text, fitted.features), bands_of(fitted, self.section.quantiles),
         )  # fmt: skip
 
     def member_losses(self, fitted: NumbersFitted) -> MemberLosses:
@@ -80,23 +80,13 @@ class TabularRegression(TabularTask[NumbersFitted]):
     def calibration(self, fitted: NumbersFitted) -> Calibration[NumbersFitted]:
         """Fit bands on the validation rows."""
 
-        def fit(outputs: torch.Tensor, targets: torch.Tensor) -> NumbersFitted:
-            found = fit_number_bands(self.section.quantiles, outputs, targets)
-            return fitted.model_copy(update={
-                "bands": list(found.factors),
-                "scale_predictions": list(found.scale.predictions),
-                "scale_errors": list(found.scale.errors),
-            })  # fmt: skip
-
-        return Calibration(lambda: OutputsFit(_outputs, fit))
-
-    def _bands(self, fitted: NumbersFitted) -> NumberBands:
-        scale = LocalScale(tuple(fitted.scale_predictions), tuple(fitted.scale_errors))
-        return NumberBands(self.section.quantiles, tuple(fitted.bands), scale)
+        return Calibration(
+            lambda: OutputsFit(_outputs, partial(with_bands, fitted, self.section.quantiles))
+        )
 
     def score(self, fitted: NumbersFitted) -> Score:
         """Root of the mean squared error and R²."""
-        score, bands = number_scores(fitted.std), self._bands(fitted)
+        score, bands = number_scores(fitted.std), bands_of(fitted, self.section.quantiles)
         return lambda outputs, targets: score(bands.point(outputs)[:, None], targets)
 
     def predict(
@@ -125,7 +115,7 @@ class TabularRegression(TabularTask[NumbersFitted]):
         self, outputs: torch.Tensor, fitted: NumbersFitted
     ) -> dict[str, torch.Tensor]:
         """Return the number and its quantiles, in the units of the target, by name."""
-        bands, outputs = self._bands(fitted), outputs.detach().float().cpu()
+        bands, outputs = bands_of(fitted, self.section.quantiles), outputs.detach().float().cpu()
         values = {"value": bands.point(outputs)}
         quantiles = bands.quantiles(outputs)
         for place, level in enumerate(bands.levels):
@@ -140,16 +130,14 @@ class TabularRegression(TabularTask[NumbersFitted]):
         if sources is None:
             return []
 
-        def evaluate(predicted: NDArray[Any], truth: NDArray[Any]) -> Evaluation:
-            outputs = torch.from_numpy(predicted)[:, None].expand(-1, self.outputs(fitted))
-            loss = float(self._loss(outputs, torch.from_numpy(truth).double()))
-            guess, true = (part * fitted.std + fitted.mean for part in (predicted, truth))
-            return evaluate_numbers(guess, true, loss)
-
-        boosted = evaluate(*boosted_numbers(*sources, fitted.features))
+        boosting = self.boosting(fitted)
         other = tabicl_of(self.section, self.config.compute)
-        more = [] if other is None else [other.numbers(*sources, evaluate)]
-        return [Baseline(NAME, boosted), *more]
+        more = [] if other is None else [other.numbers(*sources, boosting.evaluate)]
+        return [boosting.baseline(*sources), *more]
+
+    @override
+    def boosting(self, fitted: NumbersFitted) -> NumberBoosting:
+        return NumberBoosting(fitted, self.section.quantiles, self.outputs(fitted), self._loss)
 
     @override
     def pooled(self, predicted: pa.Table, truth: pa.ChunkedArray) -> Evaluation:

@@ -12,6 +12,7 @@ from engine.errors import TrainingFailed
 from engine.files import atomic
 from engine.metrics.evaluator import Evaluation
 from engine.reports.gallery import Gallery
+from engine.runs.boosting import BOOSTING
 from engine.runs.directory import RunDirectory
 from engine.runs.events import FORGETTING, Evaluated, Event, Finished, Log, Stopped, finite_all
 from engine.runs.session import RunSession
@@ -196,7 +197,8 @@ def _report(
     result = evaluations.get(decisive, Evaluation({}))
     step, epoch = _best_at(state)
     with trainer.setup.marks.unlimited():  # other libraries train them
-        baselines = beside_baselines(task, material, evaluations.get(decisive))
+        trees = run.path / BOOSTING
+        baselines = beside_baselines(task, material, evaluations.get(decisive), trees)
     return {
         "run": run.id,
         "task": task.config.task.kind,

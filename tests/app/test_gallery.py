@@ -78,7 +78,10 @@ async def test_series_are_picked_filtered_and_sorted(done, until, text_of) -> No
         await pilot.press("escape")
         await until(pilot, lambda: "3,000 forecasts" in text_of(pilot))
         listing = app.screen.query_one(Listing)
-        await pilot.press("o", "home")
+        await until(pilot, lambda: listing.scroll_offset.y <= 2998 < listing.scroll_offset.y + 9)
+        await pilot.press("o")
+        await until(pilot, lambda: "shop 0   ━━━ truth" in text_of(pilot))
+        assert (listing.cursor, listing.scroll_offset.y) == (0, 0)
         assert [case.cells[0] for case in listing.items[:2]] == ["shop 0", "shop 1"]
         await pilot.press("o", "o", "O")
         errors = [case.cells[2] for case in listing.items]

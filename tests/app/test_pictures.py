@@ -281,7 +281,7 @@ async def test_a_tried_image_is_shown_and_explained(make_run, until, text_of) ->
             assert arguments["row"] == {"image": "a.png"}
             return explanation("dog")
         if not arguments.get("rows"):
-            return {"inputs": ["image"], "records": [], "notes": []}
+            return {"inputs": ["image"], "records": [], "notes": [], "explained": True}
         record = {"image": "a.png", "label": "dog", "score": 0.9, "scores": {"dog": 0.9}}
         pictures = [asdict(shaded(130, caption="dog (90%)"))]
         return {"inputs": ["image"], "records": [record], "notes": [], "pictures": pictures}

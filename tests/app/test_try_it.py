@@ -318,6 +318,8 @@ async def test_a_forecast_asks_for_files_alone_and_begins_there(make_run, until,
         await until(pilot, lambda: "name a file of the past, and press enter" in text_of(pilot))
         await until(pilot, lambda: "Parquet … with day, sales" in text_of(pilot))
         assert len(pilot.app.screen.query(RowInput)) == 1
+        assert "explain" not in {active.binding.action for active in
+                                 pilot.app.screen.active_bindings.values()}  # fmt: skip
         await pilot.press(*"a.csv", "enter")
         await until(pilot, lambda: len(asked) == 2)
     assert (asked[1]["file"], asked[1]["rows"]) == ("a.csv", [])

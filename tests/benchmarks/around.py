@@ -181,7 +181,7 @@ def _monitor() -> Terminal:
     terminal = Terminal()
     terminal.wait_for("running")
     terminal.press("\r")
-    terminal.wait_for("Epoch")
+    terminal.wait_for("samples/s")  # "Epoch" is in the line of keys, before anything is drawn
     return terminal
 
 

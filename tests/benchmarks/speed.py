@@ -254,6 +254,8 @@ def main() -> None:
     parser.add_argument("--row", help="the beginning of a row's name; the others stay as they were")
     parser.add_argument("--loops", nargs="*", help="only these, beside the bare loop")
     arguments = parser.parse_args()
+    if arguments.seconds < 1:
+        parser.error("--seconds must be at least 1: the engine reports its progress every 0.25 s")
     os.environ["OMP_NUM_THREADS"] = "1"
     from adapters import machine
     from loops import LOOPS

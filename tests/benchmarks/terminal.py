@@ -128,10 +128,10 @@ def at_rest(seconds: float, *arguments: str) -> float:
 
 
 def open_monitor(terminal: Terminal) -> None:
-    """Open the monitor of the running run from the list."""
+    """Open the monitor of the running run from the list, and wait for its charts."""
     terminal.wait_for("endless")
     terminal.press("\r")
-    terminal.wait_for("Epoch")
+    terminal.wait_for("validation")  # "Epoch" is in the line of keys, before anything is drawn
 
 
 def key_times(*arguments: str) -> list[float]:

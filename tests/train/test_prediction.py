@@ -294,6 +294,15 @@ def test_a_program_keeps_what_was_learned_of_the_data(
     assert json.loads(kept[export.SCHEMA]) == json.loads(flowers.fitted.read_text())
 
 
+def test_a_run_of_a_table_exports_the_gradient_boosting_of_its_results(
+    flowers: RunDirectory, tmp_path: Path
+) -> None:
+    known = (flowers.report.read() or {})["baseline"]
+    answer = export.answer(flowers.id, str(tmp_path / "boosting"), known["export"])
+    [note] = answer["notes"]
+    assert f"are those of the results (accuracy {known['metrics']['accuracy']:.4g})" in note
+
+
 def test_an_exported_program_takes_batches_of_another_size(
     digits: RunDirectory, tmp_path: Path
 ) -> None:

@@ -133,6 +133,14 @@ def test_a_person_may_overrule_the_type() -> None:
     assert found(list(range(ROWS)), set_as="numeric").type == "numeric"
 
 
+def test_values_of_a_column_that_is_left_out_are_counted_too() -> None:
+    column = found(["a", "b", None, " ", "?", "a"] * 5, set_as="ignored")
+    assert (column.type, column.reason) == ("ignored", "by choice")
+    assert (column.missing, column.distinct, column.example) == (15, 2, "a")
+    nested = found([{"bytes": b"x", "path": "p"}], set_as="ignored")
+    assert (nested.missing, nested.distinct, nested.example) == (0, 0, "")
+
+
 def test_missing_and_different_values_are_counted() -> None:
     column = found(["a", "b", None, " ", "?", "a"] * 5)
     assert (column.missing, column.distinct, column.example) == (15, 2, "a")

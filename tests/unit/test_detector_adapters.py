@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import peft
 import pytest
 import torch
 import transformers
 
 from engine.adapters.lora import merged, with_adapter
+from engine.artifacts.model_card import UNTIED
 from engine.config.adapter import AdapterConfig
 
 SIZES = {
@@ -24,7 +27,9 @@ BACKBONE = {
 
 
 @pytest.mark.parametrize("name", ["RTDetrV2", "DFine"])
-def test_an_adapter_leaves_the_box_heads_as_they_are_and_merges(name: str) -> None:
+def test_an_adapter_leaves_the_box_heads_as_they_are_loads_and_merges(
+    name: str, tmp_path: Path
+) -> None:
     torch.manual_seed(0)
     library: Any = transformers
     backbone = library.RTDetrResNetConfig(**BACKBONE)
@@ -34,6 +39,7 @@ def test_an_adapter_leaves_the_box_heads_as_they_are_and_merges(name: str) -> No
         next(network.bbox_embed.parameters()),
         next(network.model.decoder.bbox_embed.parameters()),
     )
+    network.save_pretrained(tmp_path / "base")
     flag = getattr(config, "tie_word_embeddings", None)
     adapter = AdapterConfig(method="lora", r=2, target_modules=["q_proj", "v_proj"])
     adapted = with_adapter(network, adapter)
@@ -47,6 +53,11 @@ def test_an_adapter_leaves_the_box_heads_as_they_are_and_merges(name: str) -> No
             if "lora_B" in key:
                 value.normal_()
         after = adapted.eval()(pixel_values=images).logits
+        adapted.save_pretrained(tmp_path / "adapter")
+        base = type(network).from_pretrained(tmp_path / "base")
+        exec(UNTIED, {"base": base})  # as the model card has it
+        alone = peft.PeftModel.from_pretrained(base, tmp_path / "adapter").eval()
+        torch.testing.assert_close(alone(pixel_values=images).logits, after, atol=1e-5, rtol=1e-5)
         whole = merged(adapted).eval()(pixel_values=images).logits
     assert (after - before).abs().max() > 1e-3
     torch.testing.assert_close(whole, after, atol=1e-5, rtol=1e-5)

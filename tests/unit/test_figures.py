@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tui.format.numbers import amount, duration, number, size
+from tui.format.numbers import amount, duration, known_count, number, size
 
 
 @pytest.mark.parametrize(
@@ -65,3 +65,7 @@ def test_sizes(count: float, text: str) -> None:
 )
 def test_amounts(count: float, text: str) -> None:
     assert amount(count) == text
+
+
+def test_a_count_of_zero_is_one_that_is_not_known() -> None:
+    assert [known_count(count) for count in (1234, 1, 0, None)] == ["1,234", "1", "–", "–"]

@@ -11,7 +11,7 @@ from torch import nn
 from engine.baselines.seasonal_naive import SeasonalNaive
 from engine.batches.source import Batch
 from engine.metrics.evaluator import Evaluation
-from engine.metrics.forecasts.errors import Scales
+from engine.metrics.forecasts.errors import Scales, rounded
 from engine.metrics.forecasts.evaluator import ForecastEvaluator, LossName, forecast_loss
 from engine.reports.views import Lines, Table
 
@@ -161,3 +161,11 @@ def test_the_naive_forecast_repeats_the_last_season() -> None:
     repeated = SeasonalNaive(3, horizon=7, targets=1)(past, past)
     assert repeated[0, :, 0].tolist() == [5, 6, 7, 5, 6, 7, 5]
     assert SeasonalNaive(1, horizon=2, targets=1)(past, past)[0, :, 0].tolist() == [7, 7]
+
+
+def test_numbers_of_a_chart_have_no_digits_that_float32_made_up() -> None:
+    counts = np.array([0.0, 10.0, 873.0])
+    scaled = torch.tensor((counts - 189.0) / 181.0, dtype=torch.float32)
+    assert rounded(scaled.numpy().astype(np.float32) * np.float32(181.0) + 189.0) == counts.tolist()
+    assert rounded(np.array([1e-9, 2.34567891e-9, np.nan])) == [1e-9, 2.34568e-9, None]
+    assert rounded(np.zeros(2)) == [0.0, 0.0]

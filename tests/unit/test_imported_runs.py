@@ -302,7 +302,7 @@ def test_what_an_imported_run_cannot_do_is_said(
 
 
 def test_an_imported_run_has_no_model_to_predict_with() -> None:
-    from engine.service.predict import exported_model
+    from engine.service.model_source import exported_model
 
     run, _, _ = only(TRAINER)
     with pytest.raises(RunError, match="was imported from transformers"):

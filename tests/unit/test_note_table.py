@@ -60,6 +60,11 @@ def test_control_characters_of_a_note_are_made_visible() -> None:
     assert (note.why, note.column) == ("x␛[2J", "␇")
 
 
+def test_sentences_alone_have_no_heading() -> None:
+    assert [line.text for line in note_lines([Note("a sentence")], 80)] == ["a sentence"]
+    assert len(list(note_lines([Note("a sentence", "day")], 80))) == 2
+
+
 @pytest.mark.parametrize("width", [60, 80, 120, 200])
 def test_the_table_keeps_to_its_width_and_drops_no_word(width: int) -> None:
     long = Note(
@@ -86,7 +91,7 @@ def test_of_many_notes_the_command_line_shows_the_most_serious(
         reporter.event(event, History())
         lines = capsys.readouterr().out.splitlines()
         assert lines[0] == "data: a, rows: 9 train"
-        assert [line.strip() for line in lines[2:]] == [
+        assert [line.strip() for line in lines[1:]] == [
             *(f"doubt {i}" for i in range(FEW)), "and 3 more: dltui show my-run",
         ]  # fmt: skip
     assert list(left_over(many[:FEW], "x")) == []

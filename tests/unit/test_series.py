@@ -142,6 +142,7 @@ def test_dates_are_understood_in_many_spellings(texts: list[str]) -> None:
 
 MONTHS = pd.date_range("2015-01-01", periods=120, freq="MS")
 QUARTERS = pd.date_range("1995-01-01", periods=40, freq="QS")
+YEARS = pd.date_range("2000-01-01", periods=24, freq="YS")
 WEEKS = pd.date_range("2010-01-04", periods=150, freq="7D")
 DAYS = pd.date_range("2023-01-20", periods=150)
 HALF_HOURS = pd.date_range("2023-01-20", periods=150, freq="30min")
@@ -168,6 +169,16 @@ HALF_HOURS = pd.date_range("2023-01-20", periods=150, freq="30min")
         (QUARTERS, [f"Q{day.quarter} {day.year}" for day in QUARTERS]),
         (QUARTERS, [f"{day.quarter}Q{day.year % 100:02}" for day in QUARTERS]),
         (QUARTERS[::2], [f"{day.year}-H{(day.month + 5) // 6}" for day in QUARTERS[::2]]),
+        (QUARTERS, [f"FY{day.year} Q{day.quarter}" for day in QUARTERS]),
+        (QUARTERS, [f"Q{day.quarter} FY{day.year % 100:02}" for day in QUARTERS]),
+        (YEARS, [f"FY{day.year}" for day in YEARS]),
+        (YEARS, [f"{day.year}/{(day.year + 1) % 100:02}" for day in YEARS]),
+        (YEARS, [f"{day.year}-{(day.year + 1) % 100:02}" for day in YEARS]),
+        (YEARS[:11], [f"{day.year}-{(day.year + 1) % 100:02}" for day in YEARS[:11]]),
+        (YEARS[11:], [f"{day.year}-{(day.year + 1) % 100:02}" for day in YEARS[11:]]),
+        (DAYS, list(DAYS.strftime("%d/%m/%Y")[:75]) + list(DAYS.strftime("%Y-%m-%d")[75:])),
+        (DAYS, list(DAYS.strftime("%m/%d/%Y")[:75]) + list(DAYS.strftime("%b %d, %Y")[75:])),
+        (DAYS, list(DAYS.strftime("%Y/%m/%d")[:75]) + list(DAYS.strftime("%d.%m.%Y")[75:])),
         (WEEKS, list(WEEKS.strftime("%G-W%V"))),
         (WEEKS, list(WEEKS.strftime("W%V/%G"))),
         (WEEKS, list(WEEKS.strftime("%G-%V"))),
@@ -206,6 +217,28 @@ def test_the_order_of_day_and_month_is_that_of_the_training_rows() -> None:
     table = pa.table({"time": ["01/02/2025", "01/03/2025", "01/14/2025"], "y": [1, 2, 3]})
     with pytest.raises(DataError, match=r"'time' holds '01/14/2025' in row 3"):
         read_series(table, find_roles(table), "linear", first.frequency, first.spelling)
+
+
+def test_a_date_in_the_other_order_is_named_not_turned() -> None:
+    days = list(DAYS.strftime("%d/%m/%Y"))
+    days[::2] = DAYS[::2].strftime("%Y-%m-%d")
+    days[33] = DAYS[33].strftime("%m/%d/%Y")
+    with pytest.raises(DataError, match=rf"'{days[33]}' in row 34, .*day before the month, as oth"):
+        read(days, list(range(150)))
+
+
+def test_dates_that_are_written_in_several_ways_or_are_fiscal_years_are_reported() -> None:
+    days = [*DAYS.strftime("%d/%m/%Y")[:75], *DAYS.strftime("%Y-%m-%d")[75:]]
+    assert "time are written in several ways" in read(days, list(range(150))).notes[0].why
+    years = [f"FY{year % 100:02}" for year in range(1990, 2024)]
+    assert "fiscal years" in read(years, list(range(34))).notes[0].why
+
+
+def test_a_text_among_numbers_is_named_where_there_is_nothing_to_forecast() -> None:
+    values = [*map(str, range(20)), "closed", *map(str, range(20))]
+    table = pa.table({"day": DAYS[:41].date.tolist(), "shop": ["a"] * 41, "sales": values})
+    with pytest.raises(DataError, match="'sales' holds 'closed' in row 21"):
+        find_roles(table)
 
 
 def test_days_without_a_year_are_no_dates() -> None:

@@ -70,9 +70,8 @@ def test_boosting_predicts_classes_with_shares_that_sum_to_one() -> None:
         categorical=[CategoricalFeature(column="c", categories=["x", "y"])],
     )
     train = source(numeric[:200], codes[:200], classes[:200])
-    chances, truth = boosted_classes(
-        train, source(numeric[200:], codes[200:], classes[200:]), features, 4
-    )
+    found = boosted_classes(train, source(numeric[200:], codes[200:], classes[200:]), features, 4)
+    chances, truth = found.predicted, found.truth
     assert chances.shape == (100, 4)
     assert truth.tolist() == classes[200:].tolist()
     assert chances.sum(1) == pytest.approx(np.ones(100), abs=1e-5)
@@ -88,11 +87,12 @@ def test_boosting_predicts_numbers() -> None:
     values = np.square(numeric[:, 0]).astype(np.float32)
     empty = np.zeros((400, 0))
     features = Features(columns=[], numeric=[NUMBER], categorical=[])
-    said, true = boosted_numbers(
+    found = boosted_numbers(
         source(numeric[:300], empty[:300], values[:300]),
         source(numeric[300:], empty[300:], values[300:]),
         features,
     )
+    said, true = found.predicted, found.truth
     assert true == pytest.approx(values[300:])
     assert sk.r2_score(true, said) > 0.95
 

@@ -160,6 +160,24 @@ def test_baselines_stand_in_columns_behind_the_baseline_and_the_sentence_in_page
     assert judged(report | {"verdict": None}) == {}
 
 
+@pytest.mark.parametrize("outcome", ["better", "open", "worse"])
+def test_a_baseline_that_is_not_beaten_is_named_with_the_command_that_exports_it(
+    outcome: str,
+) -> None:
+    told = {"outcome": outcome, "text": "A sentence.", "baseline": "gradient boosting"}
+    baseline = {"name": "gradient boosting", "metrics": {}, "export": "boosting"}
+    metrics = {"test": {"loss": 1.0}}
+    report = {"run": "it", "metrics": metrics, "baseline": baseline, "verdict": told}
+    command = (
+        "" if outcome == "better" else " `dltui export it --boosting` writes gradient boosting."
+    )
+    assert judged(report) == {"verdict": f"A sentence.{command}"}
+    assert next(headline(report, History())).plain == f"A sentence.{command}"
+    other = report | {"verdict": told | {"baseline": "TabICL"}}
+    assert judged(other) == {"verdict": "A sentence."}
+    assert judged(report | {"baseline": {"name": "gradient boosting"}})["verdict"] == "A sentence."
+
+
 def test_the_results_have_a_sentence_for_each_baseline_the_hardest_first() -> None:
     hard, easy = {"outcome": "worse", "text": "Hard."}, {"outcome": "better", "text": "Easy."}
     baselines = [

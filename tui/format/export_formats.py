@@ -13,6 +13,7 @@ FORMS = {
     "merged": "the adapter worked into the base model",
     "program": "of torch.export: needs no code of the model",
     "onnx": "an ONNX file (needs dltui[onnx])",
+    "boosting": "gradient boosting, the baseline of a table",
     "ollama": "a language model with a Modelfile, for ollama create",
     "gguf": "a language model as one file for llama.cpp (needs dltui[gguf])",
     "vllm": "a language model with its chat template, for vllm serve",

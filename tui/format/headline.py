@@ -14,7 +14,7 @@ from engine.runs.events import Failed
 from engine.runs.history import History
 from tui.format.numbers import number
 from tui.format.text import literal
-from tui.format.verdict import OUTCOMES
+from tui.format.verdict import OUTCOMES, how_to_export
 
 _MUTED = "$foreground 60%"
 _SENTENCE = 500
@@ -36,7 +36,8 @@ def _comparison(report: Mapping[str, Any]) -> Content:
     judgement, base, baseline = (report.get(name) for name in ("verdict", "base", "baseline"))
     if judgement:
         style = OUTCOMES.get(str(judgement.get("outcome")), "")
-        return literal(str(judgement.get("text", "")), _SENTENCE).stylize(style)
+        text = str(judgement.get("text", "")) + how_to_export(report)
+        return literal(text, _SENTENCE).stylize(style)
     if base:
         return _beside_base(report, base)
     if baseline and (text := _beside_baseline(report, baseline)):

@@ -38,7 +38,8 @@ def note_lines(notes: Sequence[Note], width: int) -> Iterator[NoteLine]:
     headings = HEADINGS if wide else HEADINGS[:-1]
     widths = _widths([headings, *rows], _MOST if wide else _MOST_NARROW, width)
     shown = [place for place, cell in enumerate(widths) if cell]
-    yield from (NoteLine(text) for text in _lines(headings, widths, shown))
+    if len(shown) > 1:  # sentences alone need no heading
+        yield from (NoteLine(text) for text in _lines(headings, widths, shown))
     for note, row in zip(notes, rows, strict=True):
         yield from (NoteLine(text, note.kind) for text in _lines(row, widths, shown))
 

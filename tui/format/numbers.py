@@ -44,3 +44,8 @@ def amount(count: float) -> str:
             return f"{count:.0f}" if not unit else f"{count:.1f}{unit}"
         count /= 1000
     return f"{count:.1f} T"
+
+
+def known_count(count: int | None) -> str:
+    """Return a count; a dash where nothing was counted."""
+    return f"{count:,}" if count else "–"

@@ -26,11 +26,22 @@ def judged(report: Mapping[str, Any]) -> dict[str, str]:
     """Return sentences by their names: on the network and its hardest baseline, where there is
     one, and on baselines that have no result."""
     found = report.get("verdict")
-    return ({"verdict": str(found["text"])} if found else {}) | {
+    return ({"verdict": f"{found['text']}{how_to_export(report)}"} if found else {}) | {
         str(other["name"]): f"no result: {other['missing']}"
         for other in report.get("baselines") or []
         if other.get("missing")
     }
+
+
+def how_to_export(report: Mapping[str, Any]) -> str:
+    """Return a sentence, after a blank, on a baseline that can be exported and is not beaten; else
+    an empty text."""
+    found, baseline = report.get("verdict") or {}, report.get("baseline") or {}
+    form = baseline.get("export")
+    unbeaten = found.get("outcome") in ("worse", "open")
+    if not form or not unbeaten or found.get("baseline") != baseline.get("name"):
+        return ""
+    return f" `dltui export {report.get('run', 'RUN')} --{form}` writes {baseline['name']}."
 
 
 def _sentences(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -18,7 +18,7 @@ from engine.runs.history import History
 from engine.runs.listing import RunSummary, summarize
 from tui.format.evals import evals_table
 from tui.format.imported import imported_facts
-from tui.format.numbers import number
+from tui.format.numbers import known_count, number
 from tui.format.run_facts import facts, metrics_table
 from tui.format.verdict import judged, verdict
 
@@ -116,11 +116,15 @@ def _data(history: History) -> Iterator[Part]:
     rows = {split: counted(count, "row") for split, count in (data.get("rows") or {}).items()}
     blocks: list[Block] = [Facts({"source": str(data.get("source", "")), **rows})]
     if columns := data.get("columns"):
-        described = [[str(column.get(key, "")) for key in _COLUMN] for column in columns]
+        described = [[_described(column, key) for key in _COLUMN] for column in columns]
         blocks.append(Grid(_COLUMN, described))
     if notes := notes_in(data):
         blocks.append(Grid(HEADINGS, list(map(cells, notes))))
     yield Part("Data", blocks)
+
+
+def _described(column: Mapping[str, Any], key: str) -> str:
+    return known_count(column.get(key)) if key == "distinct" else str(column.get(key, ""))
 
 
 def _charts(history: History) -> Iterator[Part]:

@@ -11,6 +11,7 @@ from engine.config.run_config import RunConfig
 from engine.config.tasks.forecasting import ForecastingConfig
 from engine.errors import UserError
 from engine.files.paths import expanded
+from engine.runs.boosting import keeps_boosting
 from engine.runs.directory import RunDirectory
 from engine.runs.origin import host_of
 from tui.format.export_formats import FORMS, export_sentence, free_name
@@ -97,7 +98,8 @@ class RunActions:
         if config is None:
             return
         adapter = (run.model / "adapter_config.json").exists()
-        dialog = ChoiceScreen(f"Export {run.id} as", FORMS, "adapter" if adapter else "folder")
+        forms = {form: what for form, what in FORMS.items() if _exports(run, form)}
+        dialog = ChoiceScreen(f"Export {run.id} as", forms, "adapter" if adapter else "folder")
         self._screen.app.push_screen(
             dialog, lambda form: self.export_as(run, config.name, form) if form else None
         )
@@ -187,6 +189,11 @@ class RunActions:
         except UserError as error:
             complain(self._screen, error)
             return None
+
+
+def _exports(run: RunDirectory, form: str) -> bool:
+    """Return whether a form is offered: trees only where the run keeps them."""
+    return form != "boosting" or keeps_boosting(run)
 
 
 def _predicted(answer: Answer) -> list[str]:

@@ -50,6 +50,8 @@ class TryItScreen(Screen[None]):
         """Columns of a file of the future, for a forecast that knows some ahead."""
         by_row: bool = True
         """Whether rows are predicted by themselves; a forecast needs a file of many."""
+        explained: bool = False
+        """Whether the prediction for a row can be explained."""
 
     @dataclass
     class Answered(Message):
@@ -74,7 +76,7 @@ class TryItScreen(Screen[None]):
         self._waiting = 0
         self._wanted = ""
         """The request for input, once the model is loaded."""
-        self._by_row = False
+        self._explains = False
         self._last: Mapping[str, str] = {}
         """The row that was typed last."""
         self._typed: str | None = ""
@@ -117,7 +119,12 @@ class TryItScreen(Screen[None]):
             self.post_message(self.Loaded(error))
         else:
             columns = [
-                (answer["inputs"], answer.get("ahead", ()), answer.get("by_row", True))
+                (
+                    answer["inputs"],
+                    answer.get("ahead", ()),
+                    answer.get("by_row", True),
+                    answer.get("explained", False),
+                )
                 for answer in answers
             ]
             same = all(names == columns[0] for names in columns)
@@ -131,7 +138,7 @@ class TryItScreen(Screen[None]):
             self._head.say("")
             await self._exchanges.mount(Static(literal(event.columns, 1000).stylize("$text-error")))
         else:
-            self._wanted, self._by_row = _request(event), event.by_row
+            self._wanted, self._explains = _request(event), event.explained
             self.refresh_bindings()
             self._head.say(self._wanted)
             typed, self._typed = self._typed or "", None
@@ -195,9 +202,9 @@ class TryItScreen(Screen[None]):
 
     @override
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Return whether there is a row to explain: a forecast has none."""
+        """Return whether the first model's predictions can be explained."""
         del parameters
-        return action != "explain" or self._by_row
+        return action != "explain" or self._explains
 
     def action_save(self) -> None:
         """Save predictions of the first model for the rows of a file."""

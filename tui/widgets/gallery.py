@@ -103,7 +103,7 @@ class GalleryPanel(Container):
         width = event.size.width
         wide = width >= _BESIDE
         self.set_class(wide, "-wide")
-        most = max(_LIST, width * 2 // 5)
+        most = max(_LIST, width * 11 // 20)
         self._listing.styles.width = min(self._rows.width, most) if wide else "100%"
 
     @override
@@ -139,12 +139,12 @@ class GalleryPanel(Container):
     def action_sort(self, step: int) -> None:
         """Sort by the next column, or the other way round."""
         self._rows.sort_by_next() if step else self._rows.reverse()
-        self._show()
+        self._show_first()
 
     @on(Listing.HeadingClicked)
     def _heading(self, event: Listing.HeadingClicked) -> None:
         self._rows.sort_by(event.column)
-        self._show()
+        self._show_first()
 
     @on(Listing.Moved)
     def _moved(self) -> None:
@@ -161,5 +161,11 @@ class GalleryPanel(Container):
         rows = self._rows.matching(self._filter.value)
         self._listing.show_order(*self._rows.order)
         self._listing.set_items(rows)
+        self._listing.action_move(0)  # to the row that is kept
         heading = self._rows.heading(len(rows), filtered=bool(self._filter.value.split()))
         self.query_one("#heading", Canvas).show([heading])
+
+    def _show_first(self) -> None:
+        """Show the first row of the new order, such as the worst."""
+        self._show()
+        self._listing.action_move(-len(self._listing.items))

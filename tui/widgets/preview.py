@@ -20,6 +20,7 @@ from engine.errors import UserError
 from engine.reports.note_table import FEW, notes_in
 from engine.reports.picture import Picture, PictureGroup
 from engine.service.client import AdvisorError
+from tui.format.numbers import known_count
 from tui.format.text import literal
 from tui.widgets.note_contents import note_contents
 from tui.widgets.pictures.sheet import PictureSheet
@@ -236,11 +237,17 @@ def _column_lines(columns: Sequence[Mapping[str, Any]]) -> Iterator[Content]:
     head = f"{'column':{name_width}} {'type':{type_width}} {'role':{role_width}} missing distinct"
     yield literal(head).stylize("$text-muted")
     for name, column in zip(names, shown, strict=True):
-        kinds = f"{column['type']:{type_width}.{type_width}} {column['role']:{role_width}}"
-        counts = f"{column['missing']:7,} {column['distinct']:8,}"
+        role = column["role"] if len(column["role"]) <= role_width else _without_reason(column)
+        kinds = f"{column['type']:{type_width}.{type_width}} {role:{role_width}}"
+        counts = f"{column['missing']:7,} {known_count(column['distinct']):>8}"
         cells = f" {kinds:.{type_width + 1 + role_width}} {counts}  {column['example']}"
         yield _fit(name, name_width).stylize("bold") + literal(cells)
     yield from _more(len(columns) - _COLUMNS, "columns")
+
+
+def _without_reason(column: Mapping[str, Any]) -> str:
+    """Return the role alone, as the reason why a column is left out has no room."""
+    return str(column["role"]).partition(":")[0]
 
 
 def _width(heading: str, widths: Iterable[int], most: int) -> int:

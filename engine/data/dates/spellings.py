@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from engine.data.dates.fiscal import fiscal_years, without_mark
 from engine.data.dates.month_names import with_short_months
 
 Moments = NDArray[np.datetime64]
@@ -25,6 +26,7 @@ Unlikely = Callable[[Moments], float]
 ISO = "ISO8601"
 QUARTERS = "quarter"
 WEEKS = "ISO week"
+FISCAL_YEARS = "fiscal year"
 MONTH_FIRST = "mixed, month first"
 DAY_FIRST = "mixed, day first"
 _DAYS = (
@@ -44,7 +46,7 @@ _MONTHS = (
 _CLOCKS = (" %H:%M", " %H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p", "T%H:%M",
            "T%H:%M:%S", ", %H:%M", ", %H:%M:%S", ", %I:%M:%S %p", ":%H:%M:%S")  # fmt: skip
 _QUARTER = (
-    r"(?:(?P<year>\d{4})[-/. :]*(?P<unit>[QTHS])(?P<count>[1-4])"
+    r"(?:(?P<year>\d{4}|\d{2})[-/. :]*(?P<unit>[QTHS])(?P<count>[1-4])"
     r"|(?:(?P<unit2>[QTHS])(?P<count2>[1-4])|(?P<count3>[1-4])(?P<unit3>[QTHS]))[-/. :']*"
     r"(?P<year2>\d{4}|\d{2}))"
 )
@@ -58,6 +60,9 @@ _OFFSET = re.compile(r"(?P<written>.*\d:\d\d.*?) ?(?P<offset>Z|[+-]\d\d(?::?\d\d
 _NO_DATE = r"\s*\d{1,2}:\d{2}(:\d{2})?\s*|\D*"
 """A time of day, or the name of a month or a weekday, alone."""
 _YEAR = r"(?<!\d)\d{4}"
+_YEAR_FIRST = r"\d{4}[-/.]"
+_DAY_THEN_MONTH = r"(?:1[3-9]|[23]\d)[-/. ]\d{1,2}[-/. ]"
+_MONTH_THEN_DAY = r"\d{1,2}[-/. ](?:1[3-9]|[23]\d)[-/. ]"
 _YEARS = (1700, 2199)
 """Dates of tables are in these years."""
 _FIRST = 5
@@ -128,6 +133,8 @@ def find_spelling(texts: pd.Series, unlikely: Unlikely, like: str = "") -> str:
     some = values.drop_duplicates().iloc[:_LOOKED_AT]
     full = [name for name in _candidates(some.iloc[0]) if not _spelled(some, name).wrong.any()]
     full = [name for name in full if not _spelled(values, name).wrong.any()]
+    if FISCAL_YEARS in full and len(some) > 1:
+        return FISCAL_YEARS  # months are not all followed by the number of the next year
     if not full:
         return min((MONTH_FIRST, DAY_FIRST), key=lambda name: _mixed_faults(values, name))
     if len(full) == 1:
@@ -165,6 +172,8 @@ def _dates(spelling: str, text: str) -> bool:
     """Whether a text of a spelling is a date wherever it stands: no range, fraction or code."""
     if spelling == QUARTERS:
         return "q" in text.lower() and re.search(_YEAR, text) is not None
+    if spelling == FISCAL_YEARS:
+        return text.lower().startswith(("fy", "fiscal"))
     if spelling == WEEKS:
         return "w" in text.lower()
     return spelling not in _MONTHS or "%Y" in spelling or spelling.startswith("%b")
@@ -248,7 +257,7 @@ def _candidates(first: str) -> Iterator[str]:
     days = _DAYS if ":" in first else (*_DAYS, *_MONTHS)
     yield from (day + clock for clock in clocks for day in days if _fits(first, day + clock))
     # After months: 2010-05 is a week only where others are above 12.
-    yield from (QUARTERS, WEEKS)
+    yield from (QUARTERS, FISCAL_YEARS, WEEKS)
 
 
 def _fits(text: str, spelling: str) -> bool:
@@ -272,6 +281,8 @@ def _read(values: pd.Series, spelling: str) -> Moments:
         return _quarters(values)
     if spelling == WEEKS:
         return _weeks(values)
+    if spelling == FISCAL_YEARS:
+        return months_of(fiscal_years(values, _CENTURY), np.ones(len(values)))
     if spelling in (MONTH_FIRST, DAY_FIRST):
         return _mixed(values, spelling == DAY_FIRST)
     times = pd.to_datetime(values, errors="coerce", utc=True, format=spelling)
@@ -279,7 +290,22 @@ def _read(values: pd.Series, spelling: str) -> Moments:
 
 
 def _mixed(values: pd.Series, day_first: bool) -> Moments:
-    """Dates as pandas guesses them, each by itself where they differ."""
+    """Dates as pandas guesses them, each by itself where they differ.
+
+    pandas changes the order of day and month for single dates, and with the day first for those
+    that begin with a year; such dates are read with the month after the year, or are none.
+    """
+    moments = _guessed(values, day_first)
+    year_first = values.str.match(_YEAR_FIRST).to_numpy(bool, na_value=False)
+    if day_first and year_first.any():
+        moments[year_first] = _guessed(values[year_first], day_first=False)
+    other = values.str.match(_MONTH_THEN_DAY if day_first else _DAY_THEN_MONTH)
+    # Without a year, pandas takes the present one, or a day for the year.
+    wrong = other.to_numpy(bool, na_value=False) | ~values.str.contains(_YEAR).to_numpy(bool)
+    return np.where(wrong, np.datetime64("NaT"), moments)
+
+
+def _guessed(values: pd.Series, day_first: bool) -> Moments:
     with warnings.catch_warnings():
         # That a format cannot be guessed shows in what comes out.
         warnings.simplefilter("ignore", UserWarning)
@@ -290,8 +316,7 @@ def _mixed(values: pd.Series, day_first: bool) -> Moments:
                 values, errors="coerce", dayfirst=day_first, utc=True, format="mixed"
             )
             times = mixed if mixed.isna().sum() < times.isna().sum() else times
-    # Without a year, pandas takes the present one, or a day for the year.
-    return np.where(values.str.contains(_YEAR), _plain(times), np.datetime64("NaT"))
+    return _plain(times)
 
 
 def _plain(times: pd.Series) -> Moments:
@@ -301,7 +326,7 @@ def _plain(times: pd.Series) -> Moments:
 
 def _quarters(values: pd.Series) -> Moments:
     """First days of quarters (Q, T) and half-years (H, S)."""
-    parts = values.str.extract(f"^(?i:{_QUARTER})$")
+    parts = without_mark(values).str.extract(f"^(?i:{_QUARTER})$")
     years = _years(parts["year"].fillna(parts["year2"]))
     units = parts["unit"].fillna(parts["unit2"]).fillna(parts["unit3"])
     counts = parts["count"].fillna(parts["count2"]).fillna(parts["count3"]).astype(float)

@@ -10,14 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.data.dates.compact import SINCE, TICKS, is_number_spelling
-from engine.data.dates.spellings import ISO, QUARTERS, WEEKS
+from engine.data.dates.spellings import FISCAL_YEARS, ISO, QUARTERS, WEEKS
 
 _ISO = ("%Y-%m-%d", "%Y-%m", "%Y", "%Y/%m/%d", "%Y.%m.%d", "%Y%m%d", *(
     "%Y-%m-%d" + between + clock
     for between in " T" for clock in ("%H:%M", "%H:%M:%S", "%H:%M:%S.%f")
 ))  # fmt: skip
 _WEEKS = ("%G-W%V", "%GW%V", "%G W%V", "%G-%V", "W%V %G", "W%V/%G", "KW%V %G", "KW %V/%G")
-_QUARTERS = ("%YQ%q", "%Y-Q%q", "%Y Q%q", "Q%q %Y", "Q%q-%Y", "Q%q/%Y", "%qQ%Y", "%qQ%y", "Q%q %y")
+_QUARTERS = ("%YQ%q", "%Y-Q%q", "%Y Q%q", "Q%q %Y", "Q%q-%Y", "Q%q/%Y", "%qQ%Y", "%qQ%y", "Q%q %y",
+             "FY%Y Q%q", "FY%YQ%q", "FY%Y-Q%q", "FY%y Q%q", "FY%yQ%q", "FY%y-Q%q", "Q%q FY%Y",
+             "Q%q FY%y", "Q%qFY%y")  # fmt: skip
+_FISCAL_YEARS = tuple(mark + year for mark in ("", "FY", "FY ") for year in (
+    "%Y", "%y", "%Y/%k", "%Y-%k", "%Y–%k", "%Y/%K", "%Y-%K", "%Y–%K"
+))  # fmt: skip
+_WRITTEN_AS = {ISO: _ISO, QUARTERS: _QUARTERS, WEEKS: _WEEKS, FISCAL_YEARS: _FISCAL_YEARS}
 _DIRECTIVE = re.compile(r"%-?[a-zA-Z]")
 _PADDED = re.compile(r"%([dmHI])")
 _CHECKED = 200
@@ -26,7 +32,8 @@ _CHECKED = 200
 def find_writing(texts: Sequence[str], moments: NDArray[np.datetime64], spelling: str) -> str:
     """Return the form in which ``moments`` are written as ``texts``; empty where none is known.
 
-    It has the directives of ``strftime``, ``%-d`` for numbers without zeros, ``%q`` for quarters.
+    It has the directives of ``strftime``, ``%-d`` for numbers without zeros, ``%q`` for quarters,
+    ``%K`` and ``%k`` for the next year in four and two digits.
     """
     if is_number_spelling(spelling):
         return spelling
@@ -47,7 +54,7 @@ def write_moment(time: int, form: str) -> str | int:
 
 
 def _forms(spelling: str) -> Iterator[str]:
-    for form in {ISO: _ISO, QUARTERS: _QUARTERS, WEEKS: _WEEKS}.get(spelling, (spelling,)):
+    for form in _WRITTEN_AS.get(spelling, (spelling,)):
         for named in dict.fromkeys((form, form.replace("%b", "%B"))):
             yield named
             yield _PADDED.sub(r"%-\1", named)
@@ -58,6 +65,8 @@ def _written(moment: datetime, form: str) -> str:
         name = directive[0]
         if name == "%q":
             return str((moment.month + 2) // 3)
+        if name in ("%K", "%k"):
+            return f"{moment.year + 1:04}"[-4 if name == "%K" else -2 :]
         text = moment.strftime(name.replace("-", ""))
         return (text.lstrip("0") or "0") if "-" in name else text
 

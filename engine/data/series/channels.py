@@ -21,6 +21,8 @@ from engine.reports.note import Note
 
 Values = NDArray[np.float64]
 
+_MOSTLY = 0.8
+"""Share of numbers from which on the texts of a column are likely to be mistakes."""
 _LARGEST = 1e30
 """Squares and sums of larger numbers are beyond what networks compute with."""
 
@@ -49,6 +51,15 @@ def has_numbers(column: pa.ChunkedArray, decimal: str = "") -> bool:
         return False
     values, wrong = _of_texts(column, number_format_of(column, decimal))
     return not wrong.any() and bool(np.isfinite(values).any())
+
+
+def first_text(column: pa.ChunkedArray, decimal: str = "") -> int | None:
+    """Return the row of the first text in a column that holds mostly numbers, as texts."""
+    if not is_text(column.type):
+        return None
+    wrong = _of_texts(column, number_format_of(column, decimal))[1]
+    few = 0 < wrong.sum() < (1 - _MOSTLY) * len(column)
+    return int(wrong.argmax()) if few else None
 
 
 def number_formats(table: pa.Table, names: Sequence[str]) -> dict[str, NumberFormat]:

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from engine.data.column_names import ROW_NUMBERS
 from engine.data.raw import decimal_mark_of
-from engine.data.series.channels import has_numbers, is_number
+from engine.data.series.channels import first_text, has_numbers, is_number
 from engine.data.series.indicators import find_categories, indicator_names
 from engine.data.series.time_parts import find_time_parts
 from engine.data.series.times import find_time_column
@@ -116,7 +116,7 @@ def find_roles(
     ]
     if not targets:
         if not numeric:
-            raise DataError("The data has no column of numbers to forecast.")
+            raise _no_numbers(table, [name for name in table.column_names if name not in taken])
         targets = [_likely_target(table, numeric)]
     targets = tuple(dict.fromkeys(targets))
     seen = [name for name in inputs or numeric if name not in targets]
@@ -128,6 +128,19 @@ def find_roles(
         parts=parts,
         **_known(table, known, categorical),
     )
+
+
+def _no_numbers(table: pa.Table, names: Sequence[str]) -> DataError:
+    """Return the error of a table without a target; it shows the first text among numbers."""
+    decimal = decimal_mark_of(table)
+    for name in names:
+        if (row := first_text(table[name], decimal)) is not None:
+            return DataError(
+                f"The data has no column of numbers to forecast: {plain(name, 60)!r} holds "
+                f"{plain(str(table[name][row].as_py()), 40)!r} in row {row + 1:,}.",
+                "Correct the row, or leave its value empty.",
+            )
+    return DataError("The data has no column of numbers to forecast.")
 
 
 def _known(table: pa.Table, names: Sequence[str], categorical: Collection[str]) -> dict[str, Any]:

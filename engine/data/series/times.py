@@ -43,6 +43,11 @@ _MOMENT_DIGITS = {10, 13, 16, 19}
 """Digits of seconds, milliseconds, microseconds and nanoseconds since 1970, from 2001 on."""
 _MOSTLY = 0.8
 """Share of steps without a gap, from which on numbers since 1970 are regular."""
+_MIXED = {
+    spellings.MONTH_FIRST: "with the month before the day",
+    spellings.DAY_FIRST: "with the day before the month",
+}
+"""Spellings of dates that are written in several ways, and the order that all of them have."""
 _CALENDAR = re.compile("date|month|week|period|time|^(ds|ym|yw|kw)$")
 """Names of columns whose numbers of six digits are months or weeks."""
 
@@ -207,12 +212,14 @@ def _from_texts(
     unlikely = partial(_irregular, frequency=frequency)
     chosen = spelling if known else spellings.find_spelling(texts, unlikely, spelling)
     read = spellings.spelled(texts, chosen)
-    _check(name, read.moments, lambda row: repr(plain(texts.iloc[row], 60)))
+    _check(name, read.moments, lambda row: repr(plain(texts.iloc[row], 60)), _kind(texts, chosen))
     order = None if known else spellings.order_of_day(texts, chosen, unlikely)
     written = chosen.startswith("%") and not chosen.startswith(_YEAR_FIRST) and not known
     notes = (_order_note(name, order),) if order else ()
     if written and not order:
         notes = (_written_note(name, chosen),)
+    if chosen in (*_MIXED, spellings.FISCAL_YEARS) and not known:
+        notes = (_several_note(name, chosen), *notes)
     settled = _settled(_of_texts(read), frequency)
     writing = "" if settled.zone else find_writing(texts.to_list(), read.moments, chosen)
     return TimeColumn(settled.times, True, chosen, writing, settled.zone, (*settled.notes, *notes))
@@ -232,6 +239,15 @@ def _written_note(name: str, spelling: str) -> Note:
     text = f"{plain(name, 60)} is read as dates, written {spelling}"
     if not spelling.startswith("%"):
         text = f"times are read as {spelling}"
+    return Note(text, column=plain(name, 60), read_as="dates", kind="converted")
+
+
+def _several_note(name: str, spelling: str) -> Note:
+    """Return a note on dates that one format of ``strftime`` does not describe."""
+    forms = "fiscal years, each as the year that it is named after"
+    text = f"{plain(name, 60)} is read as {forms}"
+    if spelling != spellings.FISCAL_YEARS:
+        text = f"the dates of {plain(name, 60)} are written in several ways"
     return Note(text, column=plain(name, 60), read_as="dates", kind="converted")
 
 
@@ -315,16 +331,34 @@ def _placed(clock: Times, zone: str) -> TimeColumn:
     return TimeColumn(utc, True, zone=zone, notes=(Note(text, read_as="dates"),))
 
 
-def _check(name: str, moments: NDArray[np.datetime64], text: Callable[[int], str]) -> None:
+def _check(
+    name: str,
+    moments: NDArray[np.datetime64],
+    text: Callable[[int], str],
+    kind: Callable[[int], str] = lambda row: "a date",
+) -> None:
     missing = np.isnat(moments)
     if missing.any():
         row = int(missing.argmax())
-        raise _unreadable(name, row, text(row))
+        raise _unreadable(name, row, text(row), kind(row))
 
 
-def _unreadable(name: str, row: int, what: str) -> DataError:
+def _kind(texts: pd.Series, spelling: str) -> Callable[[int], str]:
+    """Return what the text of a row should be: a date, or one in the order of all others."""
+
+    def kind(row: int) -> str:
+        if spelling == spellings.FISCAL_YEARS:
+            return "a fiscal year"
+        others = [name for name in _MIXED if name != spelling] if spelling in _MIXED else []
+        swapped = any(not spellings.spelled(texts.iloc[[row]], name).wrong[0] for name in others)
+        return f"a date {_MIXED[spelling]}, as others are" if swapped else "a date"
+
+    return kind
+
+
+def _unreadable(name: str, row: int, what: str, kind: str = "a date") -> DataError:
     return DataError(
-        f"The time column {plain(name, 60)!r} holds {what} in row {row + 1:,}, which is not a "
-        "date.",
+        f"The time column {plain(name, 60)!r} holds {what} in row {row + 1:,}, which is not "
+        f"{kind}.",
         "Correct or remove the row, or set task.time to another column.",
     )

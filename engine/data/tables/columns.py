@@ -142,7 +142,7 @@ def _detect(
     kind, column = column.type, tidy(column, _is_text(setting))
     rows, missing = len(column), column.null_count
     if setting is not None and setting.type == "ignored":
-        return Column(name=name, type="ignored", reason=_CHOICE, missing=missing)
+        return _ignored(name, column)
     if missing == rows:
         return Column(name=name, type="ignored", reason="empty", missing=missing)
     example = plain(column.drop_null()[0].as_py(), 40)
@@ -168,6 +168,16 @@ def _detect(
                   as_written=_is_text(setting), doubt=verdict.doubt, separator=verdict.separator,
                   items=common_items(column, verdict.separator) if verdict.type == "list" else [],
                   )  # fmt: skip
+
+
+def _ignored(name: str, column: pa.ChunkedArray) -> Column:
+    """Return a column that is left out by choice, with its values counted, except nested ones."""
+    left_out = Column(name=name, type="ignored", reason=_CHOICE, missing=column.null_count)
+    given = column.drop_null()
+    if _nested_type(column.type) is not None or not len(given):
+        return left_out
+    counted = {"distinct": pc.count_distinct(given).as_py(), "example": plain(given[0].as_py(), 40)}
+    return left_out.model_copy(update=counted)
 
 
 def _nested_type(kind: pa.DataType) -> ColumnType | None:

@@ -37,11 +37,13 @@ def unfit_values(features: Features, table: pa.Table, split: str = "") -> Iterat
             continue
         if _always_fits(table[column.name].type, column):
             continue
-        count, first = _unfit(table.select([column.name]), column, category)
+        own = table.select([column.name])
+        if category is not None:
+            yield from _category_notes(own, column, category, split)
+            continue
+        count, first = _unfit(own, column)
         if count:
             yield _note(column, count, first, split)
-        if category is not None:
-            yield from _otherwise_written(table.select([column.name]), category, split)
         if column.type == "numeric" and split != TRAIN:
             yield from other_marks(table, column.name, column.number_format, split)
 
@@ -55,15 +57,13 @@ def _always_fits(kind: pa.DataType, column: Column) -> bool:
     return column.type == "date" and bool(pa.types.is_timestamp(kind) or pa.types.is_date(kind))
 
 
-def _unfit(
-    table: pa.Table, column: Column, category: CategoricalFeature | None
-) -> tuple[int, object]:
+def _unfit(table: pa.Table, column: Column) -> tuple[int, object]:
     """Return how many values do not fit, and the first of them."""
     count, first = 0, None
     for piece in in_windows(table, ENCODED):
         values, counts = _counted(piece[column.name])
         given = tidy(values, column.as_written).is_valid()
-        lost = _lost(values, column, category) & np.asarray(given)
+        lost = _lost(values, column) & np.asarray(given)
         if lost.any():
             first = first if count else values[int(lost.argmax())].as_py()
             count += int(counts[lost].sum())
@@ -81,12 +81,7 @@ def _counted(column: pa.ChunkedArray) -> tuple[pa.ChunkedArray, NDArray[np.int64
     return pa.chunked_array([counts.field("values")]), counts.field("counts").to_numpy()
 
 
-def _lost(
-    values: pa.ChunkedArray, column: Column, category: CategoricalFeature | None
-) -> NDArray[np.bool_]:
-    if category is not None:
-        unknown: NDArray[np.bool_] = encode_category(category, values) == 0
-        return unknown
+def _lost(values: pa.ChunkedArray, column: Column) -> NDArray[np.bool_]:
     if column.type == "list":
         return without_known(values, column.separator, column.items)
     if column.type == "numeric":
@@ -94,19 +89,27 @@ def _lost(
     return np.isnat(dates(values, column.date_format))
 
 
-def _otherwise_written(table: pa.Table, category: CategoricalFeature, split: str) -> Iterator[Note]:
-    """Yield a note on categories that are written otherwise than in the training rows."""
-    count = 0
+def _category_notes(
+    table: pa.Table, column: Column, category: CategoricalFeature, split: str
+) -> Iterator[Note]:
+    """Yield notes on unknown categories, and on known ones that are written otherwise."""
+    unknown, first, count = 0, "", 0
     meanings: dict[str, str] = {}
     for piece in in_windows(table, ENCODED):
-        values, counts = _counted(texts(piece[category.column], category.as_written))
+        values, counts = _counted(texts(piece[column.name], category.as_written))
         given = values.to_pylist()
+        lost = (encode_category(category, values) == 0) & np.asarray(values.is_valid())
+        if lost.any():
+            first = first if unknown else given[int(lost.argmax())]
+            unknown += int(counts[lost].sum())
         meant = other_spellings([text for text in given if text is not None], category.categories)
         meanings |= meant
         count += sum(n for value, n in zip(given, counts.tolist(), strict=True) if value in meant)
+    if unknown:
+        yield _note(column, unknown, first, split)
     if not meanings:
         return
-    name, of_split = plain(category.column, 60), f" of {split}" if split else ""
+    name, of_split = plain(column.name, 60), f" of {split}" if split else ""
     written, known = next(iter(meanings.items()))
     yield Note(
         f"{counted(count, 'value')}{of_split} {'is' if count == 1 else 'are'} written otherwise "

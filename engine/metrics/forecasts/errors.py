@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from engine.metrics.forecasts.quantiles import QuantileErrors
 from engine.reports.views import Lines, Table, View
 
 SHOWN_TARGETS = 3
+_DIGITS = 6
 
 
 @dataclass(frozen=True)
@@ -138,5 +140,11 @@ def _cell(value: float) -> float | None:
 
 
 def rounded(values: NDArray[np.float64]) -> list[float | None]:
-    """Return numbers to six digits for a chart, and ``None`` for those that are not finite."""
-    return [float(f"{value:.6g}") if np.isfinite(value) else None for value in values]
+    """Return numbers for a chart, and ``None`` for those that are not finite.
+
+    They have the decimals with which the largest has six digits: float32 knows no more of the small
+    ones where it kept them beside larger ones, as 0 in a series of hundreds.
+    """
+    largest = float(np.abs(values[np.isfinite(values)]).max(initial=0.0))
+    decimals = _DIGITS - 1 - math.floor(math.log10(largest)) if largest else 0
+    return [round(float(v), decimals) if np.isfinite(v) else None for v in values]

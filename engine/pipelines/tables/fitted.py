@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 from pydantic import Field
 
 from engine.data.fitted import Fitted
@@ -21,3 +23,7 @@ class TabularFitted(Fitted):
     """Edges of the bins of each numeric feature, as it is encoded; empty where none are used."""
     members: list[int] = Field(default_factory=list)
     """Members of the trained ensemble that were kept, by number; empty where all were."""
+
+    def without_network(self) -> Self:
+        """Return what holds of any model on these features, not of the trained network alone."""
+        return self.model_copy(update={"edges": [], "members": []})

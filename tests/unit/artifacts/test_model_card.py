@@ -15,7 +15,7 @@ from huggingface_hub import ModelCard
 from pydantic import Field
 from safetensors.torch import save_file
 
-from engine.artifacts.model_card import class_names, class_of, write_card
+from engine.artifacts.model_card import UNTIED, class_names, class_of, write_card
 from engine.config.run_config import RunConfig
 from engine.data.fitted import Fitted
 
@@ -193,6 +193,16 @@ def test_an_adapter_is_put_on_a_base_with_the_classes_of_the_run(write: Write) -
     assert labels == ["gut", 'say "x"', "a b", "Größe"]
     assert "id2label=dict(enumerate(labels)), ignore_mismatched_sizes=True)" in text
     assert text.endswith('model = PeftModel.from_pretrained(base, "path/to/this/folder")\n')
+
+
+def test_the_code_for_an_adapter_of_a_detector_tells_peft_that_no_words_are_tied(
+    write: Write,
+) -> None:
+    detector = {"base_model_class": "DFineForObjectDetection"}
+    noted = ADAPTER | {"auto_mapping": ADAPTER["auto_mapping"] | detector}
+    card = write(lora(), {"adapter_config.json": noted}, fitted=Classes(classes=["a"]))
+    assert UNTIED in code(card).splitlines()[-2]
+    assert UNTIED not in write(lora(), {"adapter_config.json": ADAPTER})
 
 
 @pytest.mark.parametrize(("count", "listed"), [(0, False), (1, True), (30, True), (31, False)])

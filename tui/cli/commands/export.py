@@ -14,6 +14,7 @@ from tui.format.export_formats import DTYPES, FORMS, SERVED, SHORT, export_sente
 
 _FLAGS = {
     "--adapter": "adapter", "--merge": "merged", "--program": "program", "--onnx": "onnx",
+    "--boosting": "boosting",
 }  # fmt: skip
 
 

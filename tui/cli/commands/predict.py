@@ -1,4 +1,4 @@
-"""``dltui predict RUN …``: predictions of a finished run for new inputs."""
+"""``dltui predict RUN …``: predictions of a finished run, or an exported model, for new inputs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ from tui.format.note_lines import note_lines
 
 def arguments(parser: ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("run", metavar="RUN", help="the run, or the only one that starts so")
+    parser.add_argument(
+        "run", metavar="RUN",
+        help="the run, or the only one that starts so, or a folder that `dltui export` wrote",
+    )  # fmt: skip
     parser.add_argument(
         "values",
         metavar="VALUE",
