@@ -32,7 +32,7 @@ from engine.reports.picture import Picture
 from engine.runs.events import Event, Log, Report
 from engine.service.loaded_models import LoadedModels
 from engine.service.model_source import exported_model
-from engine.tasks.explanations.offered import explains
+from engine.tasks.explainable import explains
 from engine.tasks.task import Task
 
 _NUMBERED = re.compile(r"column_\d+")

@@ -9,7 +9,7 @@ import pytest
 
 from engine.config.registry import resolve
 from engine.config.tasks.registry import TASKS
-from engine.tasks.explanations.offered import explains
+from engine.tasks.explainable import explains
 
 EXPLAINED = {
     "image_classification", "text_classification", "text_regression", "tabular_classification",
