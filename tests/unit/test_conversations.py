@@ -322,7 +322,7 @@ def test_roles_may_have_blanks_and_truth_values_are_said_as_in_json(tmp_path: Pa
 
 def test_lists_of_texts_are_no_conversations(tmp_path: Path) -> None:
     rows = [{"prompt": "Q", "completion": ["A"]}, {"prompt": "Q", "completion": ["A", "B"]}]
-    with pytest.raises(DataError, match="several texts, neither one nor turns"):
+    with pytest.raises(DataError, match="a list of texts in place of one text"):
         _marked(_file(tmp_path / "a.jsonl", rows))
 
 

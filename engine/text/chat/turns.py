@@ -70,7 +70,7 @@ def fault_in(value: Any) -> str | None:
     if not turns:
         return "the conversation is empty"
     if all(isinstance(turn, str) for turn in turns):
-        return "there are several texts, neither one nor turns with roles"
+        return "there is a list of texts in place of one text, or of turns with roles"
     return next((fault for turn in turns if (fault := _fault(turn))), None)
 
 
