@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -21,6 +21,14 @@ class MeasuresForgetting(Protocol):
 
         ``None`` where none is measured. Raises ``DataError``.
         """
+
+
+@runtime_checkable
+class ExplainsColumns(Protocol):
+    """A task that explains predictions from texts by their words."""
+
+    def explained_columns(self, fitted: Any) -> Sequence[str]:
+        """Return the columns whose words are explained; none where predictions are not."""
 
 
 @runtime_checkable

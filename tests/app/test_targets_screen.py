@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
+from engine.reports.layer_groups import TargetGroup
 from tui.app import DltuiApp
 from tui.screens.new_run.draft import Draft
 from tui.screens.new_run.screen import NewRunScreen
@@ -68,6 +69,20 @@ async def test_a_preset_counts_the_part_of_a_group_that_it_takes(
         # Those of attention are two of its four layers.
         part = next(line for line in text_of(pilot).splitlines() if " output.dense " in line)
     assert part.split()[:3] == ["[-]", "output.dense", "2/4"]
+
+
+async def test_names_that_do_not_fit_into_the_sum_end_in_an_ellipsis(
+    values, until, text_of
+) -> None:
+    names = [f"experts.of_some_length_{place}" for place in range(4)]
+    groups = [TargetGroup(name, 1, ("8→8",), 16, 8, ("all-linear",)).record() for name in names]
+    answer = {"groups": groups, "presets": {"all-linear": names}, "parameters": 1000}
+    adapter = values["adapter"] | {"target_modules": names}
+    async with DltuiApp().run_test(size=(80, 24)) as pilot:
+        Picking(pilot, values | {"adapter": adapter}, lambda *_, **__: answer)
+        await until(pilot, lambda: "4 layers" in text_of(pilot))
+        [total] = [line for line in text_of(pilot).splitlines() if "4 layers" in line]
+    assert total.rstrip().endswith("…")
 
 
 async def test_a_magnitude_for_each_output_is_counted_with_dora(

@@ -314,6 +314,18 @@ def test_conversations_without_an_answer_are_left_out_and_counted(
     }  # fmt: skip
 
 
+def test_roles_may_have_blanks_and_truth_values_are_said_as_in_json(tmp_path: Path) -> None:
+    rows = [{"messages": [{"role": " User", "content": "Q"}, REPLY | {"content": True}]}]
+    marked, _ = _marked(_file(tmp_path / "a.jsonl", rows))
+    assert marked == [(_said(("user", "Q"), ("assistant", "true")), [f"true{END}\n"])]
+
+
+def test_lists_of_texts_are_no_conversations(tmp_path: Path) -> None:
+    rows = [{"prompt": "Q", "completion": ["A"]}, {"prompt": "Q", "completion": ["A", "B"]}]
+    with pytest.raises(DataError, match="a list of texts in place of one text"):
+        _marked(_file(tmp_path / "a.jsonl", rows))
+
+
 def test_a_text_among_lists_of_turns_is_a_turn(tmp_path: Path) -> None:
     rows = [{"prompt": [ASK], "completion": "A"}, {"prompt": "Q", "completion": [REPLY]}]
     marked, _ = _marked(_file(tmp_path / "a.jsonl", rows))

@@ -356,7 +356,7 @@ def test_a_template_that_refuses_a_conversation_is_reported(tokenizer: Any) -> N
     [
         ([{"role": "user"}], "a turn has no role or content"),
         ([{"content": "a"}], "a turn has no role or content"),
-        (["a"], "a turn has no role or content"),
+        (["a"], "there is a list of texts in place of one text, or of turns with roles"),
         ([{"role": "user", "content": None}], "a turn is empty"),
         ([{"role": "user", "content": "a"}], "there is no answer"),
         ("just a text", "there is no answer"),

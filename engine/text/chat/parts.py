@@ -48,7 +48,8 @@ def parts_in(content: Any) -> Parts:
         if isinstance(part, Mapping):
             _add(without_nulls(part), found)
         elif part is not None:
-            found.texts.append(str(part))
+            # JSON's spelling of truth values, as in columns of texts.
+            found.texts.append(str(part).lower() if isinstance(part, bool) else str(part))
     return found
 
 

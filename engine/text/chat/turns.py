@@ -69,6 +69,8 @@ def fault_in(value: Any) -> str | None:
         return None if value is not None and str(value).strip() else "the conversation is empty"
     if not turns:
         return "the conversation is empty"
+    if all(isinstance(turn, str) for turn in turns):
+        return "there is a list of texts in place of one text, or of turns with roles"
     return next((fault for turn in turns if (fault := _fault(turn))), None)
 
 
@@ -244,7 +246,7 @@ def _role(turn: Any) -> str | None:
     if not isinstance(turn, Mapping):
         return None
     role = turn.get("role") or turn.get("from")
-    return None if role is None else _ROLES.get(str(role).lower(), str(role))
+    return None if role is None else _ROLES.get(str(role).strip().lower(), str(role))
 
 
 def _content(turn: Mapping[str, Any]) -> Any:

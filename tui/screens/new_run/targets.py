@@ -148,6 +148,11 @@ class TargetsScreen(Screen[str | None]):
         values = self._draft.values.tree
         self._find({section: values[section] for section in _MODEL})
 
+    def on_resize(self) -> None:
+        """Write as much of the sum as there is room for."""
+        if self._layers.groups:
+            self._show()
+
     @property
     def _listing(self) -> Listing[TargetGroup]:
         return self.query_one(Listing)
@@ -190,7 +195,8 @@ class TargetsScreen(Screen[str | None]):
             f"  {share} of the model  r {self._rank}"
             f"  {layers.count} layers  {', '.join(layers.targets)}", 300
         )  # fmt: skip
-        self.query_one("#total", Canvas).show([total])
+        width = self.size.width - 2  # within its padding
+        self.query_one("#total", Canvas).show([total.truncate(width, ellipsis=True)])
 
     def _written(self, count: int) -> tuple[str, str]:
         """Return the trainable parameters, and their percentage of the model's."""
