@@ -436,7 +436,7 @@ def full_disk(monkeypatch) -> None:
 
 
 async def test_a_run_that_trains(looks, going) -> None:
-    await looks(MonitorScreen(going()), shown="loss", wide="samples_per_second   train")
+    await looks(MonitorScreen(going()), shown="validation", wide="samples_per_second   train")
 
 
 async def test_one_metric_of_a_run_that_trains(looks, going) -> None:
@@ -478,7 +478,7 @@ def tried(answer: dict[str, Any], *inputs: str) -> Callable[..., dict[str, Any]]
     """An advisor whose model always gives the same answer."""
 
     def ask(question: str, **arguments: Any) -> dict[str, Any]:
-        known = {"inputs": list(inputs), "records": [], "notes": []}
+        known = {"inputs": list(inputs), "explained": True, "records": [], "notes": []}
         return known | answer if "rows" in arguments else known
 
     return ask
