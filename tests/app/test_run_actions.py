@@ -196,15 +196,25 @@ def test_only_forecasts_continue_their_data(customers, tmp_path) -> None:
         save(customers.id, str(tmp_path / "out.csv"))
 
 
-async def test_a_report_is_written(customers, tmp_path, until, text_of) -> None:
+async def test_a_report_is_written(customers, tmp_path, until) -> None:
     target = tmp_path / "page.md"
     app = DltuiApp(customers.id)
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
         await until(pilot, lambda: isinstance(app.screen, ResultsScreen))
         await pilot.press("R")
         await typed(pilot, until, target)
-        await until(pilot, lambda: "is written" in text_of(pilot))
+        await until(pilot, lambda: f"{target} is written." in [m.text for m in app.messages])
     assert target.read_text().startswith("# customers")
+
+
+async def test_benchmarks_are_offered_for_language_models_alone(customers, until) -> None:
+    app = DltuiApp(customers.id)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, ResultsScreen))
+        await pilot.press("B")
+        await until(pilot, lambda: app.messages)
+        assert "is not a language model" in app.messages[0].text
+        assert isinstance(app.screen, ResultsScreen)
 
 
 async def test_a_run_without_a_model_says_so(make_run, training, until, text_of) -> None:

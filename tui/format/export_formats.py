@@ -19,12 +19,24 @@ FORMS = {
     "vllm": "a language model with its chat template, for vllm serve",
     "vllm-lora": "the adapter alone with the chat template, for vllm serve",
 }
+OF_ADAPTERS = ("adapter", "merged", "vllm-lora")
 SERVED = ("ollama", "gguf", "vllm", "vllm-lora")
 """Those for programs that serve language models."""
 DTYPES = ("float32", "bfloat16", "float16", "stored", "q8_0")
 """Types of the weights: the last but one is that of the base model, the last for GGUF."""
 SHORT = {"f32": "float32", "bf16": "bfloat16", "f16": "float16"}
 """Types as GGUF's tools name them."""
+
+
+def suitable_forms(adapter: bool, writes: bool, boosting: bool) -> dict[str, str]:
+    """Return the forms that suit a model: with an ``adapter``, one that ``writes`` texts as a
+    language model does, one beside which the run keeps its gradient ``boosting``."""
+    left_out = {
+        *(() if adapter else OF_ADAPTERS),
+        *(() if writes else SERVED),
+        *(() if boosting else ("boosting",)),
+    }
+    return {form: what for form, what in FORMS.items() if form not in left_out}
 
 
 def export_sentence(answer: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ from engine.errors import UserError
 from engine.service.client import Advisor
 from tui.format.text import literal
 from tui.terminal.textual_private import forget
-from tui.widgets.notify import complain
+from tui.widgets.notify import complain, tell
 from tui.widgets.question import Answer
 
 _STAYS = 86_400.0
@@ -85,7 +85,7 @@ class Errands:
             complain(self._app.screen, answer)
             return
         for line in report(answer):
-            self._app.notify(literal(line, 400).plain, timeout=_READ, markup=False)
+            tell(self._app.screen, line, _READ)
 
 
 class _HasErrands(Protocol):

@@ -9,12 +9,14 @@ from textual.screen import Screen
 
 from engine.config.run_config import RunConfig
 from engine.config.tasks.forecasting import ForecastingConfig
+from engine.config.tasks.generation import GenerationConfig
+from engine.config.tasks.seq2seq import Seq2SeqConfig
 from engine.errors import UserError
 from engine.files.paths import expanded
 from engine.runs.boosting import keeps_boosting
 from engine.runs.directory import RunDirectory
 from engine.runs.origin import host_of
-from tui.format.export_formats import FORMS, export_sentence, free_name
+from tui.format.export_formats import export_sentence, free_name, suitable_forms
 from tui.format.numbers import size
 from tui.report.written import FORMATS, write_report
 from tui.screens.dialogs.ask_value import AskValueScreen
@@ -98,7 +100,8 @@ class RunActions:
         if config is None:
             return
         adapter = (run.model / "adapter_config.json").exists()
-        forms = {form: what for form, what in FORMS.items() if _exports(run, form)}
+        writes = isinstance(config.task, GenerationConfig)
+        forms = suitable_forms(adapter, writes, keeps_boosting(run))
         dialog = ChoiceScreen(f"Export {run.id} as", forms, "adapter" if adapter else "folder")
         self._screen.app.push_screen(
             dialog, lambda form: self.export_as(run, config.name, form) if form else None
@@ -160,7 +163,11 @@ class RunActions:
 
     def evaluate(self, run: RunDirectory) -> None:
         """Evaluate a language model on benchmarks of lm-eval."""
-        if self._config_with_model(run) is None:
+        config = self._config_with_model(run)
+        if config is None:
+            return
+        if not isinstance(config.task, GenerationConfig | Seq2SeqConfig):
+            tell(self._screen, f"{run.id} is not a language model; lm-eval is for those.")
             return
 
         def answered(tasks: str | None) -> None:
@@ -189,11 +196,6 @@ class RunActions:
         except UserError as error:
             complain(self._screen, error)
             return None
-
-
-def _exports(run: RunDirectory, form: str) -> bool:
-    """Return whether a form is offered: trees only where the run keeps them."""
-    return form != "boosting" or keeps_boosting(run)
 
 
 def _predicted(answer: Answer) -> list[str]:

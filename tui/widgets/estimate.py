@@ -22,6 +22,7 @@ from tui.format.numbers import amount, size
 from tui.format.run_time import run_time
 from tui.format.text import literal
 from tui.terminal.key_names import key_of
+from tui.widgets.notify import complain
 from tui.widgets.question import Answered, Ask, Question
 
 Measure = Callable[[RunConfig, Callable[[int], object], threading.Event], Speed | None]
@@ -108,7 +109,7 @@ class EstimateBar(Static):
         if isinstance(event.speed, Speed):
             self._speed = event.settings, event.speed
         elif event.speed is not None:
-            self.notify(str(event.speed), severity="error", markup=False)
+            complain(self, event.speed)
         self._draw()
 
     def _say(self, text: Content) -> None:

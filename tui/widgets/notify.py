@@ -30,11 +30,11 @@ Messages = deque[Shown]
 """The newest messages of an app, its attribute ``messages``; they outlive their few seconds."""
 
 
-def tell(widget: Widget, text: object) -> None:
-    """Show a message that something was done."""
-    shown = literal(text, 300).plain
+def tell(widget: Widget, text: object, seconds: float | None = None) -> None:
+    """Show a message that something was done, for some ``seconds`` or the usual time."""
+    shown = literal(text, 400).plain
     _keep(widget, shown, error=False)
-    widget.app.notify(shown, markup=False)
+    widget.app.notify(shown, timeout=seconds, markup=False)
 
 
 def complain(widget: Widget, error: Exception) -> None:
