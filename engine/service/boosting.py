@@ -36,8 +36,9 @@ def write_boosting(run: RunDirectory, folder: Path) -> list[str]:
 
     Raises ``OSError`` and :class:`~engine.errors.UserError`.
     """
-    report = (run.report.read() or {}).get("baseline") or {}
-    trees = _trees_of(run, report)
+    report = run.report.read() or {}
+    baseline = report.get("baseline") or {}
+    trees = _trees_of(run, baseline)
     task, fitted = read_exported(run.model)
     if not isinstance(task, TabularTask) or not isinstance(fitted, TabularFitted):
         raise _keeps_none(run)
@@ -45,8 +46,8 @@ def write_boosting(run: RunDirectory, folder: Path) -> list[str]:
     data = _data(task, notes)
     validation = None if data is None else _source(task, data, VALIDATION, fitted)
     state = task.boosting(fitted).fitted_to(trees, validation)
-    split = TEST if TEST in ((run.report.read() or {}).get("metrics") or {}) else VALIDATION
-    known = report.get("metrics") or {}
+    split = TEST if TEST in (report.get("metrics") or {}) else VALIDATION
+    known = baseline.get("metrics") or {}
     write_exported(folder, task, state, lambda place: save_trees(trees, place / TREES),
                    {split: known})  # fmt: skip
     _, read, network = load_exported(folder, _CPU)
@@ -58,12 +59,12 @@ def write_boosting(run: RunDirectory, folder: Path) -> list[str]:
     return notes
 
 
-def _trees_of(run: RunDirectory, report: Mapping[str, Any]) -> BoostedTrees:
+def _trees_of(run: RunDirectory, baseline: Mapping[str, Any]) -> BoostedTrees:
     if not keeps_boosting(run):
         raise _keeps_none(run)
     path = run.path / BOOSTING
     try:
-        if report.get("sha256") not in (None, sha256(path)):
+        if baseline.get("sha256") not in (None, sha256(path)):
             raise RunError(f"{path} has changed since it was written.", "Train again.")
         return load_trees(path)
     except (SafetensorError, ValueError) as error:

@@ -83,6 +83,16 @@ def test_the_size_of_a_batch_is_shown_where_it_was_left_open(tmp_path: Path) -> 
     assert used.important["batch size"] == used.automatic["train.batch_size"] == "64"
 
 
+def test_a_batch_of_tokens_leaves_no_size_open(tmp_path: Path) -> None:
+    config = RunConfig.parse({
+        "task": {"kind": "causal_lm"}, "data": {"kind": "builtin", "name": "docstrings"},
+        "model": {"kind": "transformer"}, "train": {"batch_tokens": 4096},
+    })  # fmt: skip
+    used = read_settings_used(created(tmp_path, config), History())
+    assert used.important["batch size"] == "4,096 tokens"
+    assert "train.batch_size" not in used.automatic
+
+
 def test_a_size_of_a_batch_that_waits_for_the_data_is_not_guessed(tmp_path: Path) -> None:
     used = read_settings_used(created(tmp_path, table()), History())
     assert "batch size" not in used.important

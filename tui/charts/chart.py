@@ -89,7 +89,7 @@ class Chart(Canvas):
         self._best: Pair | None = None
         self.best_by = ""
         """The metric by which the marked point is the best, for the legend."""
-        self.notes: Mapping[str, str] = {}
+        self.notes: Mapping[tuple[str, str], str] = {}
         """Remarks for the legend, by the title of the chart and the name of a curve."""
         self._wanted: tuple[Sequence[Content], Plot, int, int] | None = None
         self._drawing = False
@@ -200,7 +200,7 @@ class Chart(Canvas):
             entry = sign.stylize(f"rgb({red},{green},{blue})") + literal(f" {curve.name}", 40)
             if (point := self._at_cursor(curve)) is not None:
                 entry += Content(f" {number(point[1])}").stylize("bold $foreground")
-            elif self.cursor is None and (note := self.notes.get(f"{self._title} {curve.name}")):
+            elif self.cursor is None and (note := self.notes.get((self._title, curve.name))):
                 entry += literal(f" ({note})", _NOTE)
             parts.append(entry)
         if self._band is not None:

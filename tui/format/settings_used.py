@@ -93,7 +93,8 @@ def _automatic(config: RunConfig, asked: RunConfig, history: History) -> Iterato
     """Yield fields that were left open, with what the data, the machine or a test decided."""
     settled = [(row.name, text_of(row.values[1])) for row in differences([asked, config])]
     yield from settled
-    if config.train.batch_size is None and (rows := batch_size(config)):
+    train = config.train
+    if train.batch_size is None and train.batch_tokens is None and (rows := batch_size(config)):
         yield "train.batch_size", rows
     for column in (history.data or {}).get("columns") or ():
         role = str(column.get("role", ""))

@@ -28,25 +28,24 @@ class PanelTabs(TabbedContent):
 
     _typed = 0
     """The number of a panel that was not there yet."""
-    _complete = False
-    """Whether no more panels come, so that numbers beyond the last are no keys."""
+    _last = 9
+    """The last number that is a key: that of the last panel, once all panels are there."""
 
     async def add_panels(self, panels: Iterable[TabPane]) -> None:
         """Add panels to a screen that is open already; show the one whose number was typed."""
         for panel in panels:
             await self.add_pane(panel)
         self._show_typed()
-        self._complete = True
+        self._last = len(self.query(TabPane))
 
     def on_mount(self) -> None:
         """Show the panel whose number was typed before the panels were mounted."""
         self.call_after_refresh(self._show_typed)
-        self._complete = bool(self.query(TabPane))
+        self._last = len(self.query(TabPane)) or self._last
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """There are as many numbers as panels, once all panels are there."""
-        last = len(self.query(TabPane)) if action == "go_to" and self._complete else 9
-        return action != "go_to" or int(str(parameters[0])) <= last
+        """There are as many numbers as panels."""
+        return action != "go_to" or int(str(parameters[0])) <= self._last
 
     def action_step(self, step: int) -> None:
         """Show the next or the previous panel."""

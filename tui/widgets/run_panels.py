@@ -165,9 +165,9 @@ def curves(history: History, metric: str, axis: str = "epoch") -> tuple[list[Cur
     return shown, (place(best), value)
 
 
-def loss_notes(adds: str) -> dict[str, str]:
+def loss_notes(adds: str) -> dict[tuple[str, str], str]:
     """Return the remark on the curve of the training loss, for the legend of its chart."""
-    return {"loss train": f"with {adds}"} if adds else {}
+    return {("loss", "train"): f"with {adds}"} if adds else {}
 
 
 def changes(history: History, axis: str = "epoch") -> dict[float, str]:

@@ -189,7 +189,7 @@ class _Joined:
     handle: Handle | None
     reading: Reading
     new: bool
-    """Whether the run has begun with this."""
+    """Whether the run has begun with this command."""
 
     def alive(self) -> bool:
         """Whether its worker is."""
@@ -211,7 +211,6 @@ class _Joined:
 def _join(run: RunDirectory) -> _Joined:
     """Start the worker of a run, or follow the one that it has."""
     reading = Reading.so_far(run)
-    new = not reading.history.version
     handle = None
     try:
         handle = start(run)
@@ -219,6 +218,7 @@ def _join(run: RunDirectory) -> _Joined:
         if run.status.state() is not State.RUNNING:
             raise
     reading.restart()
+    new = handle is not None and not reading.history.version
     return _Joined(run, handle, reading, new)
 
 
@@ -265,8 +265,11 @@ def _follow(joined: _Joined, reporter: Reporter, terminations: Interrupts) -> in
 
 
 def _drop_refused(run: RunDirectory, history: History, reporter: Reporter) -> None:
-    """Delete a new run whose data or settings were refused: the message has said why."""
-    if refused(history):
+    """Delete a new run whose data or settings were refused: the message has said why.
+
+    Other machines of a run may still be looking for it.
+    """
+    if refused(history) and run.config.read().train.machines == 1:
         run.delete()
         reporter.note(f"The run {run.id} is not kept: it has not begun to train.")
 

@@ -43,18 +43,16 @@ _CHANGES = "tui.screens.runs.change_actions"
 _CHANGING = ("stop", "resume", "pin", "annotate", "delete", "undo")
 _OPENINGS = "tui.screens.runs.opening_actions"
 """Loaded when a key first asks for it: the first paint need not wait for it."""
-
-
-class _Actions(Protocol):
-    async def do(self, name: str) -> None: ...
-
-
 _ABOUT_RUNS = frozenset({
     "open", "filter", "sort", "reverse", "select", "select_all", "compare", "pin", "annotate",
     "stop", "resume", "clone", "fetch", "save_preset", "try_it", "delete",
     "predict", "export", "report", "push", "evaluate",
 })  # fmt: skip
 """Actions that are not offered where there are no runs."""
+
+
+class _Actions(Protocol):
+    async def do(self, name: str) -> None: ...
 
 
 class RunsScreen(Screen[None]):
