@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
-import datasets
 import pyarrow as pa
 import torch
 from torch import Tensor
@@ -16,6 +16,9 @@ from engine.data.on_disk import Rows
 from engine.text.tokens.buckets import shuffled_by_length, shuffled_evenly, sorted_by_length
 from engine.text.tokens.packed_rows import packed
 from engine.text.tokens.padding import counts_without, lengths_of, mask_of, padded
+
+if TYPE_CHECKING:
+    import datasets  # half a second, which training without texts does without
 
 Collate = Callable[[pa.Table], Batch]
 """Some samples as a batch on the CPU."""
