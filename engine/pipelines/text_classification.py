@@ -25,6 +25,7 @@ from engine.text.classes.labels import classes_of, joined_class, labels_of, too_
 from engine.text.classes.names import with_named_classes
 from engine.text.classes.spellings import with_known_labels, with_label_lists
 from engine.text.columns import is_list
+from engine.text.rejected_rows import without_rejected
 from engine.text.rows import (
     blank,
     joined_texts,
@@ -119,6 +120,7 @@ class TextClassificationPipeline(TextPipeline[TextClassificationFitted]):
 
     def _with_labels(self, raw: RawData) -> RawData:
         """Return the data with a column of labels, where it has them in another form."""
+        raw = without_rejected(raw)
         return raw if self.section.label else with_flags_joined(with_folder_classes(raw))
 
     def _columns(self, table: pa.Table) -> tuple[str, str, str]:

@@ -33,7 +33,8 @@ def with_folder_classes(raw: RawData) -> RawData:
     if any(table.column_names != [_TEXT] for table in raw.splits.values()):
         return raw
     splits = {split: _documents(table, raw.files[split]) for split, table in raw.splits.items()}
-    why = f"each file is one text, and its folder names the class, such as {plain(min(filter(None, known)), 40)}"
+    example = plain(min(filter(None, known)), 40)
+    why = f"each file is one text, and its folder names the class, such as {example}"
     rows = sum(table.num_rows for table in splits.values())
     return raw.with_splits(splits, Note(why, LABEL, "classes", rows, kind="converted"))
 

@@ -100,3 +100,15 @@ def test_empty_and_constant_columns_are_no_classes(tmp_path: Path) -> None:
     write(tmp_path / "one.csv", "text,kind\n" + "".join(f"text {i},a\n" for i in range(20)))
     with pytest.raises(DataError, match="Which column holds the classes"):
         pipeline(tmp_path / "one.csv").load()
+
+
+def test_tags_in_a_text_are_separated_by_blanks_or_commas(tmp_path: Path) -> None:
+    rows = '"Anna sings","B-person,O"\n"Bob is here","B-person, O, O"\n"so it is","O O O"\n' * 8
+    write(tmp_path / "a.csv", "sentence,word_labels\n" + rows)
+    data = create_pipeline(RunConfig.parse({
+        "task": {"kind": "token_classification"}, "model": MODEL,
+        "data": {"kind": "file", "path": str(tmp_path / "a.csv")},
+    }))  # fmt: skip
+    raw = data.load()
+    assert not raw.skips
+    assert data.fit(raw).names == ["O", "B-person"]
