@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,7 +33,7 @@ def annotated_records(path: Path, content: Any) -> tuple[list[Record], list[Note
     """
     if pairs := _pairs(content.get("annotations") if isinstance(content, dict) else content):
         return [{"text": text} | marks for text, marks in pairs], []
-    if not _are_tasks(content):
+    if not are_tasks(content):
         return None
     found = [_answers(task) for task in content]
     names = {
@@ -76,7 +76,8 @@ def _pairs(content: Any) -> list[tuple[str, Record]]:
     return pairs if len(pairs) == len(given) else []
 
 
-def _are_tasks(content: Any) -> bool:
+def are_tasks(content: Any) -> bool:
+    """Whether parsed JSON has the tasks of Label Studio with their annotations."""
     return (
         isinstance(content, list)
         and bool(content)
@@ -89,7 +90,7 @@ def _are_tasks(content: Any) -> bool:
     )
 
 
-def _usable(task: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def usable_annotations(task: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Return the annotations of a task that were not cancelled, the approved ones first."""
     given = [
         one
@@ -103,7 +104,7 @@ def _usable(task: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 def _answers(task: Mapping[str, Any]) -> _Answers | None:
     """Return what the decisive annotation of a task marks; ``None`` where there is none."""
-    usable = _usable(task)
+    usable = usable_annotations(task)
     if not usable:
         return None
     answers = _Answers()
@@ -122,13 +123,12 @@ def _answers(task: Mapping[str, Any]) -> _Answers | None:
 
 
 def _notes(path: Path, tasks: Sequence[Any], found: Sequence[_Answers | None]) -> list[Note]:
-    counts = Counter(
-        several=sum(len(_usable(task)) > 1 for task in tasks), none=sum(a is None for a in found)
-    )
+    several = sum(len(usable_annotations(task)) > 1 for task in tasks)
+    without = sum(answers is None for answers in found)
     why = f"{plain(path.name, 60)} has the tasks of Label Studio"
-    if counts["several"]:
-        why += f"; of several annotations of a task ({counts['several']:,}), the one that is "
+    if several:
+        why += f"; of several annotations of a task ({several:,}), the one that is "
         why += "marked as ground truth is taken, else the first"
-    if counts["none"]:
-        why += f"; {counts['none']:,} have no annotation"
+    if without:
+        why += f"; {without:,} have no annotation"
     return [Note(why, _LABEL, "annotations", len(tasks), kind="converted")]
