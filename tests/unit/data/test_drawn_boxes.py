@@ -165,9 +165,9 @@ def createml(name: str, boxes: Drawn) -> dict[str, Any]:
 def test_one_file_of_a_drawing_tool(folder: Path, content: Any) -> None:
     (folder / "export.json").write_text(json.dumps(content))
     assert read(load(folder, "image_boxes")) == EVERYTHING
-    with pytest.raises(DataError, match="Set data.kind to image_boxes, and data.path to"):
-        (folder / "export.json").rename(folder / "images" / "export.json")
-        load(folder / "images" / "export.json")
+    moved = (folder / "export.json").rename(folder / "images" / "export.json")
+    with pytest.raises(DataError, match=r"Set data\.kind to image_boxes, and data\.path to"):
+        load(moved)
 
 
 def test_a_file_of_labelme_an_image(folder: Path) -> None:
