@@ -72,7 +72,9 @@ def test_ids_of_one_split_never_take_images_of_another(tmp_path: Path) -> None:
     ]
 
 
-def test_rows_to_predict_from_have_ids_as_well(tmp_path: Path) -> None:
+def test_rows_to_predict_from_have_ids_as_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     images(tmp_path, *(f"{i}.png" for i in range(20)))
     listed(tmp_path / "a.csv", "id,breed", *(f"{i},{'ab'[i % 2]}" for i in range(20)))
     data = pipeline(tmp_path / "a.csv")
@@ -81,6 +83,9 @@ def test_rows_to_predict_from_have_ids_as_well(tmp_path: Path) -> None:
     assert [row["id"]["path"] for row in table.to_pylist()] == [
         str(tmp_path / "7.png"), str(tmp_path / "8.png"),
     ]  # fmt: skip
+    monkeypatch.chdir(tmp_path.parent)
+    table = data.from_file(pa.table({"id": ["7"]}), fitted, Path(tmp_path.name))
+    assert [row["id"]["path"] for row in table.to_pylist()] == [str(tmp_path / "7.png")]
 
 
 def test_a_text_that_names_no_image_is_no_column_of_images(tmp_path: Path) -> None:

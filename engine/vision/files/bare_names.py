@@ -91,4 +91,4 @@ def _path(value: str | None, index: Index, split: str, folder: Path) -> str | No
     if split:
         paths = [path for path in paths if split_of(path.parent) in ("", split)]
     own = [path for path in paths if split_of(path.parent) == split] or paths
-    return str(folder / own[0]) if own else value
+    return str((folder / own[0]).absolute()) if own else value
