@@ -115,9 +115,10 @@ def _cuts(images: Sequence[str], masks: Sequence[str]) -> list[tuple[Cut, Cut]]:
         return lambda name: name.removeprefix(before).removesuffix(behind)
 
     return [
-        (str, _without_end), (str, cut(1, False)), (cut(0, False), cut(1, False)),
-        (cut(0, True), cut(1, True)),
-    ]  # fmt: skip
+        (str, _without_end),
+        (cut(0, start=False), cut(1, start=False)),
+        (cut(0, start=True), cut(1, start=True)),
+    ]
 
 
 def _shared_start(names: Sequence[str]) -> str:

@@ -61,6 +61,13 @@ def test_masks_of_an_image_each_keep_their_own(tmp_path: Path) -> None:
                                ("images/b_1.png", "masks/b_1.png")]  # fmt: skip
 
 
+def test_masks_of_some_images_share_more_than_all_images(tmp_path: Path) -> None:
+    touch(tmp_path, "images/x_1.png", "images/x_2.png", "images/y_3.png", "masks/x_1_L.png",
+          "masks/x_2_L.png")  # fmt: skip
+    assert pairs(tmp_path) == [("images/x_1.png", "masks/x_1_L.png"),
+                               ("images/x_2.png", "masks/x_2_L.png")]  # fmt: skip
+
+
 def test_of_the_masks_of_cityscapes_those_of_classes_are_read(tmp_path: Path) -> None:
     for split, name in (("train", "aachen_0"), ("val", "bonn_1")):
         folder = f"{split}/{name[:-2]}"
