@@ -123,7 +123,7 @@ async def test_the_end_is_reported_on_whatever_screen_is_on_top(
         await pilot.press("question_mark")
         await until(pilot, lambda: isinstance(app.screen, KeysScreen))
         append(going, finished())
-        await until(pilot, lambda: "going finished (completed): accuracy 0.9625" in text_of(pilot))
+        await until(pilot, lambda: "going finished: accuracy 0.9625" in text_of(pilot))
         assert isinstance(app.screen, KeysScreen)
     assert bells == [True]
 

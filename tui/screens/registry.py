@@ -54,7 +54,7 @@ async def load_screens(names: Sequence[str]) -> None:
 
 
 def _load(modules: Sequence[str], form: bool) -> None:
-    """Import modules; for a ``form`` the kinds of all sections, too, which their first use loads."""
+    """Import modules; for a ``form``, load the kinds of all sections too."""
     for module in modules:
         import_module(module)
     if form:
