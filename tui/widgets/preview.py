@@ -182,6 +182,8 @@ class DataPreview(Scrolling):
             self._complain(answer["problem"], list(_row_lines(answer)))
         else:
             width = self.scrollable_content_region.width
+            if not self.show_vertical_scrollbar:  # the text may bring it about
+                width -= self.scrollbar_size_vertical
             lines = [*_lines(summary, width), *_sample_lines(summary), *_row_lines(answer)]
             self._say(Content("\n").join([*lines, *_rest_of_notes(summary, width)]))
 
