@@ -49,8 +49,9 @@ class ResultsScreen(Screen[None]):
         Binding("t", "try_it", "Try it"),
         Binding("m", "watch", "Metrics, log"),
         Binding("c", "clone", "Clone"),
-        *run_keys("predict", "export", "report"),
         Binding("escape,q", "leave", "Back"),
+        # Last, as a narrow footer has no room for the last ones.
+        *run_keys("predict", "export", "report"),
     ]
 
     def __init__(self, run: RunDirectory) -> None:
