@@ -32,7 +32,7 @@ Cut = Callable[[str], str]
 
 
 class MaskNames:
-    """How masks are told from images: by the folders that they lie in."""
+    """The names by which masks are told from images and belong to them."""
 
     def __init__(self, chosen: str = "") -> None:
         """``chosen`` is the name of the folders of masks; empty goes by usual names."""

@@ -44,6 +44,14 @@ def learns_answers(pipeline: object, fitted: Any) -> bool:
 
 
 @runtime_checkable
+class ArrangesFiles(Protocol):
+    """A pipeline whose files may have another form than its rows."""
+
+    def arranged(self, table: pa.Table) -> pa.Table:
+        """Return a file to predict from in the form of the rows; raises ``DataError``."""
+
+
+@runtime_checkable
 class TakesFuture(Protocol):
     """A pipeline whose predictions may know something of the time that they are for."""
 

@@ -31,7 +31,7 @@ from engine.data.series.panel_splits import (
 from engine.data.series.read import Series
 from engine.data.series.read_panel import read_panel
 from engine.data.series.roles import Roles, check_columns
-from engine.data.series.series_rows import arranged, with_a_row_a_step
+from engine.data.series.series_rows import file_with_a_row_a_step, with_a_row_a_step
 from engine.data.series.splits import (
     cut_in_time,
     is_series_table,
@@ -66,6 +66,7 @@ class ForecastingPipeline(DataPipeline[SeriesFitted]):
     section: ForecastingConfig
     fitted_type = SeriesFitted
     rows_alone = False
+    arranged = staticmethod(file_with_a_row_a_step)
 
     def __init__(self, config: RunConfig) -> None:
         super().__init__(config)
@@ -103,10 +104,6 @@ class ForecastingPipeline(DataPipeline[SeriesFitted]):
         check_lengths(splits, section.window, section.horizon)
         tables = {name: series_table(part, roles, context[name]) for name, part in splits.items()}
         return raw.with_splits(tables, *notes, *cuts)
-
-    @override
-    def arranged(self, table: pa.Table) -> pa.Table:
-        return arranged(table)
 
     @override
     def column_roles(self, raw: RawData) -> ColumnRoles:

@@ -25,7 +25,7 @@ from engine.data.readers.reading import ReadOptions, suffix_of
 from engine.errors import DataError
 from engine.files.paths import expanded
 from engine.files.sanitize import plain
-from engine.pipelines.abilities import TakesFuture
+from engine.pipelines.abilities import ArrangesFiles, TakesFuture
 from engine.reports.gallery import Gallery
 from engine.reports.note import Note
 from engine.reports.picture import Picture
@@ -169,8 +169,10 @@ def _read(
     """Read a file: all of it, and its columns ``names`` with those that are of use beside them."""
     reading = read_later(path, *_options(task, path), _format(fitted, names), names)
     notes += [*reading.notes, *map(_skipped, reading.skips)]
-    table = task.pipeline.arranged(reading.table)
-    beside = task.pipeline.beside(fitted, table.column_names)
+    pipeline, table = task.pipeline, reading.table
+    if isinstance(pipeline, ArrangesFiles):
+        table = pipeline.arranged(table)
+    beside = pipeline.beside(fitted, table.column_names)
     return table, _columns_of(path, table, names, beside, notes)
 
 

@@ -17,8 +17,9 @@ from engine.config.data.file import FileConfig
 from engine.data.class_labels import with_class_names
 from engine.data.load import load_data, load_texts
 from engine.data.raw import RawData, class_names
+from engine.data.readers.base import read_file
 from engine.data.readers.files import split_of
-from engine.data.readers.reading import unique_names
+from engine.data.readers.reading import ReadOptions, unique_names
 from engine.errors import DataError
 from engine.text.classes.labels import labels_of
 
@@ -656,3 +657,14 @@ def test_apostrophes_stay_characters(tmp_path: Path, rows: str) -> None:
     cells = [line.rpartition(",")[0] for line in rows.splitlines()]
     assert raw.train["text"].to_pylist() == cells
     assert not [note for note in raw.notes if note.read_as == "quotes"]
+
+
+def test_a_delimited_text_file_is_a_table_to_tasks_on_tables(tmp_path: Path) -> None:
+    path = tmp_path / "power.txt"
+    path.write_text('"";"MT_001"\n"2011-01-01";1,5\n"2011-01-02";2,5\n')
+    reading = read_file(path, ReadOptions())
+    assert reading.table.num_columns == 2
+    assert reading.notes[0].change == "data.format"
+    assert read_file(path, ReadOptions(as_written=True)).table.column_names == ["text"]
+    path.write_text("Well, here it is.\nA line, with two, commas.\n")
+    assert read_file(path, ReadOptions()).table.column_names == ["text"]

@@ -44,6 +44,8 @@ _ELSEWHERE = {
      ".sas7bdat", ".xml", ".arff", ".sqlite", ".db"): "Write it as Parquet or CSV.",
 }  # fmt: skip
 """By suffixes: what to do about files of other programs."""
+_BEGINNING, _LINES = 1 << 16, 50
+"""Characters and lines at the beginning of a file that show what it is."""
 IF_WEBDATASET = "Unpack them; those of WebDataset (7.jpg, 7.cls) are read by data.kind=file."
 """The remedy for tar files where images are read."""
 _TEXT_OF_BYTES = {pa.binary(): pa.string(), pa.large_binary(): pa.large_string()}
@@ -179,7 +181,19 @@ def _read_tsv(path: Path, options: ReadOptions) -> Reading:
 
 def _read_txt(path: Path, options: ReadOptions) -> Reading:
     text = read_text(path, options.encoding)
+    if not options.as_written and _is_delimited(text):  # a task on tables, not on texts
+        why = f"{plain(path.name, 60)} has equally many cells a line: it is read as CSV"
+        reading = read_csv(path, text, options)
+        note = Note(why, change="data.format", kind="converted")
+        return replace(reading, notes=(note, *reading.notes))
     return _tagged(path, text) if is_tagged(text) else read_plain_text(path, text)
+
+
+def _is_delimited(text: str) -> bool:
+    """Return whether the first lines have equally many of a usual delimiter."""
+    lines = [line for line in text[:_BEGINNING].split("\n")[:-1] if line.strip()][:_LINES]
+    counts = [[line.count(mark) for line in lines] for mark in (";", "\t", ",", "|")]
+    return len(lines) > 1 and any(min(own) > 0 and min(own) == max(own) for own in counts)
 
 
 def _tagged(path: Path, text: str) -> Reading:

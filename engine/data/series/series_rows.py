@@ -22,7 +22,7 @@ def with_a_row_a_step(raw: RawData) -> RawData:
     return raw.with_splits(splits, form.note(raw.train))
 
 
-def arranged(table: pa.Table) -> pa.Table:
+def file_with_a_row_a_step(table: pa.Table) -> pa.Table:
     """Return a file to predict from with a row a step, as :func:`with_a_row_a_step`."""
     form = _form_of(table)
     return table if form is None else form.rows(table)

@@ -12,7 +12,8 @@ import pytest
 
 from engine.config.run_config import RunConfig
 from engine.data.raw import RawData
-from engine.data.series.series_rows import arranged, with_a_row_a_step
+from engine.data.series.series_rows import file_with_a_row_a_step as arranged
+from engine.data.series.series_rows import with_a_row_a_step
 from engine.errors import DataError
 from engine.pipelines.create import create_pipeline
 
