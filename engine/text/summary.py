@@ -32,7 +32,7 @@ def summary_of(
     return DataSummary(
         source=config.data.label,
         rows={split: table.num_rows for split, table in raw.splits.items()},
-        columns=tuple(_column(raw.train, name, roles) for name in raw.train.column_names),
+        columns=tuple(_column(raw.train, name, roles, classes) for name in raw.train.column_names),
         classes=ordered,
         facts=dict(facts),
         notes=(*raw.notes, *_unused(raw.train, roles)),
@@ -49,13 +49,20 @@ def _unused(table: pa.Table, roles: Mapping[str, str]) -> list[Note]:
     return [Note(f"not used: {some}", kind="dropped")]
 
 
-def _column(table: pa.Table, name: str, roles: Mapping[str, str]) -> ColumnSummary:
+def _column(
+    table: pa.Table, name: str, roles: Mapping[str, str], classes: Mapping[str, int] | None
+) -> ColumnSummary:
+    """Summarise a column; of labels, the distinct values are the classes that have rows."""
     example: Any = table[name][0].as_py() if table.num_rows else ""
+    kind = _type(table.schema.field(name).type)
+    role = roles.get(name, "ignored")
+    labels = role == "label" and kind != "list"
     return ColumnSummary(
         name=name,
-        type=_type(table.schema.field(name).type),
-        role=roles.get(name, "ignored"),
+        type=kind,
+        role=role,
         missing=table[name].null_count,
+        distinct=sum(count > 0 for count in (classes or {}).values()) if labels else 0,
         example=plain(example, 80),
     )
 

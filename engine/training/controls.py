@@ -115,9 +115,7 @@ class Controls:
         self.changed = True
         schedule.position.lr_scale = value / schedule.config.peak_rate
         now = schedule.config.peak_rate * schedule.factor(schedule.position.step)
-        text = (
-            f"The highest learning rate is {value:.4g} from here on; the schedule is at {now:.4g}."
-        )
+        text = f"Peak learning rate {value:.4g} from now on; the schedule is at {now:.4g}."
         return Controlled(request=LEARNING_RATE, message=text)
 
     def _epochs(self, value: Any) -> Controlled:

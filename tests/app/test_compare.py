@@ -9,7 +9,9 @@ from textual.widgets import Input, TabbedContent
 from engine.files.paths import presets_folder, runs_folder
 from engine.processes.identity import ProcessIdentity
 from engine.runs.annotations import Annotations, read_annotations, write_annotations
+from engine.runs.control import LEARNING_RATE
 from engine.runs.directory import all_runs
+from engine.runs.events import Controlled
 from tui.app import DltuiApp
 from tui.charts.series_chart import SeriesChart
 from tui.screens.compare.screen import CompareScreen
@@ -65,7 +67,8 @@ async def test_tables_show_what_differs_and_what_is_best(
     make_run, training, finished, until, text_of
 ) -> None:
     make_run("one", [*training(), finished(0.5)])
-    other = make_run("two", [*training(), finished(0.75)])
+    change = Controlled(request=LEARNING_RATE, message="Peak learning rate 0.01 from now on.")
+    other = make_run("two", [*training(), change, finished(0.75)])
     config = other.path / "config.toml"
     config.write_text(config.read_text().replace("seed = 0", "seed = 4711"))
     app = DltuiApp()
@@ -78,6 +81,7 @@ async def test_tables_show_what_differs_and_what_is_best(
         await pilot.press("right_square_bracket")
         await until(pilot, lambda: "4711" in text_of(pilot))
         assert "train.learning_rate" not in text_of(pilot)
+        assert "two  epoch 4: Peak learning rate 0.01 from now on." in text_of(pilot)
         assert app.screen.query_one(TabbedContent).active == "settings"
 
 

@@ -46,7 +46,7 @@ async def test_a_request_is_shown_as_asked_until_the_run_confirms_it(going, unti
         await pilot.press("S")
         await until(pilot, lambda: "… checkpoint: asked" in text_of(pilot))
         append(going, Controlled(request="checkpoint", message="Checkpoint written."))
-        await until(pilot, lambda: "✓ checkpoint: Checkpoint written." in text_of(pilot))
+        await until(pilot, lambda: "✓ Checkpoint written." in text_of(pilot))
         assert "asked" not in text_of(pilot)
 
 
@@ -102,7 +102,7 @@ async def test_one_key_pauses_and_continues(going, until, text_of) -> None:
         await until(
             pilot, lambda: "‖ paused" in text_of(pilot) and "space Continue" in text_of(pilot)
         )
-        assert "✓ pause: Paused." in text_of(pilot)
+        assert "✓ Paused." in text_of(pilot)
         await pilot.press("space")
         append(going, Controlled(request=CONTINUE, message="Goes on."), progress("train"))
         await until(
@@ -123,7 +123,7 @@ async def test_the_end_is_reported_on_whatever_screen_is_on_top(
         await pilot.press("question_mark")
         await until(pilot, lambda: isinstance(app.screen, KeysScreen))
         append(going, finished())
-        await until(pilot, lambda: "going finished (completed): accuracy 0.9625" in text_of(pilot))
+        await until(pilot, lambda: "going finished: accuracy 0.9625" in text_of(pilot))
         assert isinstance(app.screen, KeysScreen)
     assert bells == [True]
 

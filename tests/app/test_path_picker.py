@@ -11,6 +11,8 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from tui.app import DltuiApp
+from tui.widgets.form import path_picker
+from tui.widgets.form.path_list import PathFinder
 from tui.widgets.form.path_picker import PathPickerScreen, Purpose
 from tui.widgets.listing import Listing
 
@@ -123,6 +125,17 @@ NAMED = [
     (["ctrl+u", *"photo", "down", "enter"], "data/photos/out.csv"),
     (["ctrl+u", *"notes", "down", "enter"], "notes.txt"),
 ]
+
+
+async def test_the_disk_is_searched_after_a_pause_of_typing(folder, until, monkeypatch) -> None:
+    monkeypatch.setattr(path_picker, "_PAUSE_SECONDS", 60)
+    find, searched = PathFinder.find, []
+    monkeypatch.setattr(PathFinder, "find", lambda *a: searched.append(a[1]) or find(*a))
+    async with DltuiApp().run_test(size=(80, 24)) as pilot:
+        picked = await opened(pilot, until)
+        await pilot.press(*"cust", "enter")  # the key that takes waits for no pause
+        await until(pilot, lambda: picked.results == ["data/2024/customers.csv"])
+    assert searched == ["", "cust"]
 
 
 @pytest.mark.parametrize(("keys", "expected"), NAMED)

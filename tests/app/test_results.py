@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
+import threading
 
 import pytest
 from textual.widgets import TabPane
 
 from engine.reports.views import Lines, Matrix, Table, Texts, read_view
+from engine.runs.directory import RunDirectory
 from tui.app import DltuiApp
 from tui.format.topics import tab_title
 from tui.screens.results.head import head
-from tui.screens.results.reading import read_results
+from tui.screens.results.reading import Results, read_results
 from tui.screens.results.screen import ResultsScreen
 
 VIEWS = [
@@ -102,6 +105,29 @@ async def test_each_view_is_shown_by_its_number(done, until, text_of) -> None:
         await until(pilot, lambda: "epoch 3 of 4" in text_of(pilot))
 
 
+async def test_the_screen_says_that_it_reads(done, monkeypatch, until, text_of) -> None:
+    read = threading.Event()
+
+    def slowly(run: RunDirectory) -> Results:
+        read.wait(60)
+        return read_results(run)
+
+    monkeypatch.setattr("tui.screens.results.screen.read_results", slowly)
+    async with DltuiApp(done.id).run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: f"{done.id}   reading the results …" in text_of(pilot))
+        read.set()
+        await until(pilot, lambda: "reading" not in text_of(pilot))
+        assert "✓ finished" in text_of(pilot)
+
+
+async def test_what_is_done_with_a_model_stands_in_the_footer(done, until, text_of) -> None:
+    async with DltuiApp(done.id).run_test(size=(120, 24)) as pilot:
+        await until(pilot, lambda: "epoch 3 of 4" in text_of(pilot))
+        keys = text_of(pilot).splitlines()[-1]
+        for text in ("F Save predictions", "X Export the model", "esc Back", "? Keys"):
+            assert text in keys
+
+
 async def test_an_empty_report_is_shown(make_run, training, finished, until, text_of) -> None:
     run = make_run("bare", [*training(), finished()])
     run.report.path.write_text("{}")
@@ -181,6 +207,8 @@ async def test_views_are_one_line_in_the_list_of_keys(done, until, text_of) -> N
         await pilot.press("question_mark")
         await until(pilot, lambda: "Panel by its number" in text_of(pilot))
         assert text_of(pilot).count("Panel by its number") == 1
+        assert "A page" in text_of(pilot) or "Page left" in text_of(pilot)
+        assert not re.search("(Scroll|Page) (Up|Down|Left|Right)", text_of(pilot))
 
 
 async def test_the_verdict_stands_first_and_the_settings_below(done, until, text_of) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -121,13 +122,16 @@ def app_answer(pilot: Pilot[Any]) -> str:
 class Answers:
     """An advisor with fixed answers, for cases that no small model can produce."""
 
-    def __init__(self, answer: dict[str, Any] | UserError) -> None:
+    def __init__(
+        self, answer: dict[str, Any] | UserError, inputs: Sequence[str] = ("text",)
+    ) -> None:
         self._answer = answer
+        self._inputs = inputs
         self.rows: list[Any] = []
 
     def __call__(self, question: str, **arguments: Any) -> dict[str, Any]:
         if "rows" not in arguments:
-            return {"inputs": ["text"], "records": [], "notes": []}
+            return {"inputs": self._inputs, "records": [], "notes": []}
         self.rows += arguments["rows"]
         if isinstance(self._answer, UserError):
             raise self._answer
@@ -364,6 +368,28 @@ async def test_errors_and_generated_text_are_harmless(make_run, until, text_of) 
         await opened(pilot, TryItScreen(run, written), until)
         await pilot.press("x", "enter")
         await until(pilot, lambda: "[@click=app.quit]a␛]0;b␇" in text_of(pilot))
+
+
+async def test_a_file_of_rows_is_picked(make_run, until, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "people.csv").write_text("text\n")
+    async with DltuiApp().run_test(size=(80, 24)) as pilot:
+        await opened(pilot, TryItScreen(make_run("one"), Answers({"records": []})), until)
+        await pilot.press("ctrl+o")
+        await until(pilot, lambda: isinstance(pilot.app.screen, PathPickerScreen))
+        await pilot.press(*"peo", "enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, TryItScreen))
+        file = lines(pilot)[-1]
+        await until(pilot, lambda: (file.value, file.has_focus) == ("people.csv", True))
+
+
+async def test_several_columns_are_asked_for_with_how_to_reach_them(
+    make_run, until, text_of
+) -> None:
+    ask = Answers({"records": []}, ["age", "income"])
+    async with DltuiApp().run_test(size=(80, 24)) as pilot:
+        await opened(pilot, TryItScreen(make_run("one"), ask), until)
+        await until(pilot, lambda: "type, down goes to the next line" in text_of(pilot))
 
 
 async def test_pasted_lines_become_one(make_run, until) -> None:

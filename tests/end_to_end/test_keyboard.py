@@ -114,7 +114,7 @@ def test_a_run_continues_when_the_program_is_left_and_is_watched_live_from_the_n
     seen = steps(again)
     again.wait_until(lambda: steps(again) > seen, "a later step")
     again.press("S")
-    again.wait_for("✓ checkpoint")
+    again.wait_for("✓ Checkpoint written.")
 
 
 def test_the_terminal_is_left_as_it_was(open_terminal: Open) -> None:

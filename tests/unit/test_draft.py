@@ -317,6 +317,23 @@ def test_an_empty_column_shows_which_one_is_used() -> None:
     assert two["task.target"].automatic == ""
 
 
+def test_empty_columns_show_which_ones_are_used_or_that_there_are_none() -> None:
+    draft = Draft({"task": {"kind": "forecasting"}, "data": {"kind": "file", "path": "a.csv"}})
+    roles = {"day": "date, time", "shop": "categorical, series", "sold": "numeric, target"}
+
+    def automatic(**columns: str) -> list[str]:
+        views = shown(draft, **columns)
+        names = ("time", "targets", "inputs", "series", "static")
+        return [views[f"task.{name}"].automatic for name in names]
+
+    assert automatic(**roles, promo="numeric, input", price="numeric, input") == [
+        "day", "sold", "promo, price", "shop", "none",
+    ]  # fmt: skip
+    many = {f"x{number}": "numeric, input" for number in range(7)}
+    assert automatic(**roles, **many)[2] == "7 columns"
+    assert automatic(day="", sold="") == [""] * 5
+
+
 def test_columns_come_first_among_the_fields_of_a_task() -> None:
     names = list(shown(Draft(iris().values())))
     assert names[names.index("task.kind") + 1] == "task.target"

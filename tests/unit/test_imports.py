@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from engine.config.tasks.base import TaskConfig
+from engine.config.tasks.registry import TASKS
 from tui.screens.registry import SCREENS, load_screens
 
 HEAVY = {
@@ -96,6 +98,18 @@ def test_screens_are_imported_outside_the_event_loop(
     monkeypatch.setitem(SCREENS, "slow", "slow_screen:SlowScreen")
     asyncio.run(load_screens(["slow"]))
     assert sys.modules["slow_screen"].THREAD is not threading.main_thread()
+
+
+def test_the_kinds_of_all_sections_are_loaded_with_the_form(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "form_of_a_test.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(SCREENS, "new run", "form_of_a_test:Form")
+    loaded: dict[str, type[TaskConfig]] = {}
+    monkeypatch.setattr(TASKS, "_loaded", loaded)
+    asyncio.run(load_screens(["new run"]))
+    assert set(loaded) >= {*TASKS}
 
 
 def test_help_loads_neither_screens_nor_the_metadata_of_packages() -> None:

@@ -100,3 +100,11 @@ def test_of_many_notes_the_command_line_shows_the_most_serious(
 def test_numbers_stand_with_the_right_form_of_their_noun() -> None:
     told = [counted(0, "row"), counted(1, "row"), counted(1234, "row"), counted(2, "x", "y")]
     assert told == ["0 rows", "1 row", "1,234 rows", "2 y"]
+
+
+def test_a_setting_that_is_longer_than_its_column_is_cut_before_its_value() -> None:
+    change = "data.columns.discount=categorical"
+    note = Note("the unit % is left out", "discount", "numbers", 630, change)
+    lines = [line.text.split() for line in note_lines([note], 60)]
+    assert ["[data.columns.discount="] in lines
+    assert ["categorical]"] in lines

@@ -78,6 +78,13 @@ def test_facts_are_size_and_first_line(folder) -> None:
     assert facts_of(FoundPath("data/")).line == "2 folders"
 
 
+def test_the_first_line_of_a_file_in_latin_1_is_shown_in_its_letters(folder) -> None:
+    (folder / "old.csv").write_bytes("Straße;Größe\n1;2\n".encode("latin-1"))
+    assert facts_of(FoundPath("old.csv")).line == "Straße;Größe"
+    (folder / "new.csv").write_bytes("Straße;Größe\n1;2\n".encode())
+    assert facts_of(FoundPath("new.csv")).line == "Straße;Größe"
+
+
 def test_facts_of_what_cannot_be_read_say_so_and_wait_for_nothing(folder) -> None:
     os.mkfifo(folder / "pipe")
     assert facts_of(FoundPath("pipe")).line == "not a regular file"

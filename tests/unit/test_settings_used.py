@@ -7,8 +7,9 @@ from typing import Any
 
 from engine.config.presets import find_preset, load_preset
 from engine.config.run_config import RunConfig
+from engine.runs.control import LEARNING_RATE
 from engine.runs.directory import RunDirectory
-from engine.runs.events import Data, Started
+from engine.runs.events import Controlled, Data, Progress, Started
 from engine.runs.history import History
 from tui.format.settings_used import read_settings_used, settings_lines
 
@@ -55,6 +56,18 @@ def test_fields_that_were_set_stand_beside_their_defaults(tmp_path: Path) -> Non
     lines = [line.plain for line in settings_lines(used)]
     assert "differs from the defaults" in lines
     assert "  task.target                  → churned" in lines
+
+
+def test_changes_while_a_run_trained_are_shown(tmp_path: Path) -> None:
+    history = started()
+    history.apply(
+        Progress(step=5, steps=10, epoch=2.5, epochs=5, loss=1.0, learning_rate=0.1, seconds=1.0)
+    )
+    history.apply(Controlled(request=LEARNING_RATE, message="Peak learning rate 0.1 from now on."))
+    lines = settings_lines(read_settings_used(created(tmp_path, table()), history))
+    texts = [line.plain for line in lines]
+    place = texts.index("changed while it trained")
+    assert texts[place + 1] == "  epoch 2.5: Peak learning rate 0.1 from now on."
 
 
 def test_a_run_that_is_named_after_a_preset_is_compared_with_it(tmp_path: Path) -> None:

@@ -82,6 +82,15 @@ def test_benchmarks_stand_in_the_results_with_the_base_models_value() -> None:
     assert list(benchmark_lines(None)) == []
 
 
+def test_the_name_of_a_baseline_is_cut_only_where_there_is_no_room() -> None:
+    baseline = {"name": "edges, colours and logistic regression", "metrics": {"accuracy": 0.5}}
+    found = {"metric": "accuracy", "metrics": {"test": {"accuracy": 0.9}}, "baseline": baseline}
+    wide, narrow = (next(metric_lines(found, width)).plain for width in (120, 60))
+    assert wide.endswith("  baseline: edges, colours and logistic regression")
+    assert narrow.endswith("…")
+    assert len(narrow) <= 60
+
+
 def test_results_have_a_column_for_the_base_model() -> None:
     heading, row, *_ = (line.plain for line in metric_lines(report(True, None)))
     assert heading.split() == ["test", "base", "model"]

@@ -8,7 +8,7 @@ from typing import Any
 from tui.format.numbers import size
 
 FORMS = {
-    "folder": "as transformers or peft load it, with its record",
+    "folder": "safetensors and record; transformers loads its own models",
     "adapter": "the adapter alone, as peft loads it",
     "merged": "the adapter worked into the base model",
     "program": "of torch.export: needs no code of the model",

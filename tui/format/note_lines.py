@@ -77,6 +77,14 @@ def _wrapped(text: str, width: int) -> list[str]:
         if cell_len(longer) <= width:
             lines[-1] = longer
             continue
-        pieces = chop_cells(word, width)
+        pieces = _chopped(word, width)
         lines = [*lines, *pieces] if lines[-1] else pieces
     return lines
+
+
+def _chopped(word: str, width: int) -> list[str]:
+    """Return the pieces of a long word: the name and the value of a setting, if both fit."""
+    name, equals, value = word.partition("=")
+    halves = [name + equals, value]
+    fits = bool(value) and all(cell_len(half) <= width for half in halves)
+    return halves if fits else chop_cells(word, width)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from textual.content import Content
@@ -16,6 +16,7 @@ from engine.runs.comparison import Row, differences, text_of
 from engine.runs.directory import RunDirectory
 from engine.runs.history import History
 from tui.format.key_settings import batch_size, key_settings
+from tui.format.live_changes import live_changes
 from tui.format.text import literal
 
 _MUTED = "$foreground 60%"
@@ -35,6 +36,8 @@ class SettingsUsed:
     """The preset that the run is compared with; empty where it is the defaults."""
     changed: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """Fields that were set otherwise than there: own value, and the value there."""
+    live: Sequence[str] = ()
+    """Changes while the run trained."""
 
 
 def read_settings_used(run: RunDirectory, history: History) -> SettingsUsed:
@@ -49,6 +52,7 @@ def read_settings_used(run: RunDirectory, history: History) -> SettingsUsed:
         dict(_automatic(config, asked, history)),
         preset,
         {row.name: (text_of(row.values[1]), text_of(row.values[0])) for row in usual},
+        live_changes(history),
     )
 
 
@@ -58,6 +62,9 @@ def settings_lines(used: SettingsUsed) -> Iterator[Content]:
         return
     yield Content.styled("Settings", "bold $primary")
     yield from (_pair(name, 13, value) for name, value in used.important.items())
+    if used.live:
+        yield Content.styled("changed while it trained", _MUTED)
+        yield from (literal(f"  {text}", 300) for text in used.live)
     if used.automatic:
         yield Content.styled("automatic", _MUTED)
         yield from (_pair(f"  {name}", _NAME, f"→ {text}") for name, text in used.automatic.items())

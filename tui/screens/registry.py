@@ -42,11 +42,23 @@ SCREENS = {
 """Import path of each screen; it is imported when it is first opened."""
 
 
+_FORM = "tui.screens.new_run.sections:sections_of"
+_DRAFT = "tui.screens.new_run.draft:Draft"
+
+
 async def load_screens(names: Sequence[str]) -> None:
-    """Import screens in a thread: some need the whole configuration, a fifth of a second."""
+    """Import screens in a thread: some need the whole configuration, half a second."""
     modules = [SCREENS[name].partition(":")[0] for name in names]
     if any(module not in sys.modules for module in modules):
-        await asyncio.to_thread(lambda: [import_module(module) for module in modules])
+        await asyncio.to_thread(_load, modules, "new run" in names)
+
+
+def _load(modules: Sequence[str], form: bool) -> None:
+    """Import modules; for a ``form``, load the kinds of all sections too."""
+    for module in modules:
+        import_module(module)
+    if form:
+        resolve_name(_FORM)(resolve_name(_DRAFT)(), True, {})
 
 
 def make_screen(name: str, *arguments: Any) -> Screen[Any]:

@@ -220,7 +220,10 @@ def _request(found: TryItScreen.Loaded) -> str:
     """Return what the user is asked for."""
     if found.ahead:
         return "name files of the past and its future, and press enter"
-    return "type, and press enter" if found.by_row else "name a file of the past, and press enter"
+    if not found.by_row:
+        return "name a file of the past, and press enter"
+    several = not isinstance(found.columns, UserError) and len(found.columns) > 1
+    return "type, down goes to the next line, enter asks" if several else "type, and press enter"
 
 
 def _question(event: InputRows.Asked) -> Content:

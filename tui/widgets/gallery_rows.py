@@ -15,7 +15,7 @@ from tui.format.numbers import number
 from tui.format.text import literal
 from tui.widgets.columns import Column
 
-_NAME, _NUMBER = (10, 40), (7, 12)
+_NAME, _NUMBER = (10, 100), (7, 12)
 """The least and the most cells of a column of names, and of one of errors."""
 _BORDER = 2
 """Cells beside the columns: the scroll bar and a space."""

@@ -20,6 +20,7 @@ from typing_extensions import override
 
 from engine.files.sanitize import plain
 from tui.format.text import literal
+from tui.widgets.form.path_picker import PathPickerScreen
 from tui.widgets.form.paths import PathSuggester
 from tui.widgets.form.value_input import ValueInput
 
@@ -54,6 +55,10 @@ class RowInput(ValueInput):
 
 class InputRows(VerticalScroll, can_focus=False):
     """Posts the input as :class:`Asked`; the last lines are for files."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+o", "file", "File", tooltip="Choose a file of rows", priority=True),
+    ]
 
     DEFAULT_CSS = """
     InputRows {
@@ -138,6 +143,20 @@ class InputRows(VerticalScroll, can_focus=False):
         """End the input; nothing is kept."""
         event.stop()
         self.post_message(self.Left())
+
+    def action_file(self) -> None:
+        """Choose a file for the line of files that has the focus, else for the first of them."""
+        future = self._future
+        line = future if future is not None and future.has_focus else self._file
+
+        def chosen(path: str | None) -> None:
+            if path:
+                line.value = path
+                line.cursor_position = len(path)
+                line.focus()
+
+        title = "The rows of a file (CSV, JSON lines, Parquet …)"
+        self.app.push_screen(PathPickerScreen(title, line.value, purpose="read"), chosen)
 
     def go(self, line: RowInput, step: int) -> None:
         """Move to the line above or below, wrapping at the ends, or to what is above."""

@@ -182,6 +182,8 @@ class DataPreview(Scrolling):
             self._complain(answer["problem"], list(_row_lines(answer)))
         else:
             width = self.scrollable_content_region.width
+            if not self.show_vertical_scrollbar:  # the text may bring it about
+                width -= self.scrollbar_size_vertical
             lines = [*_lines(summary, width), *_sample_lines(summary), *_row_lines(answer)]
             self._say(Content("\n").join([*lines, *_rest_of_notes(summary, width)]))
 
@@ -234,12 +236,14 @@ def _column_lines(columns: Sequence[Mapping[str, Any]]) -> Iterator[Content]:
     type_width = _width("type", (len(column["type"]) for column in shown), 11)
     role_width = _width("role", (len(column["role"]) for column in shown), 9)
     yield Content("")
-    head = f"{'column':{name_width}} {'type':{type_width}} {'role':{role_width}} missing distinct"
-    yield literal(head).stylize("$text-muted")
+    counted = any(column["distinct"] for column in shown)
+    head = f"{'column':{name_width}} {'type':{type_width}} {'role':{role_width}} missing"
+    yield literal(head + " distinct" * counted).stylize("$text-muted")
     for name, column in zip(names, shown, strict=True):
         role = column["role"] if len(column["role"]) <= role_width else _without_reason(column)
         kinds = f"{column['type']:{type_width}.{type_width}} {role:{role_width}}"
-        counts = f"{column['missing']:7,} {known_count(column['distinct']):>8}"
+        counts = f"{column['missing']:7,}"
+        counts += f" {known_count(column['distinct']):>8}" * counted
         cells = f" {kinds:.{type_width + 1 + role_width}} {counts}  {column['example']}"
         yield _fit(name, name_width).stylize("bold") + literal(cells)
     yield from _more(len(columns) - _COLUMNS, "columns")

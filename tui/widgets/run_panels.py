@@ -359,7 +359,8 @@ def ending(name: str, history: History, state: State) -> str:
     match history.ending:
         case Finished(reason=reason, metrics=metrics):
             shown = [f"{key} {number(value)}" for key, value in list(metrics.items())[:2]]
-            return ": ".join(filter(None, [f"{name} finished ({reason})", ", ".join(shown)])) + "."
+            ended = name + " finished" + f" ({reason})" * (reason != "completed")
+            return ": ".join(filter(None, [ended, ", ".join(shown)])) + "."
         case Stopped():
             return f"{name} stopped; its model is kept."
         case Interrupted():

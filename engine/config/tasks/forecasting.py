@@ -107,7 +107,9 @@ class ForecastingConfig(TaskConfig):
         "Public holidays of a country as a future covariate, such as DE, or of a part of it, "
         "DE-BY; by the package holidays",
     )
-    season: int = option(0, "Season length; 0 detects it", ge=0, le=100_000, unit="rows")
+    season: int = option(
+        0, "Season length; 0 detects it", ge=0, le=100_000, unit="rows", automatic="0"
+    )
     loss: Literal["mse", "mae", "huber", "quantile"] = option(
         "mse",
         "Loss function; quantile trains all quantiles (pinball loss), and forecasts the median",

@@ -136,11 +136,11 @@ def _no_numbers(table: pa.Table, names: Sequence[str]) -> DataError:
     for name in names:
         if (row := first_text(table[name], decimal)) is not None:
             return DataError(
-                f"The data has no column of numbers to forecast: {plain(name, 60)!r} holds "
+                f"The data has no numeric column to forecast: {plain(name, 60)!r} holds "
                 f"{plain(str(table[name][row].as_py()), 40)!r} in row {row + 1:,}.",
                 "Correct the row, or leave its value empty.",
             )
-    return DataError("The data has no column of numbers to forecast.")
+    return DataError("The data has no numeric column to forecast.")
 
 
 def _known(table: pa.Table, names: Sequence[str], categorical: Collection[str]) -> dict[str, Any]:

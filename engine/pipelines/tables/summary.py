@@ -96,9 +96,9 @@ def _input_facts(features: Features) -> dict[str, str]:
     ranked = {feature.column for feature in features.numeric if feature.knots}
     scored = [column for column in features.columns if column.type in SCORED]
     numeric -= {column.name for column in scored}
-    facts = {"inputs": f"{len(numeric)} of numbers, {len(features.categorical)} of categories"}
+    facts = {"inputs": f"{len(numeric)} numeric, {len(features.categorical)} categorical"}
     if scored:
-        facts["inputs"] += f", {len(scored)} of texts or ids"
+        facts["inputs"] += f", {len(scored)} texts or ids"
     if ranked:
         facts["scaled by rank"] = ", ".join(plain(name, 40) for name in sorted(ranked)[:8])
     return facts

@@ -23,7 +23,7 @@ from tui.format.text import literal
 from tui.screens.compare.drawing import Drawing
 from tui.screens.compare.followed_runs import FollowedRun, FollowedRuns
 from tui.screens.compare.legend import Entry, Legend, final_row, row_at
-from tui.screens.compare.table import names_of, spreads, table
+from tui.screens.compare.table import live_lines, names_of, spreads, table
 from tui.widgets.form.path_picker import PathPickerScreen
 from tui.widgets.lines import Lines
 from tui.widgets.notify import in_thread
@@ -146,7 +146,9 @@ class CompareScreen(Screen[None]):
             [*metrics, *spreads(comparison)], wrap=False
         )
         settings = table(heads, comparison.differences, "Nothing differs but the name.")
-        self.query_one("#setting-lines", Lines).show_lines(settings, wrap=False)
+        with self._runs.lock:
+            live = live_lines(names, [followed.history for followed in self._runs.all])
+        self.query_one("#setting-lines", Lines).show_lines([*settings, *live], wrap=False)
 
     def _draw(self) -> None:
         drawing = self._drawing

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from textual.content import Content
 
 from engine.runs.comparison import Comparison, Row, text_of
+from engine.runs.history import History
+from tui.format.live_changes import live_changes
 from tui.format.text import literal
 from tui.widgets.columns import fit
 
@@ -46,6 +48,17 @@ def spreads(comparison: Comparison) -> list[Content]:
         for name, spread in group.metrics.items():
             lines.append(literal(f"{name:<{width}}  ").stylize(_MUTED) + literal(spread.text))
     return lines
+
+
+def live_lines(names: Sequence[str], histories: Sequence[History]) -> list[Content]:
+    """Return what was changed while the runs trained; empty where nothing was."""
+    lines = [
+        literal(f"{name}  ", 64).stylize(_MUTED) + literal(text, 300)
+        for name, history in zip(names, histories, strict=True)
+        for text in live_changes(history)
+    ]
+    title = Content.styled("Changed while they trained", "bold $primary")
+    return [Content(""), title, *lines] if lines else []
 
 
 def _fitted(cells: Sequence[Content]) -> list[Content]:

@@ -41,7 +41,8 @@ def _lines(app: App[Any]) -> Iterator[Content]:
             continue
         yield Content.styled(f"{group:>{_KEYS_WIDTH}}", "bold $primary")
         for description, bindings in mine.items():
-            keys = "  ".join(app.get_key_display(active.binding) for active in bindings)
+            shown = (app.get_key_display(active.binding) for active in bindings)
+            keys = "  ".join(dict.fromkeys(shown))  # two keys of one sign are one
             left = literal(keys, _KEYS_WIDTH)
             padded = left.pad_left(_KEYS_WIDTH - left.cell_length)
             yield padded.stylize("bold") + literal("  " + description)

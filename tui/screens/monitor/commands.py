@@ -121,8 +121,9 @@ class Commands:
 
 
 def _line(asked: Asked) -> Content:
-    """Return a request with the run's answer."""
+    """Return a request that is pending, the run's answer, or why it was refused."""
     if asked.answer is None:
         return literal(f"… {asked.text}: asked").stylize("$foreground 60%")
-    sign, style = ("✓", "$success") if asked.answer.accepted else ("✗", "$error")
-    return literal(f"{sign} {asked.text}: {asked.answer.message}").stylize(style)
+    if asked.answer.accepted:
+        return literal(f"✓ {asked.answer.message}").stylize("$success")
+    return literal(f"✗ {asked.text}: {asked.answer.message}").stylize("$error")

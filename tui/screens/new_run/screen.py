@@ -108,8 +108,9 @@ class NewRunScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """Yield the form beside the data, above what is known of the run."""
-        # Textual applies the breakpoint after the first frame.
-        self.set_class(self.app.size.width < _BESIDE, "-narrow")
+        # Textual sets these classes after the first frame, and then computes all styles anew.
+        narrow = self.app.size.width < _BESIDE
+        self.set_class(narrow, "-narrow").set_class(not narrow, "-wide")
         with Horizontal(id="top"):
             yield SectionTabs(len(HEADINGS))
             yield Static(id="origin")

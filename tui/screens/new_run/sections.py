@@ -22,11 +22,19 @@ _ROLES = {
     "answers": ("answer",),
     "context": ("text",),
     "image": ("image", "input"),
+    "inputs": ("input",),
     "label": ("label", "target"),
+    "targets": ("target",),
     "text_pair": ("second text",),
     "tokens": ("words",),
 }
 """The roles in the data of the columns that fields of a task name, where they differ in name."""
+_PERHAPS_NONE = {
+    "completion", "inputs", "messages", "prompt", "series", "static", "text", "text_pair",
+}  # fmt: skip
+"""Fields for which data may have no column, whose roles are all known by the above."""
+_NAMED = 4
+"""Columns that are named one by one."""
 
 
 @dataclass(frozen=True)
@@ -120,12 +128,22 @@ def _views(heading: Heading, draft: Draft, columns: Mapping[str, str]) -> Iterat
 
 def _automatic(values: Values, spec: FieldSpec, columns: Mapping[str, str]) -> str:
     """Return what an empty field comes to; empty where that is not known."""
-    if spec.column and spec.kind == "text":
-        roles = _ROLES.get(spec.key, (spec.key,))
-        found = [name for name, about in columns.items() if about.rpartition(", ")[2] in roles]
-        return found[0] if spec.name.startswith("task.") and len(found) == 1 else ""
+    if spec.column and spec.found:
+        return _columns_of(spec, columns) if spec.name.startswith("task.") else ""
     config = values.checked.config
     return usual_value(config, spec.name) if config else ""
+
+
+def _columns_of(spec: FieldSpec, columns: Mapping[str, str]) -> str:
+    """Return the columns that an empty field came to; empty where the data does not tell it."""
+    roles = _ROLES.get(spec.key, (spec.key,))
+    found = [name for name, about in columns.items() if about.rpartition(", ")[2] in roles]
+    if not found:
+        known = any(columns.values()) and spec.key in _PERHAPS_NONE
+        return "none" if known else ""
+    if spec.kind == "text":
+        return found[0] if len(found) == 1 else ""
+    return ", ".join(found) if len(found) <= _NAMED else f"{len(found)} columns"
 
 
 def _order(values: Values, spec: FieldSpec) -> tuple[bool, bool, bool]:

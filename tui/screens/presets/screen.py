@@ -15,6 +15,7 @@ from textual.screen import Screen
 from textual.widgets import Input, Static
 
 from engine.config.presets import Preset, delete_preset, list_presets
+from engine.config.tasks.registry import TASKS
 from engine.errors import UserError
 from tui.format.text import literal
 from tui.screens.dialogs.confirm import ConfirmScreen
@@ -26,7 +27,7 @@ from tui.widgets.steady_footer import SteadyFooter
 
 _COLUMNS = (
     Column("Name", 16, 30),
-    Column("Task", 14, 24),
+    Column("Task", 14, 22),
     Column("Source", 7, 7),
     Column("Needs", 8, 13),
     Column("What it does", 20, 200),
@@ -46,7 +47,7 @@ class PresetsScreen(Screen[Preset | None]):
 
     @dataclass
     class Read(Message):
-        """The presets as read from disk."""
+        """The presets as read from disk, in order."""
 
         presets: Sequence[Preset]
 
@@ -76,12 +77,11 @@ class PresetsScreen(Screen[Preset | None]):
 
     @work(thread=True, exit_on_error=False)
     def _read(self) -> None:
-        self.post_message(self.Read(list_presets()))
+        self.post_message(self.Read(sorted(list_presets(), key=_rank)))
 
     @on(Read)
     def _show(self, event: Read) -> None:
-        # The user's own first: there are many built-in ones.
-        self._all = sorted(event.presets, key=lambda preset: preset.shipped)
+        self._all = event.presets
         self._narrow()
 
     @on(Input.Changed)
@@ -139,8 +139,23 @@ class PresetsScreen(Screen[Preset | None]):
             self.dismiss(None)
 
 
+def _rank(preset: Preset) -> tuple[bool, int, bool]:
+    """Return the place in the list: own ones, then by domain, in it those that need nothing."""
+    domains = list(dict.fromkeys(task.domain for task in TASKS.values()))
+    known = TASKS.get(preset.task)
+    place = domains.index(known.domain) if known is not None else len(domains)
+    return preset.shipped, place, bool(preset.needs)
+
+
+def _task(preset: Preset) -> str:
+    """Return the task in words, as the form has it."""
+    known = TASKS.get(preset.task)
+    return preset.task if known is None else known.title
+
+
 def _has(preset: Preset, words: Sequence[str]) -> bool:
-    text = f"{preset.name} {preset.task} {preset.title} {_source(preset)} {_needs(preset)}".lower()
+    about = (preset.name, preset.task, _task(preset), preset.title)
+    text = " ".join([*about, _source(preset), _needs(preset)]).lower()
     return all(word in text for word in words)
 
 
@@ -159,4 +174,4 @@ def _cells(preset: Preset) -> list[Content]:
     source = literal(_source(preset)).stylize("$text-muted" if preset.shipped else "$text-accent")
     style = "$text-warning" if preset.needs else "$text-success"
     needs = Content("–") if preset.problem else literal(_needs(preset)).stylize(style)
-    return [literal(preset.name), literal(preset.task), source, needs, last]
+    return [literal(preset.name), literal(_task(preset)), source, needs, last]

@@ -9,6 +9,7 @@ from textual import events
 from textual.content import Content
 
 from engine.config.metric import LOSS
+from engine.runs.directory import RunDirectory
 from engine.runs.origin import host_of
 from tui.charts.canvas import Canvas
 from tui.format.numbers import number
@@ -23,7 +24,10 @@ _ASKED_FOR = "accuracy"
 class Head(Canvas):
     """As many of the metrics as fit whole: half a number would be another one."""
 
-    _results: Results | None = None
+    def __init__(self, run: RunDirectory, *, id: str) -> None:
+        super().__init__(id=id)
+        self._run = run
+        self._results: Results | None = None
 
     def show_results(self, results: Results) -> None:
         """Show the head of a run's results."""
@@ -36,15 +40,25 @@ class Head(Canvas):
         self._lay_out()
 
     def _lay_out(self) -> None:
-        if self._results is not None and self.size.width:
+        if not self.size.width:
+            return
+        if self._results is None:
+            waiting = literal("   reading the results …").stylize("$text-muted")
+            self.show([_name(self._run) + waiting])
+        else:
             self.show([head(self._results, self.size.width)])
+
+
+def _name(run: RunDirectory) -> Content:
+    """Return the name of a run, and of its machine if that is another one."""
+    host = host_of(run)
+    text = literal(run.id, 64) + literal(f" on {host}" if host else "", 40)
+    return text.stylize("bold $primary")
 
 
 def head(results: Results, width: int) -> Content:
     """Return the line in ``width`` cells."""
-    name = literal(results.run.id, 64).stylize("bold $primary")
-    if host := host_of(results.run):
-        name += literal(f" on {host}", 40).stylize("bold $primary")
+    name = _name(results.run)
     state = Content.styled(*STATES[results.state])
     line = name + Content("   ") + state
     lines = accumulate(_metrics(results), initial=line)

@@ -16,6 +16,7 @@ _METRIC = 16
 """Cells of the name of a metric."""
 _NARROWEST = 12
 """Cells of a column of numbers."""
+_WIDEST = 64
 _LONGEST = 500
 """Characters of a sentence."""
 
@@ -75,7 +76,7 @@ def _columns(report: Mapping[str, Any]) -> dict[str, Mapping[str, str]]:
 def _width(name: str, texts: Mapping[str, str]) -> int:
     """Return the width of a column of metrics."""
     longest = max([len(name), *map(len, texts.values())])
-    return max(_NARROWEST, min(36, longest + 2))
+    return max(_NARROWEST, min(_WIDEST, longest + 2))
 
 
 def _fitting(widths: Sequence[int], room: int) -> list[int]:

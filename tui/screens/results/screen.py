@@ -32,7 +32,7 @@ from tui.screens.results.head import Head
 from tui.screens.results.reading import Results, read_results
 from tui.screens.results.summary import Summary
 from tui.screens.run_actions import RunActions
-from tui.screens.run_keys import RUN_KEYS
+from tui.screens.run_keys import run_keys
 from tui.widgets import run_panels
 from tui.widgets.gallery import GalleryPanel
 from tui.widgets.notify import complain
@@ -49,8 +49,9 @@ class ResultsScreen(Screen[None]):
         Binding("t", "try_it", "Try it"),
         Binding("m", "watch", "Metrics, log"),
         Binding("c", "clone", "Clone"),
-        *RUN_KEYS,
         Binding("escape,q", "leave", "Back"),
+        # Last, as a narrow footer has no room for the last ones.
+        *run_keys("predict", "export", "report"),
     ]
 
     def __init__(self, run: RunDirectory) -> None:
@@ -60,7 +61,7 @@ class ResultsScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """Yield head and tabs; the tabs come when the report has been read."""
-        yield Head(id="head")
+        yield Head(self._run, id="head")
         yield PanelTabs(id="tabs")
         yield SteadyFooter()
 
@@ -127,11 +128,11 @@ class ResultsScreen(Screen[None]):
     async def _show(self, results: Results) -> None:
         if results.problem is not None:
             complain(self, results.problem)
-        self.query_one(Head).show_results(results)
         panels = enumerate(panels_of(results))
         await self.query_one(PanelTabs).add_panels(
             TabPane(title, widget, id=f"view-{place}") for place, (title, widget) in panels
         )
+        self.query_one(Head).show_results(results)
 
 
 def panels_of(results: Results) -> Iterator[tuple[Content, Widget]]:

@@ -227,4 +227,6 @@ def _first_line(head: bytes) -> str:
     if b"\0" in head:
         return "binary"
     lines = head.decode("utf-8-sig", errors="replace").lstrip().splitlines()
+    if lines and "\N{REPLACEMENT CHARACTER}" in lines[0] and len(lines) > 1:
+        lines = head.decode("cp1252", errors="replace").lstrip().splitlines()
     return lines[0] if lines else "empty"

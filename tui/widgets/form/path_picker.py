@@ -35,6 +35,8 @@ _COLUMNS = (
 _LONGEST = 10_000
 _AT_ONCE = 40
 """Files whose facts are read in one go."""
+_PAUSE_SECONDS = 0.1
+"""Pause of typing after which the disk is searched; for each letter would hold up the next."""
 _PATTERN = frozenset("*?[")
 Purpose = Literal["field", "read", "write"]
 """Change a field, whose value stays unless another is chosen; name what to read, or a new file."""
@@ -73,6 +75,7 @@ class PathPickerScreen(Dialog[str | None]):
         self._listing = Listing[PickRow](
             _COLUMNS, self._cells, lambda row: row.value, choosable=False
         )
+        self._note = Static("reading the folder …", id="note")
         self._options = options or {}
         self._purpose = purpose
         self._new_name = PurePath(text).name if purpose == "write" else ""
@@ -87,7 +90,7 @@ class PathPickerScreen(Dialog[str | None]):
             box.border_title = literal(self._title)
             yield self._input
             yield self._listing
-            yield Static(id="note")
+            yield self._note
             yield Hints(
                 ("enter", "enter takes, opens folders"),
                 ("tab", "tab completes"),
@@ -111,6 +114,8 @@ class PathPickerScreen(Dialog[str | None]):
 
     async def _search(self, typed: str) -> None:
         """Show the paths for what is typed, then their facts."""
+        if self._searched is not None:
+            await asyncio.sleep(_PAUSE_SECONDS)  # the next letter cancels it
         await self._show_paths(typed)
         await self._read_facts()
 
@@ -120,8 +125,9 @@ class PathPickerScreen(Dialog[str | None]):
         found = await asyncio.to_thread(self._finder.find, typed)
         pattern = bool(_PATTERN & set(typed)) and not found.exact
         count = await asyncio.to_thread(count_of, typed) if pattern else None
-        if typed != self._input.value:
-            return
+        superseded = typed != self._input.value or typed == self._searched
+        if superseded or not self._note.is_attached:
+            return  # more was typed, a key has shown them meanwhile, or the dialog is closed
         self._searched = typed
         listing = self._listing
         listing.action_move(-len(listing.items))
@@ -130,7 +136,7 @@ class PathPickerScreen(Dialog[str | None]):
         clears = self._purpose == "field" and bool(self._text)
         new = self._purpose == "write"
         listing.set_items(list(PathRows(typed, found, count, self._options, room, clears, new)))
-        self.query_one("#note", Static).update(literal(" · ".join(notes(typed, found)), 300))
+        self._note.update(literal(" · ".join(notes(typed, found)), 300))
 
     async def _read_facts(self) -> None:
         paths = [row.path for row in self._listing.items if row.path is not None]
@@ -169,8 +175,9 @@ class PathPickerScreen(Dialog[str | None]):
         if (row := self._listing.current) is not None:
             self._write(row.value)
 
-    def action_move(self, rows: int) -> None:
-        """Move the cursor in the list."""
+    async def action_move(self, rows: int) -> None:
+        """Move the cursor in the list of what is typed."""
+        await self._show_paths(self._input.value)
         self._listing.action_move(rows)
 
     def _write(self, text: str) -> None:
