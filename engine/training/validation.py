@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from engine.batches.source import Source
-from engine.config.metric import Metric
+from engine.config.metric import LOSS, Metric
 from engine.data.raw import VALIDATION
 from engine.runs.events import FORGETTING, Evaluated, SamplePictures, Samples, finite, finite_all
 from engine.tasks.task import Task
@@ -124,15 +124,26 @@ class Validation:
             return False  # a run keeps the best of what it trained, and says so if none is better
         value = metrics.get(self._metric.name, float("nan"))
         before = None if state.best is None else state.best.value
-        if self._setup.group.decision(self._metric.improves(value, before)):
+        improved = self._setup.group.decision(self._metric.improves(value, before))
+        best = improved or self._setup.group.decision(self._equal_with_less_loss(value, metrics))
+        if best:
             step, epoch = state.position.step, self._schedule.epochs_done
             state.best = Best(value, step, epoch, state.weights(), metrics)
-            state.position.stale = 0
-            return True
-        state.position.stale += bool(metrics)
-        if self.stopped_improving() and state.ending is None:
+        state.position.stale = 0 if improved else state.position.stale + bool(metrics)
+        if not improved and self.stopped_improving() and state.ending is None:
             state.ending = Ending.EARLY
-        return False
+        return best
+
+    def _equal_with_less_loss(self, value: float, metrics: dict[str, float]) -> bool:
+        """Return whether these weights are as good as the best, at a lower loss.
+
+        On few rows, or early, many evaluations have one accuracy, or a BLEU of 0.
+        """
+        best = self._state.best
+        before = None if best is None else best.metrics.get(LOSS.name)
+        if best is None or before is None or value != best.value:
+            return False
+        return LOSS.improves(metrics.get(LOSS.name, float("nan")), before)
 
     def _show_samples(self, source: Source) -> None:
         try:

@@ -291,6 +291,16 @@ def test_higher_is_better_for_accuracy_and_what_is_not_a_number_never_is() -> No
     assert made.events[0].metrics["accuracy"] is None
 
 
+def test_of_equally_good_evaluations_the_one_of_least_loss_is_the_best() -> None:
+    metrics = [{"accuracy": 0.5, "loss": loss} for loss in (3.0, 2.0, 2.5, 1.0)]
+    made = Evaluations(*metrics, metric_for_best_model="accuracy", early_stopping_patience=4)
+    assert made.run() == [True, True, False, True]
+    assert made.state.best is not None
+    assert (made.state.best.step, made.state.best.value) == (40, 0.5)
+    # The metric itself has not improved, which is what early stopping goes by.
+    assert made.state.position.stale == 3
+
+
 def test_the_run_ends_after_as_many_evaluations_without_improvement_as_are_allowed() -> None:
     made = Evaluations(*losses(3, 4, 3), metric_for_best_model="loss", early_stopping_patience=2)
     made.run()
