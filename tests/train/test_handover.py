@@ -298,6 +298,27 @@ def test_chatml_is_written_for_ollama() -> None:
     )
 
 
+def test_a_system_prompt_that_follows_the_questions_is_named() -> None:
+    """As newer templates of Mistral write it."""
+    template = (
+        "{% set s = messages[0]['content'] if messages[0]['role'] == 'system' else '' %}"
+        "{% for m in messages %}{% if m['role'] == 'user' %}[INST]{{ s if loop.last else '' }}"
+        "{{ m['content'] }}[/INST]{% elif m['role'] == 'assistant' %}{{ m['content'] }}{% endif %}"
+        "{% endfor %}"
+    )
+    with pytest.raises(TrainingError, match="writes the system prompt elsewhere"):
+        between_turns(rendering(chat(template)))
+
+
+def test_a_model_called_mistral_is_read_back(tmp_path: Path) -> None:
+    """The name by which transformers tells a Mistral from a Llama, whose form it cannot read."""
+    made = network("Mistral", SIZES, 330)
+    write_gguf(tmp_path / "a.gguf", made, bpe(), "float32", Talk("mistral", "", begins=False))
+    read, _ = read_gguf(tmp_path / "a.gguf", made)
+    some = [[3, 4, 5]]
+    torch.testing.assert_close(logits(read, some), logits(made, some), rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.parametrize(
     "template",
     [

@@ -61,7 +61,8 @@ def write_gguf(path: Path, network: nn.Module, tokenizer: Any, dtype: str, talk:
     places = tensor_names(family, config.num_hidden_layers, list(weights))
     writer = gguf.GGUFWriter(path, family.name)
     try:
-        writer.add_name(talk.name)
+        # transformers takes a Llama of the very name "mistral" for another type, and refuses it.
+        writer.add_name(talk.name.title() if talk.name == "mistral" else talk.name)
         writer.add_file_type(gguf.LlamaFileType[_FILE_TYPES[dtype]])
         describe(writer, config, family)
         _describe_tokenizer(writer, tokenizer, config.vocab_size, talk)

@@ -63,7 +63,10 @@ def between_turns(render: Render) -> Between:
     begin, behind_user, behind_answer, ask = _pieces(render(turns, ""), turns)
     before_system, behind_system = None, ""
     with contextlib.suppress(DataError):  # of a template that refuses a system prompt
-        before_system, behind_system, *_ = _pieces(render(turns, _SYSTEM), [_SYSTEM, *turns])
+        text = render(turns, _SYSTEM)
+        if not text.find(_SYSTEM) < text.find(_USER):
+            raise _refusal("it writes the system prompt elsewhere than before the first turn")
+        before_system, behind_system, *_ = _pieces(text, [_SYSTEM, *turns])
     found = Between(begin, before_system, behind_system, behind_user, behind_answer, ask)
     for probe in _PROBES:
         for system in ("", *(["Be kind."] if before_system is not None else [])):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 from jinja2 import TemplateError
@@ -58,10 +59,12 @@ def rendered(
     tools: Sequence[Any] = (),
     ask: bool = False,
     date: str = "",
+    variables: Mapping[str, Any] = MappingProxyType({}),
 ) -> Conversation:
     """A conversation in the tokenizer's template; with ``ask``, up to the assistant's next turn.
 
-    ``date`` is the day of the call for templates that write it. Raises :class:`Refused` where the
+    ``date`` is the day of the call for templates that write it, and ``variables`` are values for
+    others, such as ``enable_thinking``. Raises :class:`Refused` where the
     template refuses the conversation.
     """
     try:
@@ -73,7 +76,7 @@ def rendered(
             chat_template=template,
             return_assistant_tokens_mask=marked,
             add_generation_prompt=ask,
-            **tokenizer.special_tokens_map,
+            **{**tokenizer.special_tokens_map, **variables},
         )
         made: Any = _by(render, [_written(turn, template) for turn in turns])
     except Exception as error:  # whatever a template that came with a model raises
