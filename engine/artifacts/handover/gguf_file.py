@@ -43,6 +43,8 @@ class Talk:
     """Empty for models of plain text."""
     begins: bool
     """Whether prompts began with the beginning-of-text token in training."""
+    end: int | None = None
+    """The token by which the chat template ends an answer, if it is one token."""
 
 
 def check_installed() -> None:
@@ -115,6 +117,8 @@ def _describe_tokenizer(writer: Any, tokenizer: Any, rows: int, talk: Talk) -> N
     for mark, note in add.items():
         if (number := getattr(tokenizer, f"{mark}_token_id")) is not None:
             note(number)
+    if talk.end is not None:
+        writer.add_eot_token_id(talk.end)
     writer.add_add_bos_token(talk.begins)
     writer.add_add_eos_token(False)
     if talk.chat_template:
