@@ -539,3 +539,17 @@ def test_variables_that_are_none_of_a_template_are_a_fault(given: Any) -> None:
     prompts = ChatPrompts(tokenizer_with(SWITCHED))
     samples = samples_of(prompts, {"messages": TURNS[:2], "chat_template_kwargs": given})
     assert "chat_template_kwargs" in samples["fault"][0]
+
+
+def test_a_template_that_demands_a_system_prompt_is_learned_behind_one() -> None:
+    tokenizer = tokenizer_with(
+        "{% if messages[0]['role'] != 'system' %}{{ raise_exception('no system prompt') }}"
+        "{% endif %}" + THINKING
+    )
+    prompts = ChatPrompts(tokenizer)
+    samples = samples_of(prompts, {"messages": [SYSTEM, *TURNS[:2]]})
+    assert samples["fault"] == [""]
+    assert learned(tokenizer, samples) == ["<think>\n\n</think>\n\ngreen<|im_end|>\n"]
+    assert end_of_turn(tokenizer) == tokenizer.convert_tokens_to_ids("<|im_end|>")
+    [fault] = samples_of(prompts, {"messages": TURNS[:2]})["fault"]
+    assert "no system prompt" in fault

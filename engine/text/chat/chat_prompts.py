@@ -13,7 +13,7 @@ from typing import Any
 from typing_extensions import override
 
 from engine.errors import DataError
-from engine.text.chat.conversation import Conversation, Refused, end_of_turn, rendered
+from engine.text.chat.conversation import Conversation, Refused, end_of_turn, rendered, tried
 from engine.text.chat.first_answers import begin_of_first
 from engine.text.chat.prompts import Marked, Prompt, Prompts, Row, cut, text_of
 from engine.text.chat.repeated_prompts import turns_with_prompt, with_instructions_of
@@ -131,10 +131,10 @@ class ChatPrompts(Prompts):
 
         Answers may have special tokens that do not begin or end a turn, for tools and thoughts.
         """
-        turns = [{"role": USER, "content": "0"}, {"role": ASSISTANT, "content": "0"}]
         added = added_tokens(self.tokenizer)
         try:
-            written = {*finder(added).findall(rendered(self.tokenizer, turns).text)} - MARKS
+            short = tried(self.tokenizer, USER, ASSISTANT)
+            written = {*finder(added).findall(short)} - MARKS
         except DataError:  # reported of the conversations that are to be written
             written = added - MARKS
         own = (self.tokenizer.bos_token, self.tokenizer.eos_token, self.tokenizer.pad_token)

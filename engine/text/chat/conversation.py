@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -116,6 +117,21 @@ def _written(turn: Turn, template: str) -> Turn:
     return dict(turn)
 
 
+def tried(tokenizer: Any, *roles: str, ask: bool = False) -> str:
+    """Return a conversation of short turns in the template, as :func:`rendered` does.
+
+    It is behind a system prompt where the template demands one. Raises :class:`Refused`.
+    """
+    turns = [{"role": role, "content": _ANSWER} for role in roles]
+    try:
+        return rendered(tokenizer, turns, ask=ask).text
+    except Refused as error:
+        with contextlib.suppress(Refused):
+            system = {"role": SYSTEM, "content": "-"}
+            return rendered(tokenizer, [system, *turns], ask=ask).text
+        raise error
+
+
 def names_tools(tokenizer: Any) -> bool:
     """Whether the chat template has a place for tools."""
     return "tools" in str(tokenizer.chat_template)
@@ -133,8 +149,7 @@ def end_of_turn(tokenizer: Any) -> int | None:
     Raises :class:`DataError` where the template refuses a short conversation or leaves out its
     answer.
     """
-    turns = [{"role": USER, "content": _ANSWER}, {"role": ASSISTANT, "content": _ANSWER}]
-    text = rendered(tokenizer, turns).text
+    text = tried(tokenizer, USER, ASSISTANT)
     if _ANSWER not in text:
         raise DataError(
             "The chat template of this model leaves out answers that are texts, as those of models "
