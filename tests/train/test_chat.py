@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,10 +16,12 @@ from engine import RunConfig, train
 from engine.artifacts.model_folder import load_exported
 from engine.errors import UserError
 from engine.runs.directory import RunDirectory
+from engine.service import chat
 from engine.service.chat import answer
 from engine.service.client import Advisor
 from engine.service.pieces import Pieces
 from engine.service.predict import answer as predicted
+from engine.text.chat.chat_prompts import ChatPrompts
 from engine.text.generation.prompt_tokens import prompt_tokens
 
 CPU = torch.device("cpu")
@@ -134,6 +138,25 @@ def test_a_long_answer_is_shortened_rather_than_the_question(run: RunDirectory) 
     said = answer(Heard().pieces, run.id, user("hello"), sampling={"max_new_tokens": 5000})
     assert said["notes"] == []
     assert said["text"].startswith(alone["text"])
+
+
+@pytest.mark.parametrize(
+    ("demand", "system", "hint"),
+    [("!=", "", "Ask with a system prompt, or"), ("==", "s", "Ask without the system prompt, or")],
+)
+def test_a_refused_conversation_says_what_to_do_about_the_system_prompt(
+    demand: str, system: str, hint: str, run: RunDirectory
+) -> None:
+    task, fitted, _ = load_exported(run.model, CPU)
+    writer: Any = task.writer(fitted)  # type: ignore[attr-defined]
+    tokenizer = copy.deepcopy(writer.tokenizer)
+    tokenizer.chat_template = (
+        f"{{% if messages[0].role {demand} 'system' %}}{{{{ raise_exception('no') }}}}{{% endif %}}"
+        "{% for m in messages %}{{ m.content }}{% endfor %}"
+    )
+    asking = dataclasses.replace(writer, prompts=ChatPrompts(tokenizer))
+    with pytest.raises(UserError, match=f"refuses the conversation: no. {hint}"):
+        chat._prompt(asking, user("a"), system, {}, writer.sampling)
 
 
 def test_a_model_of_another_task_refuses_to_talk(
