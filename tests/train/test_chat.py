@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from engine import RunConfig, train
+from engine.artifacts.handover.answers import greedy
 from engine.artifacts.model_folder import load_exported
 from engine.errors import UserError
 from engine.runs.directory import RunDirectory
@@ -22,7 +23,9 @@ from engine.service.client import Advisor
 from engine.service.pieces import Pieces
 from engine.service.predict import answer as predicted
 from engine.text.chat.chat_prompts import ChatPrompts
+from engine.text.generation.continuation import continued
 from engine.text.generation.prompt_tokens import prompt_tokens
+from engine.text.generation.streaming import streamed
 
 CPU = torch.device("cpu")
 SMALL = {
@@ -91,6 +94,21 @@ def test_an_answer_is_stopped_between_two_tokens_and_kept_so_far(
     assert said["ending"] == "stopped"
     assert said["tokens"] in (3, 4)  # transformers may be at the next one when it asks
     assert whole["text"].startswith(said["text"].rstrip("\N{REPLACEMENT CHARACTER}"))
+
+
+def test_an_answer_ends_at_the_end_of_a_turn_as_in_predict(run: RunDirectory) -> None:
+    """The chat template of Phi-3, and of others, ends a turn by another token than a text."""
+    task, fitted, loaded_network = load_exported(run.model, CPU)
+    network: Any = loaded_network
+    writer: Any = task.writer(fitted)  # type: ignore[attr-defined]
+    [ids] = prompt_tokens(writer.tokenizer, [writer.prompts.prompt({"messages": user("hello")})])
+    [made] = greedy(network, writer.tokenizer, [ids])
+    assert len(made) > 1
+    network.generation_config.eos_token_id = [writer.tokenizer.eos_token_id, made[0]]
+    given = (network, writer.tokenizer)
+    said = streamed(*given, ids, writer.sampling, lambda _: None, lambda: False)
+    assert (said.ending, said.tokens) == ("end", 1)
+    assert [said.text] == continued(*given, [ids], writer.sampling, writer.longest)
 
 
 def test_pieces_come_ten_times_a_second_at_most(run: RunDirectory) -> None:

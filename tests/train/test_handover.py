@@ -293,7 +293,7 @@ def test_answers_stop_at_the_end_of_their_turn(special: bool) -> None:
     tokenizer.add_tokens([AddedToken("<|turn_end|>", special=special)])
     assert "<|turn_end|>" not in tokenizer.special_tokens_map.values()
     tokenizer.chat_template = CHATML.replace("im_end", "turn_end")
-    end = end_of_turn(tokenizer)
+    end = None if special else end_of_turn(tokenizer)
     behind = between_turns(rendering(ChatPrompts(tokenizer))).behind_answer
     assert stop_tokens(tokenizer, behind, end) == ["<|turn_end|>", "<|im_start|>", "<|end|>"]
 
