@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -23,10 +23,11 @@ from engine.pipelines.chat import ChatPipeline
 from engine.pipelines.text import TextFitted
 from engine.reports.counted import counted
 from engine.reports.data_summary import DataSummary
-from engine.reports.note import Kind, Note
+from engine.reports.note import Note
 from engine.text.chat.chat_prompts import ChatPrompts, chat_lines
 from engine.text.chat.conversation import ends_of
 from engine.text.chat.instructions import TooLong
+from engine.text.chat.media import media_faults
 from engine.text.chat.plain_prompts import PlainPrompts, prompt_text, separator_of
 from engine.text.chat.prompts import Prompts
 from engine.text.chat.roles import (
@@ -39,16 +40,8 @@ from engine.text.chat.roles import (
 )
 from engine.text.chat.shown_samples import Part, shown_parts
 from engine.text.chat.template_dates import names_date
-from engine.text.chat.turns import (
-    ASSISTANT,
-    Turn,
-    ends_unanswered,
-    fault_in,
-    fault_of_answers,
-    system_prompt,
-    turns_of,
-    weighs_otherwise,
-)
+from engine.text.chat.turn_notes import notes_on_turns
+from engine.text.chat.turns import ASSISTANT, fault_in, fault_of_answers, system_prompt
 from engine.text.columns import TEXT_NAMES, chosen
 from engine.text.rows import fault_of_text, some_of, texts_in, without_faults
 from engine.text.tokens.blocks import are_lines, pieces, sizes_of, tail_rows
@@ -107,7 +100,12 @@ class CausalLmPipeline(ChatPipeline[CausalLmFitted]):
         ]
         raw = raw.with_splits(raw.splits, *notes)
         faults = _faults_of_pairs if roles.form == "pairs" else _faults_of_messages
-        return cut_splits(without_faults(raw, lambda table: faults(table, roles)), self.config.data)
+
+        def found(table: pa.Table) -> list[str | None]:
+            media = media_faults(table, list(roles.by_name.values()))
+            return [one or other for one, other in zip(media, faults(table, roles), strict=True)]
+
+        return cut_splits(without_faults(raw, found), self.config.data)
 
     def _transcripts(self, raw: RawData, roles: Roles) -> list[Note]:
         """Notes on the columns of texts of whole conversations."""
@@ -328,43 +326,14 @@ def _fault_of_messages(row: dict[str, Any]) -> str | None:
     return fault_in(row["prompt"]) or fault_of_answers(row["completion"], ASSISTANT)
 
 
-_ON_TURNS: Sequence[tuple[Callable[[Sequence[Turn]], bool], str, Kind]] = (
-    (
-        ends_unanswered,
-        "without an answer at the end: the turns behind the last answer are not used",
-        "dropped",
-    ),
-    (
-        weighs_otherwise,
-        "with an answer whose weight is neither 0 nor 1: it is learned like those of weight 1",
-        "doubt",
-    ),
-)
-"""Questions about the turns of conversations, and notes on those of which they are true."""
-
-
 def _on_turns(raw: RawData, roles: Roles) -> Iterator[Note]:
     """Notes on conversations that are not learned as they stand."""
     if roles.form != "messages":
         return
     last = list(roles.by_name)[len(roles.columns) - 1]
     for split, table in raw.splits.items():
-        found: list[list[int]] = [[] for _ in _ON_TURNS]
-        for number, row in enumerate(_rows(table, roles)):
-            value = row.get(last)
-            turns = turns_of(value, ASSISTANT) if fault_in(value) is None else []
-            for rows, (is_so, _, _) in zip(found, _ON_TURNS, strict=True):
-                if is_so(turns):
-                    rows.append(number)
-        for rows, (_, why, kind) in zip(found, _ON_TURNS, strict=True):
-            if rows:
-                yield Note(
-                    f"{split}: {counted(len(rows), 'conversation')} (the first is row "
-                    f"{rows[0] + 1:,}) {why}",
-                    column=plain(roles.by_name[last], 40),
-                    rows=len(rows),
-                    kind=kind,
-                )
+        values = (row.get(last) for row in _rows(table, roles))
+        yield from notes_on_turns(values, roles.by_name[last], split)
 
 
 def _unread(raw: RawData, column: str, section: CausalLmConfig) -> Iterator[Note]:

@@ -23,13 +23,14 @@ from engine.reports.counted import counted
 from engine.reports.data_summary import DataSummary
 from engine.text.chat.chat_prompts import ChatPrompts, chat_lines
 from engine.text.chat.conversation import ends_of
+from engine.text.chat.media import media_faults
 from engine.text.chat.plain_prompts import PlainPrompts, prompt_text, separator_of
 from engine.text.chat.prompts import Prompts
 from engine.text.chat.roles import by_role, reads_transcripts, transcript_notes
 from engine.text.chat.template_dates import names_date
 from engine.text.chat.turns import system_prompt
 from engine.text.columns import chosen
-from engine.text.preferences.columns import preference_columns
+from engine.text.preferences.columns import FURTHER, preference_columns
 from engine.text.preferences.rows import compared, fault_of, label_of
 from engine.text.rows import some_of, without_faults
 
@@ -38,7 +39,8 @@ class PreferenceFitted(TextFitted):
     """The columns, and the form in which prompts and answers are written."""
 
     columns: dict[str, str]
-    """By roles: prompt, chosen and rejected, or completion and label; input, system, tools."""
+    """By roles: prompt, chosen and rejected, or completion and label; those of a prompt's context.
+    """
     chat: bool
     """Whether prompts and answers go through a chat template."""
     separator: str = "\n"
@@ -68,7 +70,9 @@ class PreferencePipeline(ChatPipeline[PreferenceFitted]):
         raw = raw.with_splits(raw.splits, *transcript_notes(said))
 
         def faults(table: pa.Table) -> list[str | None]:
-            return [fault_of(row, bool(said)) for row in _rows(table, columns)]
+            media = media_faults(table, list(columns.values()))
+            own = (fault_of(row, bool(said)) for row in _rows(table, columns))
+            return [one or other for one, other in zip(media, own, strict=True)]
 
         raw = cut_splits(without_faults(raw, faults), self.config.data)
         if "label" in columns:
@@ -145,7 +149,7 @@ class PreferencePipeline(ChatPipeline[PreferenceFitted]):
     def inputs(self, fitted: PreferenceFitted) -> tuple[str, ...]:
         """Return the columns of a prompt to continue."""
         first = next(role for role in ("prompt", "chosen", "completion") if role in fitted.columns)
-        further = [role for role in ("input", "system", "tools") if role in fitted.columns]
+        further = [role for role in FURTHER if role in fitted.columns]
         return tuple(fitted.columns[role] for role in (first, *further))
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from engine.artifacts.build import holds_adapter
-from engine.errors import RunError
+from engine.errors import DataError, RunError
 from engine.reports.counted import counted
 from engine.service.loaded_models import pretrained_experiment
 from engine.service.model_source import exported_model
@@ -21,6 +21,7 @@ from engine.service.pieces import Pieces
 from engine.service.predict import loaded
 from engine.tasks.writer import Writer, Writes
 from engine.text.chat.chat_prompts import ChatPrompts
+from engine.text.chat.conversation import Refused
 from engine.text.generation.continuation import Sampling
 from engine.text.generation.prompt_tokens import prompt_tokens
 from engine.text.generation.streaming import streamed
@@ -100,7 +101,14 @@ def _prompt(
     left_out = 0
     while True:
         row = _row(writer, turns[left_out:], system, context)
-        prompt = writer.prompts.prompt(row) if writer.prompts else writer.asked(row["prompt"])
+        try:
+            prompt = writer.prompts.prompt(row) if writer.prompts else writer.asked(row["prompt"])
+        except Refused as error:
+            raise DataError(
+                f"The chat template of this model refuses the conversation: {error.reason}.",
+                f"Ask with{'out the' if system.strip() else ' a'} system prompt, or begin a new "
+                "conversation.",
+            ) from error
         [ids] = prompt_tokens(writer.tokenizer, [prompt])
         if len(ids) <= room or len(turns) - left_out <= 2:
             break

@@ -30,10 +30,11 @@ from engine.artifacts.handover.gguf_file import (
 )
 from engine.artifacts.handover.llama import Llama, is_installed
 from engine.artifacts.handover.modelfile import conversation_template, modelfile, prompt_template
-from engine.artifacts.handover.turns import between_turns, rendering
+from engine.artifacts.handover.turns import between_turns, rendering, stop_tokens
 from engine.artifacts.outputs import distance
 from engine.artifacts.stored_type import cast_weights, rounded, type_named
 from engine.artifacts.tracing import REFUSALS, reason_of
+from engine.config.models.weights_path import base_of_adapter
 from engine.errors import TrainingError, UserError
 from engine.files.sanitize import first_line, plain
 from engine.files.slugs import to_name
@@ -166,9 +167,9 @@ def _thrown_away(reason: str) -> TrainingError:
 
 def _ollama(speaker: Speaker, written: Path, target: Path, dtype: str) -> Handed:
     """A folder with a Modelfile and the weights, as GGUF where that can be."""
-    name = to_name(speaker.task.config.name)
+    name, begins = to_name(speaker.task.config.name), speaker.talk.begins
     handed = Handed(shlex.join(["ollama", "create", name, "-f", str(target / "Modelfile")]))
-    template, stops = _template(speaker)
+    template, stops = _template(speaker, begins)
     written.mkdir()
     try:
         check_installed()
@@ -177,8 +178,12 @@ def _ollama(speaker: Speaker, written: Path, target: Path, dtype: str) -> Handed
         if dtype == "q8_0":
             raise
         _write_folder(speaker, written, dtype, handed)
-        handed.notes.append(f"The weights are safetensors files, which ollama converts: {error}")
-        source = "."
+        handed.notes.append(
+            "The weights are safetensors files, which ollama converts if its version knows "
+            f"{type(speaker.network).__name__}: {error.message}"
+        )
+        source, begins = ".", _adds_beginning(written)
+        template, stops = _template(speaker, begins)
     else:
         _write_gguf(speaker, written / _GGUF, dtype, handed)
         source = f"./{_GGUF}"
@@ -193,21 +198,26 @@ def _ollama(speaker: Speaker, written: Path, target: Path, dtype: str) -> Handed
     return handed
 
 
-def _template(speaker: Speaker) -> tuple[str, list[str]]:
-    """Return the template of training in Go's language, and the tokens that end an answer."""
+def _adds_beginning(folder: Path) -> bool:
+    """Return whether ollama puts a token before each prompt to a model that it converts."""
+    record = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
+    return record.get("add_bos_token") is True
+
+
+def _template(speaker: Speaker, begins: bool) -> tuple[str, list[str]]:
+    """Return the template of training in Go's language, and the tokens that end an answer.
+
+    ``begins`` tells whether Ollama puts the beginning-of-text token before a prompt.
+    """
     tokenizer, prompts = speaker.writer.tokenizer, speaker.writer.prompts
-    stops = [tokenizer.eos_token]
     if prompts is None:
-        return prompt_template(None), stops
+        return prompt_template(None), [tokenizer.eos_token]
     if isinstance(prompts, PlainPrompts):
-        return prompt_template(prompts.separator), stops
+        return prompt_template(prompts.separator), [tokenizer.eos_token]
     between = between_turns(rendering(prompts))
-    behind = between.behind_answer
-    marks = [token for token in tokenizer.all_special_tokens if token in behind]
-    bos = tokenizer.bos_token if speaker.talk.begins else ""
-    return conversation_template(between, bos), list(
-        dict.fromkeys([*sorted(marks, key=behind.index), *stops])
-    )
+    bos = tokenizer.bos_token if begins else ""
+    stops = stop_tokens(tokenizer, between.behind_answer, speaker.talk.end)
+    return conversation_template(between, bos), stops
 
 
 def _served_length(speaker: Speaker) -> int:
@@ -330,7 +340,21 @@ def hand_over(run: RunDirectory, form: str) -> Callable[[Path, Path, str], Hande
 
     Raises :class:`~engine.errors.UserError`.
     """
+    if form == "gguf":
+        _check_gguf(run)
     return partial(_handed, speaker_of(run), RECIPIENTS[form])
+
+
+def _check_gguf(run: RunDirectory) -> None:
+    """Refuse what cannot be written before its weights are loaded, where its config is here."""
+    check_installed()
+    source = base_of_adapter(str(run.model)) or run.model
+    try:
+        config = transformers.AutoConfig.from_pretrained(source, local_files_only=True)
+    except (OSError, ValueError):  # told where the model is loaded
+        return
+    if config.architectures and config.architectures[0].endswith("ForCausalLM"):
+        family_of(config)
 
 
 def _handed(speaker: Speaker, write: Recipient, written: Path, target: Path, dtype: str) -> Handed:

@@ -15,10 +15,13 @@ from torch import nn
 
 from engine.adapters.layers import plain_network
 from engine.adapters.reach import example_inputs
+from engine.artifacts.handover.families import family_of
+from engine.artifacts.handover.vocabulary import vocabulary_of as vocabulary_in_gguf
 from engine.artifacts.tracing import Call, as_onnx, as_program
 from engine.config.models.base import ModelConfig
 from engine.config.models.pretrained import WeightsConfig
 from engine.config.run_config import RunConfig
+from engine.config.tasks.generation import GenerationConfig
 from engine.errors import TrainingError, UserError
 from engine.models.build import build_model
 from engine.models.images.preprocessing import preprocessing_of
@@ -78,7 +81,7 @@ def check(config: RunConfig) -> ModelCheck:
         image_size=shape.size if isinstance(shape, ImageShape) else None,
         groups=tuple(map(TargetGroup.from_record, layers["groups"])),
         presets=layers["presets"],
-        exports=_exports(network, bool(layers["groups"])),
+        exports=_exports(network, bool(layers["groups"])) | _gguf(config, network, tokenizer),
     )
 
 
@@ -132,6 +135,18 @@ def _exports(network: nn.Module, adaptable: bool) -> dict[str, str]:
         except UserError as error:
             forms[form] = str(error)
     return forms
+
+
+def _gguf(config: RunConfig, network: Any, tokenizer: Any) -> dict[str, str]:
+    """Return whether a language model can be written as GGUF, as :func:`_exports` does."""
+    if not isinstance(config.task, GenerationConfig):
+        return {}
+    try:
+        family_of(network.config)
+        vocabulary_in_gguf(tokenizer, max(network.config.vocab_size, len(tokenizer)))
+    except UserError as error:
+        return {"gguf": str(error)}
+    return {"gguf": ""}
 
 
 def _as_onnx(network: nn.Module, call: Call) -> object:

@@ -21,6 +21,7 @@ from engine.runs.directory import RunDirectory
 from engine.tasks.task import Task
 from engine.tasks.writer import Writer, Writes
 from engine.text.chat.chat_prompts import ChatPrompts
+from engine.text.chat.conversation import end_of_turn
 from engine.text.chat.templates import as_trained
 from engine.text.generation.prompt_tokens import prompt_tokens
 from engine.text.tokens.beginning import begun, last_tokens
@@ -60,9 +61,11 @@ class Speaker:
     @property
     def talk(self) -> Talk:
         """The metadata of a GGUF file about its use."""
-        bos = self.writer.tokenizer.bos_token_id
+        tokenizer = self.writer.tokenizer
+        bos = tokenizer.bos_token_id
         begins = bos is not None and all(prompt[:1] == [bos] for prompt in self.prompts)
-        return Talk(self.task.config.name, self.chat_template, begins)
+        end = end_of_turn(tokenizer) if self.converses else None
+        return Talk(self.task.config.name, self.chat_template, begins, end)
 
 
 def speaker_of(run: RunDirectory) -> Speaker:

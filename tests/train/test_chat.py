@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,14 +13,19 @@ import pytest
 import torch
 
 from engine import RunConfig, train
+from engine.artifacts.handover.answers import greedy
 from engine.artifacts.model_folder import load_exported
 from engine.errors import UserError
 from engine.runs.directory import RunDirectory
+from engine.service import chat
 from engine.service.chat import answer
 from engine.service.client import Advisor
 from engine.service.pieces import Pieces
 from engine.service.predict import answer as predicted
+from engine.text.chat.chat_prompts import ChatPrompts
+from engine.text.generation.continuation import continued
 from engine.text.generation.prompt_tokens import prompt_tokens
+from engine.text.generation.streaming import streamed
 
 CPU = torch.device("cpu")
 SMALL = {
@@ -89,6 +96,21 @@ def test_an_answer_is_stopped_between_two_tokens_and_kept_so_far(
     assert whole["text"].startswith(said["text"].rstrip("\N{REPLACEMENT CHARACTER}"))
 
 
+def test_an_answer_ends_at_the_end_of_a_turn_as_in_predict(run: RunDirectory) -> None:
+    """The chat template of Phi-3, and of others, ends a turn by another token than a text."""
+    task, fitted, loaded_network = load_exported(run.model, CPU)
+    network: Any = loaded_network
+    writer: Any = task.writer(fitted)  # type: ignore[attr-defined]
+    [ids] = prompt_tokens(writer.tokenizer, [writer.prompts.prompt({"messages": user("hello")})])
+    [made] = greedy(network, writer.tokenizer, [ids])
+    assert len(made) > 1
+    network.generation_config.eos_token_id = [writer.tokenizer.eos_token_id, made[0]]
+    given = (network, writer.tokenizer)
+    said = streamed(*given, ids, writer.sampling, lambda _: None, lambda: False)
+    assert (said.ending, said.tokens) == ("end", 1)
+    assert [said.text] == continued(*given, [ids], writer.sampling, writer.longest)
+
+
 def test_pieces_come_ten_times_a_second_at_most(run: RunDirectory) -> None:
     heard = Heard()
     seconds = answer(heard.pieces, run.id, user("hello"))["seconds"]
@@ -134,6 +156,25 @@ def test_a_long_answer_is_shortened_rather_than_the_question(run: RunDirectory) 
     said = answer(Heard().pieces, run.id, user("hello"), sampling={"max_new_tokens": 5000})
     assert said["notes"] == []
     assert said["text"].startswith(alone["text"])
+
+
+@pytest.mark.parametrize(
+    ("demand", "system", "hint"),
+    [("!=", "", "Ask with a system prompt, or"), ("==", "s", "Ask without the system prompt, or")],
+)
+def test_a_refused_conversation_says_what_to_do_about_the_system_prompt(
+    demand: str, system: str, hint: str, run: RunDirectory
+) -> None:
+    task, fitted, _ = load_exported(run.model, CPU)
+    writer: Any = task.writer(fitted)  # type: ignore[attr-defined]
+    tokenizer = copy.deepcopy(writer.tokenizer)
+    tokenizer.chat_template = (
+        f"{{% if messages[0].role {demand} 'system' %}}{{{{ raise_exception('no') }}}}{{% endif %}}"
+        "{% for m in messages %}{{ m.content }}{% endfor %}"
+    )
+    asking = dataclasses.replace(writer, prompts=ChatPrompts(tokenizer))
+    with pytest.raises(UserError, match=f"refuses the conversation: no. {hint}"):
+        chat._prompt(asking, user("a"), system, {}, writer.sampling)
 
 
 def test_a_model_of_another_task_refuses_to_talk(

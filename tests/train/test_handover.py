@@ -14,6 +14,7 @@ import pytest
 import torch
 import transformers
 from tokenizers import (
+    AddedToken,
     Regex,
     Tokenizer,
     decoders,
@@ -31,7 +32,7 @@ from engine.artifacts.handover.families import family_of
 from engine.artifacts.handover.gguf_file import Talk, as_written, read_gguf, write_gguf
 from engine.artifacts.handover.llama import Llama
 from engine.artifacts.handover.modelfile import conversation_template
-from engine.artifacts.handover.turns import between_turns, rendering
+from engine.artifacts.handover.turns import between_turns, rendering, stop_tokens
 from engine.artifacts.handover.vocabulary import vocabulary_of
 from engine.errors import TrainingError, UserError
 from engine.runs.directory import RunDirectory
@@ -39,6 +40,7 @@ from engine.service import handover
 from engine.service.export import answer
 from engine.service.speaker import speaker_of
 from engine.text.chat.chat_prompts import ChatPrompts
+from engine.text.chat.conversation import end_of_turn
 from tui.__main__ import main
 
 TEXT = (
@@ -284,6 +286,28 @@ def test_known_templates_are_taken_apart_and_put_together_again(name: str) -> No
         assert found.render(turns, "be kind") == render(turns, "be kind")
 
 
+@pytest.mark.parametrize("special", [True, False])
+def test_answers_stop_at_the_end_of_their_turn(special: bool) -> None:
+    """Tokenizers as Phi-3's and Gemma's have it among their added tokens alone."""
+    tokenizer = bpe()
+    tokenizer.add_tokens([AddedToken("<|turn_end|>", special=special)])
+    assert "<|turn_end|>" not in tokenizer.special_tokens_map.values()
+    tokenizer.chat_template = CHATML.replace("im_end", "turn_end")
+    end = None if special else end_of_turn(tokenizer)
+    behind = between_turns(rendering(ChatPrompts(tokenizer))).behind_answer
+    assert stop_tokens(tokenizer, behind, end) == ["<|turn_end|>", "<|im_start|>", "<|end|>"]
+
+
+def test_the_file_names_the_token_that_ends_a_turn(tmp_path: Path) -> None:
+    write_gguf(
+        tmp_path / "a.gguf", network("Llama", SIZES, 330), bpe(), "float16",
+        Talk("tiny", CHATML, begins=False, end=3),
+    )  # fmt: skip
+    fields = gguf.GGUFReader(tmp_path / "a.gguf").fields
+    assert fields["tokenizer.ggml.eot_token_id"].contents() == 3
+    assert fields["tokenizer.ggml.eos_token_id"].contents() == 0
+
+
 def test_chatml_is_written_for_ollama() -> None:
     template = conversation_template(between_turns(rendering(chat(CHATML))), "")
     assert template == (
@@ -296,6 +320,27 @@ def test_chatml_is_written_for_ollama() -> None:
         "{{ if ne (len (slice $.Messages $i)) 1 }}<|im_end|>\n<|im_start|>user\n{{ end }}"
         "{{ end }}{{ end }}"
     )
+
+
+def test_a_system_prompt_that_follows_the_questions_is_named() -> None:
+    """As newer templates of Mistral write it."""
+    template = (
+        "{% set s = messages[0]['content'] if messages[0]['role'] == 'system' else '' %}"
+        "{% for m in messages %}{% if m['role'] == 'user' %}[INST]{{ s if loop.last else '' }}"
+        "{{ m['content'] }}[/INST]{% elif m['role'] == 'assistant' %}{{ m['content'] }}{% endif %}"
+        "{% endfor %}"
+    )
+    with pytest.raises(TrainingError, match="writes the system prompt elsewhere"):
+        between_turns(rendering(chat(template)))
+
+
+def test_a_model_called_mistral_is_read_back(tmp_path: Path) -> None:
+    """The name by which transformers tells a Mistral from a Llama, whose form it cannot read."""
+    made = network("Mistral", SIZES, 330)
+    write_gguf(tmp_path / "a.gguf", made, bpe(), "float32", Talk("mistral", "", begins=False))
+    read, _ = read_gguf(tmp_path / "a.gguf", made)
+    some = [[3, 4, 5]]
+    torch.testing.assert_close(logits(read, some), logits(made, some), rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -375,6 +420,38 @@ def test_a_template_is_handed_over_with_the_day_of_training(
     served = transformers.AutoTokenizer.from_pretrained(out)
     turns = [{"role": "user", "content": "hello"}]
     assert served.apply_chat_template(turns, tokenize=False) == "03/02/2001 hello"
+
+
+@pytest.mark.parametrize("gguf", [True, False])
+def test_the_beginning_of_a_text_stands_in_the_template_where_ollama_adds_none(
+    gguf: bool, run: RunDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file says that it is to be added; the folder's tokenizer does not."""
+    speaker = speaker_of(run)
+    tokenizer = copy.deepcopy(speaker.writer.tokenizer)
+    bos = tokenizer.bos_token = tokenizer.eos_token
+    tokenizer.chat_template = "{{ bos_token }}" + CHATML
+    writer = dataclasses.replace(
+        speaker.writer, tokenizer=tokenizer, prompts=ChatPrompts(tokenizer)
+    )
+    asked = [[tokenizer.bos_token_id, *prompt] for prompt in speaker.prompts]
+    begun = dataclasses.replace(speaker, writer=writer, prompts=asked)
+    if not gguf:
+        monkeypatch.setattr("engine.artifacts.handover.families.FAMILIES", {})
+    out = tmp_path / "out"
+    handed = handover._handed(begun, handover.RECIPIENTS["ollama"], out, out, "")
+    assert (f"{bos}<|im_start|>" in (out / "Modelfile").read_text()) is not gguf
+    converted = [note for note in handed.notes if "if its version knows LlamaForCausalLM" in note]
+    assert bool(converted) is not gguf
+
+
+def test_what_gguf_does_not_hold_is_refused_before_the_model_is_loaded(
+    run: RunDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.artifacts.handover.families.FAMILIES", {})
+    monkeypatch.setattr(handover, "speaker_of", lambda _: pytest.fail("the model is loaded"))
+    with pytest.raises(UserError, match="type llama cannot be written as GGUF"):
+        answer(run.id, str(tmp_path / "out.gguf"), "gguf")
 
 
 def test_a_file_that_answers_otherwise_is_thrown_away(

@@ -159,6 +159,20 @@ def test_an_export_that_fails_is_told_with_its_reason(
     assert told["exports"]["program"] == ""
 
 
+def test_the_check_of_a_language_model_tells_whether_it_can_be_a_gguf_file(
+    llama: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model_check, "as_program", lambda *_: None)
+    monkeypatch.setattr(model_check, "as_onnx", lambda *_, **__: None)
+    told = model_check.answer(values_of(llama, "causal_lm"))["exports"]["gguf"]
+    assert "tokenizer of this model cannot be written as GGUF" in told
+    monkeypatch.setattr(model_check, "vocabulary_in_gguf", lambda *_: None)
+    assert model_check.answer(values_of(llama, "causal_lm"))["exports"]["gguf"] == ""
+    monkeypatch.setattr("engine.artifacts.handover.families.FAMILIES", {})
+    told = model_check.answer(values_of(llama, "causal_lm"))["exports"]["gguf"]
+    assert "Models of type llama cannot be written as GGUF" in told
+
+
 def test_models_that_are_neither_of_transformers_nor_torchvision_are_refused() -> None:
     for model in ({"kind": "cnn"}, {"kind": "image_transformer"}):
         with pytest.raises(TrainingError, match=r"model\.(kind|path): "):

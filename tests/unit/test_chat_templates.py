@@ -511,3 +511,45 @@ def test_prompts_within_a_conversation_have_the_tokens_of_a_prediction(name: str
         asked = prompts.prompt({"messages": odd[:count]})
         [tokens] = prompt_tokens(tokenizer, [asked])
         assert ids[: len(tokens)] == tokens
+
+
+SWITCHED = THINKING.replace("loop.last", "not enable_thinking | default(true)").replace(
+    "assistant\n{% endif %}",
+    "assistant\n{% if not enable_thinking | default(true) %}<think>\n\n</think>\n\n{% endif %}"
+    "{% endif %}",
+)
+"""Without thinking, all answers and the prompt have the empty place of a thought."""
+
+
+@pytest.mark.parametrize("given", [{"enable_thinking": False}, '{"enable_thinking": false}'])
+def test_rows_give_variables_to_their_template(given: Any) -> None:
+    prompts = ChatPrompts(tokenizer_with(SWITCHED))
+    row = {"messages": TURNS[:2], "chat_template_kwargs": given}
+    asked = prompts.prompt(row)
+    assert (asked.text + asked.blanks).endswith("assistant\n<think>\n\n</think>\n\n")
+    [marked] = prompts.marked(row)
+    assert marked.text.endswith("<think>\n\n</think>\n\ngreen<|im_end|>\n")
+    assert [marked.text[slice(*span)] for span in marked.spans] == ["green<|im_end|>\n"]
+    [plain] = prompts.marked({**row, "chat_template_kwargs": None})
+    assert "<think>" not in plain.text
+
+
+@pytest.mark.parametrize("given", [{"tools": []}, "yes", [1]])
+def test_variables_that_are_none_of_a_template_are_a_fault(given: Any) -> None:
+    prompts = ChatPrompts(tokenizer_with(SWITCHED))
+    samples = samples_of(prompts, {"messages": TURNS[:2], "chat_template_kwargs": given})
+    assert "chat_template_kwargs" in samples["fault"][0]
+
+
+def test_a_template_that_demands_a_system_prompt_is_learned_behind_one() -> None:
+    tokenizer = tokenizer_with(
+        "{% if messages[0]['role'] != 'system' %}{{ raise_exception('no system prompt') }}"
+        "{% endif %}" + THINKING
+    )
+    prompts = ChatPrompts(tokenizer)
+    samples = samples_of(prompts, {"messages": [SYSTEM, *TURNS[:2]]})
+    assert samples["fault"] == [""]
+    assert learned(tokenizer, samples) == ["<think>\n\n</think>\n\ngreen<|im_end|>\n"]
+    assert end_of_turn(tokenizer) == tokenizer.convert_tokens_to_ids("<|im_end|>")
+    [fault] = samples_of(prompts, {"messages": TURNS[:2]})["fault"]
+    assert "no system prompt" in fault

@@ -48,8 +48,9 @@ def _file(path: Path, rows: list[dict[str, Any]]) -> Path:
     return path
 
 
-def _pipeline(path: Path) -> CausalLmPipeline:
-    data = {"kind": "file", "path": str(path), "validation_fraction": 0.0, "test_fraction": 0.0}
+def _pipeline(path: Path, **further: Any) -> CausalLmPipeline:
+    data = {"kind": "file", "path": str(path), "validation_fraction": 0.0, "test_fraction": 0.0,
+            **further}  # fmt: skip
     config = {"task": {"kind": "causal_lm"}, "data": data, "model": MODEL}
     return CausalLmPipeline(RunConfig.parse(config))
 
@@ -81,7 +82,7 @@ def _called(arguments: str) -> str:
     return f'<tool_call>\n{{"name": "f", "arguments": {arguments}}}\n</tool_call>'
 
 
-CALL = _called('{"a": 1}')
+CALL, OTHER_CALL = _called('{"a": 1}'), _called('{"a": 2}')
 CASES: dict[str, tuple[list[dict[str, Any]], list[tuple[str, list[str]]]]] = {
     "alpaca": (
         [
@@ -260,6 +261,42 @@ CASES: dict[str, tuple[list[dict[str, Any]], list[tuple[str, list[str]]]]] = {
     "flags as texts": (
         [{"messages": [ASK, REPLY | {"train": "false"}, ASK, REPLY | {"train": "True"}]}] * 2,
         [(_said(("user", "Q"), ("assistant", "A")) * 2, [f"A{END}\n"])] * 2,
+    ),
+    "flags of ms-swift": (
+        [{"messages": [ASK, REPLY | {"loss": False}, ASK, REPLY | {"loss": True}]}] * 2,
+        [(_said(("user", "Q"), ("assistant", "A")) * 2, [f"A{END}\n"])] * 2,
+    ),
+    "calls of ms-swift": (
+        [
+            {
+                "messages": [
+                    ASK, {"role": "assistant", "content": "B"},
+                    {"role": "tool_call", "content": '{"name": "f", "arguments": {"a": 1}}'},
+                    {"role": "tool_call", "content": '{"name": "f", "arguments": {"a": 2}}'},
+                    {"role": "tool_response", "content": '{"r": 3}'}, REPLY,
+                ]
+            }
+        ] * 2,
+        [
+            (
+                _said(("user", "Q"), ("assistant", f"B\n{CALL}\n{OTHER_CALL}"),
+                      ("tool", '{"r": 3}'), ("assistant", "A")),
+                [f"B\n{CALL}\n{OTHER_CALL}{END}\n", f"A{END}\n"],
+            )
+        ] * 2,
+    ),
+    "a question and its answer in an object": (
+        [
+            {"conversation": [{"human": "Q", "assistant": "A"}, {"human": "R", "assistant": "B"}],
+             "system": "S"}
+        ] * 2,
+        [
+            (
+                _said(("system", "S"), ("user", "Q"), ("assistant", "A"), ("user", "R"),
+                      ("assistant", "B")),
+                [f"A{END}\n", f"B{END}\n"],
+            )
+        ] * 2,
     ),
     "a key that all turns lack": (
         [{"messages": [ASK | {"name": None}, REPLY | {"name": None}]}] * 2,
@@ -461,3 +498,63 @@ def test_turns_of_unknown_roles_leave_a_row_out(tmp_path: Path) -> None:
     rows = [{"messages": [ASK, REPLY]}, {"messages": [{"role": "narrator", "content": "x"}, REPLY]}]
     [skip] = _summary(_file(tmp_path / "chat.jsonl", rows)).skips
     assert (skip["reason"], skip["count"]) == ("a turn has the unknown role 'narrator'", 1)
+
+
+def test_an_answer_that_is_not_learned_is_not_joined_with_its_calls(tmp_path: Path) -> None:
+    turns = [ASK, REPLY | {"loss": False}, _call(a=1)]
+    marked, _ = _marked(_file(tmp_path / "a.jsonl", [{"messages": turns}]))
+    said = _said(("user", "Q"), ("assistant", "A"), ("assistant", CALL))
+    assert marked == [(said, [f"{CALL}{END}\n"])]
+
+
+@pytest.mark.parametrize(
+    ("turns", "why"),
+    [
+        ([ASK, REPLY | {"train_detail": [{"begin_offset": 0, "end_offset": 0, "train": False}]}],
+         "with an answer of which only parts are to be learned (train_detail): it is learned "
+         "whole"),
+        ([ASK | {"train": True}, REPLY | {"train": True}],
+         "with a flag to learn a turn of another role: only answers are learned"),
+    ],
+)  # fmt: skip
+def test_what_axolotl_learns_besides_answers_is_told(
+    turns: list[dict[str, Any]], why: str, tmp_path: Path
+) -> None:
+    [note] = _notes(_file(tmp_path / "a.jsonl", [{"messages": [ASK, REPLY]}, {"messages": turns}]))
+    assert note.why == f"train: 1 conversation (the first is row 2) {why}"
+
+
+@pytest.mark.parametrize("pairs", [False, True])
+def test_rows_with_images_are_left_out_and_counted(pairs: bool, tmp_path: Path) -> None:
+    row = {"instruction": "Q", "output": "A"} if pairs else {"messages": [ASK, REPLY]}
+    images = [["a.jpg"], [], None]
+    path = _file(tmp_path / "a.jsonl", [row | {"images": given} for given in images])
+    [skip] = _summary(path).skips
+    assert (skip["reason"], skip["count"]) == (
+        "it has images, which the model is not given; data.columns.images=ignored learns the texts "
+        "alone",
+        1,
+    )
+    kept = _pipeline(path, columns={"images": "ignored"}).load()
+    assert (kept.train.num_rows, kept.skips) == (3, ())
+
+
+@pytest.mark.parametrize(
+    ("rows", "what"),
+    [
+        ({"conv": [{"speaker": "user", "utterance": "Q"}]}, "objects with speaker and utterance"),
+        ({"segments": [{"label": True, "text": "Q"}]}, "objects with label and text"),
+        ({"id": "a", "data": ["Q", "A"]}, "texts"),
+    ],
+)
+def test_lists_that_are_no_turns_are_not_passed_over_for_an_identifier(
+    rows: dict[str, Any], what: str, tmp_path: Path
+) -> None:
+    with pytest.raises(DataError, match=f"has lists of {what}, not turns of a conversation"):
+        _pipeline(_file(tmp_path / "a.jsonl", [rows])).load()
+
+
+def test_keys_of_turns_that_are_not_known_are_named(tmp_path: Path) -> None:
+    rows = [{"messages": [{"speaker": "user", "utterance": "Q"}]}]
+    with pytest.raises(DataError, match="no role or content, but speaker and utterance"):
+        _pipeline(_file(tmp_path / "a.jsonl", rows)).load()

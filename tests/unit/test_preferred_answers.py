@@ -223,3 +223,13 @@ def test_answers_that_differ_in_their_calls_or_thoughts_are_not_equal() -> None:
 def test_labels_in_words_and_signs_are_read(good: Any, bad: Any) -> None:
     assert label_of({"label": good}) is True
     assert label_of({"label": bad}) is False
+
+
+def test_a_rejected_text_takes_the_place_of_the_last_answer() -> None:
+    row = {"chosen": turns("hi", "hello", "sky?", "blue"), "rejected": "red"}
+    found = compared(row)
+    assert found.prompt == turns("hi", "hello", "sky?")
+    assert found.answers == {"chosen": turns("", "blue")[1:], "rejected": "red"}
+    assert fault_of(row) is None
+    assert fault_of({**row, "rejected": "blue"}) == "chosen and rejected are equal"
+    assert fault_of({**row, "chosen": turns("hi")}) is not None

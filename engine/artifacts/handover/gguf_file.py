@@ -43,6 +43,8 @@ class Talk:
     """Empty for models of plain text."""
     begins: bool
     """Whether prompts began with the beginning-of-text token in training."""
+    end: int | None = None
+    """The token by which the chat template ends an answer, if it is one token."""
 
 
 def check_installed() -> None:
@@ -61,7 +63,8 @@ def write_gguf(path: Path, network: nn.Module, tokenizer: Any, dtype: str, talk:
     places = tensor_names(family, config.num_hidden_layers, list(weights))
     writer = gguf.GGUFWriter(path, family.name)
     try:
-        writer.add_name(talk.name)
+        # transformers takes a Llama of the very name "mistral" for another type, and refuses it.
+        writer.add_name(talk.name.title() if talk.name == "mistral" else talk.name)
         writer.add_file_type(gguf.LlamaFileType[_FILE_TYPES[dtype]])
         describe(writer, config, family)
         _describe_tokenizer(writer, tokenizer, config.vocab_size, talk)
@@ -114,6 +117,8 @@ def _describe_tokenizer(writer: Any, tokenizer: Any, rows: int, talk: Talk) -> N
     for mark, note in add.items():
         if (number := getattr(tokenizer, f"{mark}_token_id")) is not None:
             note(number)
+    if talk.end is not None:
+        writer.add_eot_token_id(talk.end)
     writer.add_add_bos_token(talk.begins)
     writer.add_add_eos_token(False)
     if talk.chat_template:

@@ -10,9 +10,11 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from engine.errors import DataError, TrainingError
 from engine.text.chat.prompts import Prompts
+from engine.text.tokens.literals import special_tokens
 
 _SYSTEM, _USER, _ANSWER, _AGAIN = "Ⓢsystem", "Ⓤuser", "Ⓐanswer", "Ⓥagain"
 _PROBES = (["hello"], ["Why?", "So.", "And\n then?"], ["a", "b", "c", "d", "e"])
@@ -63,13 +65,27 @@ def between_turns(render: Render) -> Between:
     begin, behind_user, behind_answer, ask = _pieces(render(turns, ""), turns)
     before_system, behind_system = None, ""
     with contextlib.suppress(DataError):  # of a template that refuses a system prompt
-        before_system, behind_system, *_ = _pieces(render(turns, _SYSTEM), [_SYSTEM, *turns])
+        text = render(turns, _SYSTEM)
+        if not text.find(_SYSTEM) < text.find(_USER):
+            raise _refusal("it writes the system prompt elsewhere than before the first turn")
+        before_system, behind_system, *_ = _pieces(text, [_SYSTEM, *turns])
     found = Between(begin, before_system, behind_system, behind_user, behind_answer, ask)
     for probe in _PROBES:
         for system in ("", *(["Be kind."] if before_system is not None else [])):
             if found.render(probe, system) != render(probe, system):
                 raise _refusal("it writes turns differently in different conversations")
     return found
+
+
+def stop_tokens(tokenizer: Any, behind_answer: str, end: int | None) -> list[str]:
+    """Return the tokens behind an answer, ``end`` the first of them, and the tokenizer's own end.
+
+    Tokenizers name few of their special tokens; ``end`` may be one that they do not call special.
+    """
+    marks = [token for token in special_tokens(tokenizer) if token in behind_answer]
+    first = [] if end is None else [str(tokenizer.convert_ids_to_tokens(end))]
+    found = [*first, *sorted(marks, key=behind_answer.index), tokenizer.eos_token]
+    return list(dict.fromkeys(found))
 
 
 def _pieces(text: str, marks: Sequence[str]) -> list[str]:

@@ -88,6 +88,12 @@ class PreferenceConfig(GenerationConfig):
         column=True,
         advanced=True,
     )
+    history: str = option(
+        "",
+        "Column with earlier turns; empty looks for one, - takes none",
+        column=True,
+        advanced=True,
+    )
     tools: str = option(
         "",
         "Column with tools for the chat template; empty looks for one, - takes none",

@@ -13,10 +13,11 @@ from typing import Any
 from typing_extensions import override
 
 from engine.errors import DataError
-from engine.text.chat.conversation import Conversation, Refused, end_of_turn, rendered
+from engine.text.chat.conversation import Conversation, Refused, end_of_turn, rendered, tried
 from engine.text.chat.first_answers import begin_of_first
 from engine.text.chat.prompts import Marked, Prompt, Prompts, Row, cut, text_of
 from engine.text.chat.repeated_prompts import turns_with_prompt, with_instructions_of
+from engine.text.chat.template_variables import VARIABLES, variables_of
 from engine.text.chat.thoughts import (
     MARKS,
     ends_in_mark,
@@ -29,6 +30,8 @@ from engine.text.chat.tools import tools_of
 from engine.text.chat.transcripts import without_mark_blanks
 from engine.text.chat.turns import (
     ASSISTANT,
+    DEVELOPER,
+    SYSTEM,
     USER,
     Turn,
     fault_in,
@@ -60,6 +63,8 @@ class _Talk:
     tools: list[Any]
     marks: Mapping[str, str]
     """The stand-ins by their tokens."""
+    variables: Mapping[str, Any]
+    """The template's, from the row."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +85,7 @@ class ChatPrompts(Prompts):
             turns = turns_of(row["messages"])
             turns = turns[:-1] if len(turns) > 1 and turns[-1]["role"] == ASSISTANT else turns
         else:
-            turns = turns_of(row.get("prompt"))
+            turns = _behind_history(row, turns_of(row.get("prompt")))
         talk = self._talk(with_system(turns, row.get("system")), row)
         found = cut(self._chat(talk, len(talk.turns), ask=True).text)
         literals = literals_in(found.text, talk.marks, self._special)
@@ -104,7 +109,8 @@ class ChatPrompts(Prompts):
         find = [of_answers if turn["role"] == ASSISTANT else of_others for turn in turns]
         marks = stand_ins([*zip(turns, find, strict=True), (tools, of_others)])
         written = [hidden(turn, one, marks) for turn, one in zip(turns, find, strict=True)]
-        return _Talk(written, hidden(tools, of_others, marks), marks)
+        variables = variables_of(row.get(VARIABLES))
+        return _Talk(written, hidden(tools, of_others, marks), marks, variables)
 
     def _without_end(self, turn: Turn) -> Turn:
         """An answer without a mark of the end in the data: the template writes its own."""
@@ -125,10 +131,10 @@ class ChatPrompts(Prompts):
 
         Answers may have special tokens that do not begin or end a turn, for tools and thoughts.
         """
-        turns = [{"role": USER, "content": "0"}, {"role": ASSISTANT, "content": "0"}]
         added = added_tokens(self.tokenizer)
         try:
-            written = {*finder(added).findall(rendered(self.tokenizer, turns).text)} - MARKS
+            short = tried(self.tokenizer, USER, ASSISTANT)
+            written = {*finder(added).findall(short)} - MARKS
         except DataError:  # reported of the conversations that are to be written
             written = added - MARKS
         own = (self.tokenizer.bos_token, self.tokenizer.eos_token, self.tokenizer.pad_token)
@@ -222,7 +228,8 @@ class ChatPrompts(Prompts):
 
     def _chat(self, talk: _Talk, count: int, ask: bool = False) -> Conversation:
         """The first ``count`` turns in the form of the template."""
-        return rendered(self.tokenizer, talk.turns[:count], talk.tools, ask, self.date)
+        turns = talk.turns[:count]
+        return rendered(self.tokenizer, turns, talk.tools, ask, self.date, talk.variables)
 
 
 def _otherwise(turn: Turn) -> DataError:
@@ -296,6 +303,12 @@ def _earlier(history: Any) -> list[Turn]:
     return [{"role": next(sides), "content": text} for text in texts_within(history)]
 
 
+def _behind_history(row: Row, turns: Sequence[Turn]) -> list[Turn]:
+    """The turns of a prompt with the earlier ones of its row, behind its instructions."""
+    first = int(bool(turns) and turns[0]["role"] in (SYSTEM, DEVELOPER))
+    return [*turns[:first], *_earlier(row.get("history")), *turns[first:]]
+
+
 def chat_lines(row: Row) -> str:
     """A conversation as text, for tokenizers that are not trained yet."""
     turns, _ = _turns(row)
@@ -311,5 +324,5 @@ def _turns(row: Row) -> tuple[list[Turn], int]:
     prompt, answers = turns_of(row["prompt"]), turns_of(completion, ASSISTANT)
     if count := turns_with_prompt(prompt, answers):  # the whole conversation
         prompt, answers = with_instructions_of(prompt, answers[:count]), answers[count:]
-    given = with_system(prompt, row.get("system"))
+    given = with_system(_behind_history(row, prompt), row.get("system"))
     return [*given, *without_last_question(answers)], len(given)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 from jinja2 import TemplateError
@@ -58,10 +60,12 @@ def rendered(
     tools: Sequence[Any] = (),
     ask: bool = False,
     date: str = "",
+    variables: Mapping[str, Any] = MappingProxyType({}),
 ) -> Conversation:
     """A conversation in the tokenizer's template; with ``ask``, up to the assistant's next turn.
 
-    ``date`` is the day of the call for templates that write it. Raises :class:`Refused` where the
+    ``date`` is the day of the call for templates that write it, and ``variables`` are values for
+    others, such as ``enable_thinking``. Raises :class:`Refused` where the
     template refuses the conversation.
     """
     try:
@@ -73,7 +77,7 @@ def rendered(
             chat_template=template,
             return_assistant_tokens_mask=marked,
             add_generation_prompt=ask,
-            **tokenizer.special_tokens_map,
+            **{**tokenizer.special_tokens_map, **variables},
         )
         made: Any = _by(render, [_written(turn, template) for turn in turns])
     except Exception as error:  # whatever a template that came with a model raises
@@ -113,6 +117,21 @@ def _written(turn: Turn, template: str) -> Turn:
     return dict(turn)
 
 
+def tried(tokenizer: Any, *roles: str, ask: bool = False) -> str:
+    """Return a conversation of short turns in the template, as :func:`rendered` does.
+
+    It is behind a system prompt where the template demands one. Raises :class:`Refused`.
+    """
+    turns = [{"role": role, "content": _ANSWER} for role in roles]
+    try:
+        return rendered(tokenizer, turns, ask=ask).text
+    except Refused as error:
+        with contextlib.suppress(Refused):
+            system = {"role": SYSTEM, "content": "-"}
+            return rendered(tokenizer, [system, *turns], ask=ask).text
+        raise error
+
+
 def names_tools(tokenizer: Any) -> bool:
     """Whether the chat template has a place for tools."""
     return "tools" in str(tokenizer.chat_template)
@@ -130,8 +149,7 @@ def end_of_turn(tokenizer: Any) -> int | None:
     Raises :class:`DataError` where the template refuses a short conversation or leaves out its
     answer.
     """
-    turns = [{"role": USER, "content": _ANSWER}, {"role": ASSISTANT, "content": _ANSWER}]
-    text = rendered(tokenizer, turns).text
+    text = tried(tokenizer, USER, ASSISTANT)
     if _ANSWER not in text:
         raise DataError(
             "The chat template of this model leaves out answers that are texts, as those of models "

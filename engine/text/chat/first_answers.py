@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from engine.text.chat.conversation import rendered
+from engine.text.chat.conversation import tried
 from engine.text.chat.turns import USER, Turn
 
 
@@ -24,7 +24,5 @@ def begin_of_first(tokenizer: Any, text: str, turn: Turn) -> int | None:
 
 def _header(tokenizer: Any) -> str:
     """Return what the template writes behind a question to ask for its answer."""
-    question = [{"role": USER, "content": "0"}]
-    said = rendered(tokenizer, question).text
-    asked = rendered(tokenizer, question, ask=True).text
+    said, asked = tried(tokenizer, USER), tried(tokenizer, USER, ask=True)
     return asked.removeprefix(said) if asked.startswith(said) else ""

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal
 
 import pyarrow as pa
 
 from engine.config.tasks.causal_lm import CausalLmConfig
 from engine.config.tasks.generation import GenerationConfig
+from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.reports.note import Note
+from engine.text.chat.template_variables import VARIABLES
 from engine.text.chat.transcripts import are_transcripts
 from engine.text.chat.turns import fault_in, holds_turns
 from engine.text.columns import by_name, chosen, find_text, is_list, is_text
@@ -31,14 +35,16 @@ CONTEXT = {
     "system": ("system", "system_prompt", "systeminstruction", "system_instruction"),
     "history": ("history",),
     "tools": ("tools", "functions"),
+    VARIABLES: (VARIABLES,),
 }
 """Names of columns by their roles beside prompt and completion."""
 _ADDED: Mapping[Form, tuple[str, ...]] = {
     "text": (),
     "pairs": ("input", "system", "history"),
-    "messages": ("system", "tools"),
+    "messages": ("system", "tools", VARIABLES),
 }
 _NONE = "-"
+_IDS = re.compile(r"(.*_)?id", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -91,7 +97,27 @@ def _columns(table: pa.Table, section: CausalLmConfig) -> tuple[Form, list[str]]
     names = [*filter(None, [completion]), *table.column_names]
     if found := next((name for name in names if _talks(table, name, section)), None):
         return "messages", [found]
+    _check_texts(table)
     return "text", [find_text(table)]
+
+
+def _check_texts(table: pa.Table) -> None:
+    """Refuse tables whose texts are in lists; raises :class:`DataError`."""
+    if any(is_text(table, name) and not _IDS.fullmatch(name) for name in table.column_names):
+        return
+    for name in filter(partial(is_list, table), table.column_names):
+        kind = table.schema.field(name).type.value_type
+        if pa.types.is_struct(kind):
+            what = f"objects with {' and '.join(plain(part.name, 40) for part in kind)}"
+        elif pa.types.is_string(kind) or pa.types.is_large_string(kind):
+            what = "texts"
+        else:
+            continue
+        raise DataError(
+            f"The column {plain(name, 60)!r} has lists of {what}, not turns of a conversation.",
+            "Write turns with role and content, or from and value; or prompt and completion as "
+            "texts.",
+        )
 
 
 def _talks(table: pa.Table, name: str, section: CausalLmConfig) -> bool:
@@ -107,7 +133,7 @@ def reads_transcripts(table: pa.Table, name: str, section: GenerationConfig) -> 
 
 def _added(table: pa.Table, section: CausalLmConfig, role: str, taken: list[str]) -> str | None:
     """The column of a further role, if there is one."""
-    name: str = getattr(section, role)
+    name: str = getattr(section, role, "")
     if name == _NONE:
         return None
     if name:

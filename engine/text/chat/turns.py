@@ -2,13 +2,14 @@
 
 A conversation is a list of turns or its JSON, or a transcript. Keys of a turn are ``role`` and
 ``content``, or ``from`` and ``value`` (or ``text``, ``parts``); a content is a text or a list of
-parts; calls of tools are parts, objects or their JSON, or the whole text of a ``function_call``.
+parts; calls of tools are parts, objects or their JSON, or the whole text of a ``function_call`` or
+``tool_call``. An object may also have a question and its answer.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from engine.data.written_value import written_value
@@ -23,24 +24,30 @@ from engine.text.chat.tools import (
     without_nulls,
 )
 from engine.text.chat.transcripts import transcribed
+from engine.text.chat.turn_pairs import without_pairs
 from engine.text.written_lists import listed
 
 Turn = dict[str, Any]
 
 ASSISTANT, USER, SYSTEM, DEVELOPER = "assistant", "user", "system", "developer"
 TOOL = "tool"
-_CALLS = "function_call"
+_CALLS = ("function_call", "tool_call")
+"""Roles of turns whose text is a call; that of ms-swift is second."""
 _ROLES = {
     "user": USER, "human": USER, "prompter": USER, "assistant": ASSISTANT, "gpt": ASSISTANT,
     "chatgpt": ASSISTANT, "bot": ASSISTANT, "model": ASSISTANT, "ai": ASSISTANT,
-    _CALLS: ASSISTANT, "system": SYSTEM, "developer": DEVELOPER, TOOL: TOOL,
-    "function": TOOL, "observation": TOOL, "ipython": TOOL,
+    **dict.fromkeys(_CALLS, ASSISTANT), "system": SYSTEM, "developer": DEVELOPER, TOOL: TOOL,
+    "function": TOOL, "observation": TOOL, "ipython": TOOL, "tool_response": TOOL,
 }  # fmt: skip
 _CONTENTS = ("content", "value", "text", "parts")
 """Keys of the text of a turn: of OpenAI and ShareGPT, and those that Gemini has."""
 _READ = {"role", "from", *_CONTENTS, "tool_calls", "function_call"}
-_LEARNED = ("weight", "train", "training")
-"""Keys by which an answer is not learned: of OpenAI and Mistral, and those that Axolotl reads."""
+_LEARNED = ("weight", "train", "training", "loss")
+"""Keys by which an answer is not learned: of OpenAI, Mistral, Axolotl and ms-swift."""
+_OF_CALLS = {"role", "content", "tool_calls", *_LEARNED}
+"""Keys of a turn that has nothing but calls."""
+_IN_PARTS = "train_detail"
+"""Axolotl's key for the parts of an answer that are learned."""
 _OFF = {"0", "0.0", "false", "no", "off"}
 _ON = {"1", "1.0", "true", "yes", "on"}
 
@@ -59,7 +66,7 @@ def turns_of(value: Any, role: str = USER) -> list[Turn]:
     turns = _conversation(value)
     if turns is None:
         return [{"role": role, "content": str(value)}]
-    return [one for turn in turns for one in _turns(turn)]
+    return _with_joined_calls(one for turn in turns for one in _turns(turn))
 
 
 def fault_in(value: Any) -> str | None:
@@ -107,6 +114,16 @@ def weighs_otherwise(turns: Sequence[Turn]) -> bool:
     """Return whether an answer has a flag that is neither on nor off, such as a weight of 0.5."""
     answers = (turn for turn in turns if turn["role"] == ASSISTANT)
     return any(not _flags(turn) <= _OFF | _ON for turn in answers)
+
+
+def has_learned_parts(turns: Sequence[Turn]) -> bool:
+    """Return whether an answer says which of its parts are learned."""
+    return any(turn.get(_IN_PARTS) for turn in turns if turn["role"] == ASSISTANT)
+
+
+def teaches_others(turns: Sequence[Turn]) -> bool:
+    """Return whether a turn that is no answer has a flag to be learned."""
+    return any(_flags(turn) & _ON for turn in turns if turn["role"] != ASSISTANT)
 
 
 def _flags(turn: Turn) -> set[str]:
@@ -179,7 +196,9 @@ def texts_within(value: Any) -> list[str]:
 def _conversation(value: Any) -> Sequence[Any] | None:
     """A list of turns, ``None`` for a text that is neither the JSON of one nor a transcript."""
     turns = _list_of(value)
-    return transcribed(value) if turns is None and isinstance(value, str) else turns
+    if turns is None:
+        return transcribed(value) if isinstance(value, str) else None
+    return without_pairs(turns)
 
 
 def _list_of(value: Any) -> Sequence[Any] | None:
@@ -194,7 +213,7 @@ def _list_of(value: Any) -> Sequence[Any] | None:
 
 def _fault(turn: Any) -> str | None:
     if not isinstance(turn, Mapping) or (role := _role(turn)) is None:
-        return "a turn has no role or content"
+        return _without_role(turn)
     if role not in _ROLES.values():
         return f"a turn has the unknown role {plain(role, 40)!r}"
     turn = _with_calls(turn)
@@ -204,8 +223,32 @@ def _fault(turn: Any) -> str | None:
     if calls_in(turn):
         return None
     if turn.keys().isdisjoint(_CONTENTS):
-        return "a turn has no role or content"
+        return _without_role(turn)
     return "a turn is empty" if _content(turn) is None else None
+
+
+def _without_role(turn: Any) -> str:
+    """The fault of a turn without a role or a content, with the keys that it has instead."""
+    fault = "a turn has no role or content"
+    keys = list(turn) if isinstance(turn, Mapping) else []
+    known = {"role", "from", *_CONTENTS}
+    if not keys or known & {*keys}:
+        return fault
+    return f"{fault}, but {' and '.join(plain(key, 40) for key in keys[:3])}"
+
+
+def _with_joined_calls(turns: Iterable[Turn]) -> list[Turn]:
+    """The turns, with calls in turns of their own as a part of the answer before them."""
+    joined: list[Turn] = []
+    for turn in turns:
+        last = joined[-1] if joined else {"role": USER}
+        alike = last["role"] == ASSISTANT and _flags(last) == _flags(turn)
+        if alike and turn.get("tool_calls") and not turn["content"] and turn.keys() <= _OF_CALLS:
+            calls = [*last.get("tool_calls", ()), *turn["tool_calls"]]
+            joined[-1] = {**last, "tool_calls": calls}
+        else:
+            joined.append(turn)
+    return joined
 
 
 def _turns(turn: Mapping[str, Any]) -> list[Turn]:
@@ -237,7 +280,7 @@ def _with_calls(turn: Mapping[str, Any]) -> Mapping[str, Any]:
     """A turn whose text was a call of a tool, as ShareGPT's turns of ``function_call``."""
     name = str(turn.get("role") or turn.get("from")).lower()
     content = _content(turn)
-    if name != _CALLS or not is_call(content):
+    if name not in _CALLS or not is_call(content):
         return turn
     return {**turn, "content": "", "tool_calls": content}
 

@@ -97,7 +97,7 @@ def _generated(
 ) -> list[str]:
     """Generate some tokens at a time, and go on with the rows that have not ended."""
     width = max(map(len, prompts))
-    pad, ends = tokenizer.pad_token_id, _ends(network, tokenizer)
+    pad, ends = tokenizer.pad_token_id, ends_for(network, tokenizer)
     device = next(network.parameters()).device
     ids = torch.tensor([[pad] * (width - len(prompt)) + list(prompt) for prompt in prompts])
     mask = torch.tensor([[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts])
@@ -130,7 +130,7 @@ def _generated(
     return texts
 
 
-def _ends(network: Any, tokenizer: Any) -> list[int]:
+def ends_for(network: Any, tokenizer: Any) -> list[int]:
     """Return the tokens at which generation stops: the tokenizer's, and those of the network."""
     noted = getattr(getattr(network, "generation_config", None), "eos_token_id", None)
     noted = [noted] if isinstance(noted, int) else list(noted or ())

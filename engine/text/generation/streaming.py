@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from transformers import StoppingCriteria, StoppingCriteriaList
 from transformers.generation.streamers import BaseStreamer
 
-from engine.text.generation.continuation import Sampling, has_cache
+from engine.text.generation.continuation import Sampling, ends_for, has_cache
 from engine.text.generation.finite_outputs import checked
 
 PAUSE = 0.1
@@ -27,7 +27,7 @@ class Written:
     text: str
     tokens: int
     ending: Ending
-    """The end token, the maximum length, or the user."""
+    """An end token, the maximum length, or the user."""
 
 
 def streamed(
@@ -46,7 +46,7 @@ def streamed(
     """
     model: Any = network
     device = next(network.parameters()).device
-    pieces = _Pieces(tokenizer, heard)
+    pieces, ends = _Pieces(tokenizer, heard), ends_for(network, tokenizer)
     with (
         torch.inference_mode(),
         torch.random.fork_rng([device] if device.type == "cuda" else []),
@@ -57,7 +57,7 @@ def streamed(
             input_ids=ids,
             attention_mask=torch.ones_like(ids),
             pad_token_id=tokenizer.pad_token_id,
-            eos_token_id=tokenizer.eos_token_id,
+            eos_token_id=ends or None,
             streamer=pieces,
             stopping_criteria=StoppingCriteriaList([_Stop(stopped)]),
             **sampling.options,
@@ -66,7 +66,7 @@ def streamed(
         )
     tokens = pieces.tokens
     ending: Ending = "length" if len(tokens) >= sampling.max_new_tokens else "stopped"
-    if tokens and tokens[-1] == tokenizer.eos_token_id:
+    if tokens and tokens[-1] in ends:
         ending = "end"
     return Written(pieces.text, len(tokens), ending)
 

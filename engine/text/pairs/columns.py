@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import pyarrow as pa
 
 from engine.config.tasks.embedding import SCORE_LOSSES, EmbeddingConfig
+from engine.data.raw import class_names
 from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.text.columns import by_name, chosen, is_text
@@ -20,8 +21,9 @@ Form = Literal["pairs", "triplets", "scores"]
 
 _PAIRS = (
     ("anchor", "positive"), ("query", "positive"), ("query", "document"), ("query", "passage"),
-    ("query", "answer"), ("query", "pos"), ("question", "answer"), ("question", "passage"),
-    ("question", "document"), ("question", "context"), ("sentence1", "sentence2"),
+    ("query", "answer"), ("query", "pos"), ("query", "positive_passages"),
+    ("question", "answer"), ("question", "passage"), ("question", "document"),
+    ("question", "context"), ("sentence1", "sentence2"),
     ("sentence_a", "sentence_b"), ("sentence_0", "sentence_1"), ("text1", "text2"),
     ("text_a", "text_b"), ("question1", "question2"), ("premise", "hypothesis"),
     ("title", "abstract"), ("title", "body"),
@@ -29,6 +31,11 @@ _PAIRS = (
 _NEGATIVE = re.compile(r"(hard_)?neg(ative)?s?(_passages?)?[_-]?\d*", re.IGNORECASE)
 _SCORES = ("score", "similarity", "similarity_score", "relatedness_score", "label", "labels")
 _NONE = "-"
+_INFERENCE = ("premise", "hypothesis")
+_CLASSES = {"0", "1", "2", "entailment", "neutral", "contradiction"}
+"""Labels of inference, of which one alone says that texts mean the same; a dash is for none."""
+_IDS = re.compile(r"(.*_)?id", re.IGNORECASE)
+_LOOKED_AT = 1000
 
 
 @dataclass(frozen=True)
@@ -73,6 +80,8 @@ def pair_columns(table: pa.Table, section: EmbeddingConfig) -> PairColumns:
     if section.loss in SCORE_LOSSES:
         negatives = ()
     score = "" if negatives else _score(table, section, (anchor, positive))
+    if not negatives and not section.score:
+        _check_classes(table, (anchor, positive))
     if section.loss == "in_batch_negatives" and not section.score:
         score = ""
     _check_loss(section, score)
@@ -91,6 +100,26 @@ def _check_loss(section: EmbeddingConfig, score: str) -> None:
             "task.loss in_batch_negatives has no use for the scores of pairs.",
             "Leave task.score empty, or choose cosent or cosine.",
         )
+
+
+def _check_classes(table: pa.Table, pair: tuple[str, str]) -> None:
+    """Refuse pairs with classes of inference, which are no scores; raises :class:`DataError`."""
+    label = by_name(table, ("label", "labels", "gold_label"))
+    if tuple(map(str.lower, pair)) != _INFERENCE or label is None:
+        return
+    named = class_names(table, label)
+    values = {str(value).strip().lower() for value in named or _first(table, label)}
+    if len(values) > 1 and values - {"-", "-1"} <= _CLASSES and not values <= {"0", "1"}:
+        raise DataError(
+            f"The column {plain(label, 60)!r} has classes of inference, not scores: pairs that "
+            "contradict each other would be learned as alike.",
+            "Keep the premises with the entailed hypotheses as pairs, and the contradictions as a "
+            "column of negatives; task.score=- learns all pairs, task.score takes them as scores.",
+        )
+
+
+def _first(table: pa.Table, name: str) -> list[Any]:
+    return [value for value in table[name][:_LOOKED_AT].to_pylist() if value is not None]
 
 
 def _pair(table: pa.Table, section: EmbeddingConfig) -> tuple[str, str]:
@@ -119,6 +148,7 @@ def _found(texts: pa.Table, section: EmbeddingConfig) -> tuple[str, str]:
         for name in texts.column_names
         if name not in (section.anchor, section.positive, section.score, *section.negatives)
         and not _NEGATIVE.fullmatch(name)
+        and not _IDS.fullmatch(name)
     ]
     given = [name for name in (section.anchor, section.positive) if name]
     if len(rest) + len(given) == 2:

@@ -1,10 +1,14 @@
-"""Columns whose rows are lists of passages, as FlagEmbedding and mining tools write them."""
+"""Columns whose rows are lists of passages, as FlagEmbedding and mining tools write them.
+
+A passage is a text, or an object with a text and maybe a title, as Tevatron has them.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, count, islice
+from typing import Any
 
 import pyarrow as pa
 
@@ -19,6 +23,7 @@ from engine.text.written_lists import with_lists
 
 _NEGATIVES = re.compile(r"(hard_)?neg(ative)?s?(_passages?)?", re.IGNORECASE)
 _POSITIVES = re.compile(r"pos(itive)?s?(_passages?)?", re.IGNORECASE)
+_TITLE, _TEXT = "title", "text"
 
 
 def without_lists(raw: RawData, section: EmbeddingConfig) -> RawData:
@@ -81,13 +86,23 @@ def _note(name: str, role: str, width: int, most: int, longer: int) -> Note:
 def _holds_texts(table: pa.Table, name: str) -> bool:
     if not is_list(table, name):
         return False
-    items = pa.table({"item": pa.array([], table.schema.field(name).type.value_type)})
-    return is_text(items, "item")
+    kind = table.schema.field(name).type.value_type
+    if pa.types.is_struct(kind):
+        return _TEXT in {part.name for part in kind}
+    return is_text(pa.table({"item": pa.array([], kind)}), "item")
 
 
 def _lists(table: pa.Table, name: str) -> Iterator[Sequence[str | None]]:
     for piece in in_windows(table.select([name])):
-        yield from (texts or () for texts in piece[name].to_pylist())
+        yield from ([*map(_text_of, passages or ())] for passages in piece[name].to_pylist())
+
+
+def _text_of(passage: Any) -> str | None:
+    """Return the text of a passage, behind its title where it has one."""
+    if not isinstance(passage, Mapping):
+        return None if passage is None else str(passage)
+    parts = [str(passage.get(key) or "").strip() for key in (_TITLE, _TEXT)]
+    return " ".join(filter(None, parts)) or None
 
 
 def _with_columns(table: pa.Table, name: str, names: Sequence[str]) -> pa.Table:

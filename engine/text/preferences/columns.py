@@ -7,15 +7,19 @@ import pyarrow as pa
 from engine.config.tasks.preference import PreferenceConfig
 from engine.errors import DataError
 from engine.text.chat.roles import CONTEXT, holds_messages, reads_transcripts
+from engine.text.chat.template_variables import VARIABLES
 from engine.text.columns import by_name, chosen
 
 _CONVERSATIONS = ("messages", "conversations", "conversation")
 _PROMPTS = ("prompt", "instruction", "question", "query", *_CONVERSATIONS)
-_CHOSEN = ("chosen", "chosen_response", "preferred", "preferred_output")
-_REJECTED = ("rejected", "rejected_response", "non_preferred", "non_preferred_output")
+_CHOSEN = ("chosen", "chosen_response", "preferred", "preferred_output", "accepted")
+_REJECTED = (
+    "rejected", "rejected_response", "rejected_messages", "non_preferred", "non_preferred_output",
+)  # fmt: skip
 _COMPLETIONS = ("completion", "response", "output", "answer")
 _LABELS = ("label", "labels", "kto_tag", "desirable")
-_CONTEXT = {role: CONTEXT[role] for role in ("input", "system", "tools")}
+FURTHER = ("input", "system", "history", "tools", VARIABLES)
+"""Roles of columns that belong to a prompt."""
 _NONE = "-"
 
 
@@ -23,18 +27,20 @@ def preference_columns(table: pa.Table, section: PreferenceConfig) -> dict[str, 
     """Return the columns by their roles; raises :class:`DataError` where answers are missing.
 
     The roles are ``prompt``, where there is such a column, ``chosen`` and ``rejected``, or
-    ``completion`` and ``label``; and ``input``, ``system`` and ``tools`` where there are such.
+    ``completion`` and ``label``; and those of :data:`FURTHER` where there are such.
     """
     answers = _answers(table, section)
     prompt = _named(table, section, "prompt", _PROMPTS)
     whole = _is_whole(table, section, answers, prompt)
-    prompt = None if whole else prompt
+    # ms-swift has the prompt and the chosen answer in one conversation.
+    prompt = None if whole or prompt == answers.get("chosen") else prompt
     if not prompt and "label" in answers and not whole:
         chosen(table, "", "task.prompt")
     roles = {"prompt": prompt, **answers} if prompt else dict(answers)
     rest = table.select([name for name in table.column_names if name not in roles.values()])
-    for role, names in _CONTEXT.items():
-        if getattr(section, role) != _NONE and (name := _named(rest, section, role, names)):
+    for role in FURTHER:
+        names = CONTEXT[role]
+        if getattr(section, role, "") != _NONE and (name := _named(rest, section, role, names)):
             roles[role] = name
     if "prompt" not in roles and "input" in roles:  # OpenAI's name for the prompt
         roles["prompt"] = roles.pop("input")
@@ -47,6 +53,9 @@ def _answers(table: pa.Table, section: PreferenceConfig) -> dict[str, str]:
         "chosen": _named(table, section, "chosen", _CHOSEN),
         "rejected": _named(table, section, "rejected", _REJECTED),
     }
+    if pair["rejected"] and not pair["chosen"]:
+        # ms-swift has the chosen answer where other tasks have the only one.
+        pair["chosen"] = by_name(table, (*_CONVERSATIONS, *_COMPLETIONS))
     single = {
         "completion": _named(table, section, "completion", (*_COMPLETIONS, *_CONVERSATIONS)),
         "label": _named(table, section, "label", _LABELS),
@@ -80,5 +89,5 @@ def _named(
     table: pa.Table, section: PreferenceConfig, role: str, names: tuple[str, ...]
 ) -> str | None:
     """Return the column that the field names, else the first with one of ``names``."""
-    name: str = getattr(section, role)
+    name: str = getattr(section, role, "")
     return chosen(table, name, f"task.{role}") if name else by_name(table, names)

@@ -11,6 +11,7 @@ from engine.data.readers.squad import truth_of
 from engine.data.written_value import written_value
 from engine.text.chat.prompts import Row
 from engine.text.chat.repeated_prompts import turns_with_prompt, with_instructions_of
+from engine.text.chat.template_variables import VARIABLES
 from engine.text.chat.transcripts import transcribed, without_mark_blanks
 from engine.text.chat.turns import (
     ASSISTANT,
@@ -30,6 +31,7 @@ _WORDS = {
                      "negative", "n", "f"), False),
 }  # fmt: skip
 """Labels in words, beside those of truth."""
+_FURTHER = ("system", "history", "tools", VARIABLES)
 _OPENAI = "messages"
 _HUMAN_ASSISTANT = "\n\nAssistant:"
 """The mark before an answer in texts of whole conversations, as Anthropic's."""
@@ -44,7 +46,7 @@ class Compared:
     answers: Mapping[str, Any]
     """``chosen`` and ``rejected``, or ``completion``: a text each, or turns."""
     further: Mapping[str, Any]
-    """System prompt and tools."""
+    """System prompt, earlier turns, tools, and variables of the template."""
 
     def row(self, answer: Any) -> Row:
         """Return an answer behind the prompt."""
@@ -64,7 +66,7 @@ def compared(row: Row, transcripts: bool = False) -> Compared:
     """
     names = [name for name in ("chosen", "rejected", "completion") if name in row]
     answers = {name: _value(row[name], transcripts) for name in names}
-    further = {name: row[name] for name in ("system", "tools") if name in row}
+    further = {name: row[name] for name in _FURTHER if name in row}
     if "prompt" in row:
         further = _tools_beside(row["prompt"]) | further
         prompt = _with_input(_value(row["prompt"], transcripts), row.get("input"))
@@ -207,6 +209,10 @@ def _shared(answers: Mapping[str, Any], further: Mapping[str, Any]) -> Compared:
         count = _same_turns(chosen, rejected)
         own: dict[str, Any] = {"chosen": chosen[count:], "rejected": rejected[count:]}
         return Compared(chosen[:count], own, further)
+    if _are_turns(chosen) and isinstance(rejected, str):
+        whole = _whole(chosen, further)  # the text takes the place of its last answer
+        answer = {"chosen": whole.answers.get("completion"), "rejected": rejected}
+        return replace(whole, answers=answer)
     count = _same_text(str(chosen), str(rejected))
     own = {"chosen": str(chosen)[count:], "rejected": str(rejected)[count:]}
     return Compared(str(chosen)[:count], own, further)

@@ -107,6 +107,36 @@ def test_negatives_in_several_columns_are_found(prepare: Make) -> None:
     assert columns.form == "triplets"
 
 
+def test_passages_with_titles_are_read_and_identifiers_are_not(prepare: Make) -> None:
+    """As Tevatron writes them."""
+    rows = {
+        "query_id": ["1", "2", "3", "4", "5"],
+        "query": QUERIES,
+        "positive_passages": [[{"docid": "1", "title": "T", "text": text}] for text in PASSAGES],
+        "negative_passages": [[{"docid": "2", "title": "", "text": text}] for text in NEGATIVES],
+    }
+    prepared = prepare(KIND, rows)
+    columns = prepared.fitted.columns
+    assert (columns.anchor, columns.form) == ("query", "triplets")
+    first = prepared.raw.train.slice(0, 1).to_pylist()[0]
+    assert first[columns.positive] == "T an apple"
+    assert first[columns.negatives[0]] == "a cherry tree"
+
+
+@pytest.mark.parametrize("classes", [[0, 1, 2], [0, 1, -1, 2], ["entailment", "contradiction"]])
+def test_classes_of_inference_are_not_taken_for_scores(prepare: Make, classes: list[Any]) -> None:
+    labels = [classes[number % len(classes)] for number in range(5)]
+    rows = {"premise": QUERIES, "hypothesis": PASSAGES, "label": labels}
+    with pytest.raises(DataError, match="'label' has classes of inference, not scores"):
+        prepare(KIND, rows)
+    assert prepare(KIND, rows, score="-").fitted.columns.form == "pairs"
+
+
+def test_labels_of_0_and_1_are_scores(prepare: Make) -> None:
+    rows = {"premise": QUERIES, "hypothesis": PASSAGES, "label": [0, 1, 0, 1, 1]}
+    assert prepare(KIND, rows).fitted.columns.form == "scores"
+
+
 def test_columns_that_are_set_are_taken(prepare: Make) -> None:
     rows = {"query": QUERIES, "positive": PASSAGES, "negative": NEGATIVES, "score": [1.0] * 5}
     fields = {"anchor": "positive", "positive": "query", "negatives": ["-"], "score": "-"}

@@ -614,3 +614,41 @@ def test_the_instructions_in_an_answers_conversation_are_a_part_of_its_prompt(
     )
     assert "brief" in record["prompt"]
     assert record["prompt"].count("sky?") == 1
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        {"messages": [turns("a?", "b", "c?", "d")], "rejected_response": ["x"]},
+        {"messages": [turns("a?", "b", "c?", "d")],
+         "rejected_messages": [turns("a?", "b", "c?", "x")]},
+        {"query": ["c?"], "response": ["d"], "rejected_response": ["x"],
+         "history": [[["a?", "b"]]]},
+        {"instruction": ["c?"], "chosen": ["d"], "rejected": ["x"], "history": [[["a?", "b"]]]},
+        {"prompt": [turns("c?")], "chosen": [turns("", "d")[1:]], "accepted": ["-"],
+         "rejected": [turns("", "x")[1:]], "history": [turns("a?", "b")]},
+    ],
+)  # fmt: skip
+def test_preferences_of_ms_swift_and_llama_factory_are_read(
+    prepare: Make, rows: dict[str, list[Any]]
+) -> None:
+    doubled = {name: values * 2 for name, values in rows.items()}
+    prepared = prepare(KIND, doubled, chat_template="roles")
+    tokenizer = prepared.task.pipeline.tokenizer(prepared.fitted.tokenizer)
+    batch = prepared.encoded()
+    end = "<|endoftext|>"
+    asked = f"<|user|>\na?{end}\n<|assistant|>\nb{end}\n<|user|>\nc?{end}\n<|assistant|>\n"
+    for ids, labels, answer in (
+        (batch.inputs["input_ids"], batch.targets["labels"], "d"),
+        (batch.targets["second"]["input_ids"], batch.targets["second_labels"], "x"),
+    ):
+        learned = tokenizer.decode([token for token in labels[0].tolist() if token >= 0])
+        assert learned == f"{answer}{end}\n"
+        assert tokenizer.decode(ids[0]).startswith(asked + answer)
+
+
+def test_preferences_with_images_are_left_out(prepare: Make) -> None:
+    rows = {name: [*values] for name, values in PAIRS.items()} | {"images": [["a.jpg"], [], []]}
+    [skip] = prepare(KIND, rows).raw.skips
+    assert skip.reason.startswith("it has images")
+    assert skip.count == 1
