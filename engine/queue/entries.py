@@ -30,7 +30,7 @@ from engine.files.paths import queue_folder, runs_folder
 from engine.processes.identity import ProcessIdentity
 from engine.processes.lock import locked
 from engine.processes.spawn import open_log, spawn
-from engine.runs.directory import RunDirectory
+from engine.runs.directory import RunDirectory, is_deleted
 from engine.runs.status import State
 
 if TYPE_CHECKING:
@@ -154,11 +154,9 @@ def clean() -> None:
 def _is_left_over(path: Path) -> bool:
     """Return whether a file is no entry, or its run was deleted."""
     try:
-        run = _entry(path).run.path
-        # A disk that is not mounted, or fails, says nothing of the run.
-        return run.parent.is_dir() and not run.is_dir()
+        return is_deleted(_entry(path).run)
     except OSError:
-        return False
+        return False  # a disk that fails says nothing of the run
     except (ValueError, KeyError, TypeError):
         return True
 

@@ -197,6 +197,14 @@ class RunDirectory:
             raise RunError(f"Cannot delete {self.path}: {error.strerror}.") from error
 
 
+def is_deleted(run: RunDirectory) -> bool:
+    """Return whether a run's directory was removed; raises ``OSError``.
+
+    Where the folder of runs is missing, its disk may not be mounted: that says nothing of a run.
+    """
+    return run.path.parent.is_dir() and not run.path.is_dir()
+
+
 def all_runs(folder: Path) -> list[RunDirectory]:
     """Return all runs of a folder, the newest first; other entries and links are skipped."""
     return list(each_run(folder))
