@@ -47,19 +47,16 @@ def attempt(run: RunDirectory, work: Work, patience: float = 0.0) -> Event:
                     session.reports.append(close_notifier)
                     with reported(session):
                         last = work(session)
-            except UserError as error:
-                events.write(failure(run, error))
-                raise
             except Terminated:
                 last = Interrupted(step=0, seconds=0.0)
             except Exception as error:
-                if reason := why_not_written(error):
-                    full = _no_room(run, reason)
-                    events.write(Failed(message=str(full)))
-                    raise full from error
-                _note(run)
-                events.write(failure(run, error))
-                raise
+                known = correctable(run, error)
+                if known is None:
+                    _note(run)
+                events.write(failure(run, known or error))
+                if known is None or known is error:
+                    raise
+                raise known from error
             events.write(last)
     return last
 
@@ -71,7 +68,12 @@ def _log_of(run: RunDirectory) -> EventLog:
         raise RunError(f"Cannot write to the run {run.id}: {error.strerror}.") from error
 
 
-def _no_room(run: RunDirectory, reason: str) -> TrainingFailed:
+def correctable(run: RunDirectory, error: Exception) -> UserError | None:
+    """Return an error that the user can correct, a full disk among them; ``None`` for others."""
+    if isinstance(error, UserError):
+        return error
+    if (reason := why_not_written(error)) is None:
+        return None
     return TrainingFailed(
         f"Cannot write to {run.path} any more: {reason}.",
         "Its checkpoints are kept: free disk space, then resume the run.",
