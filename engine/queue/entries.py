@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING
 
 from engine.errors import RunError
 from engine.files import atomic, safe_json
+from engine.files.disk_space import if_full
 from engine.files.paths import queue_folder, runs_folder
 from engine.processes.identity import ProcessIdentity
 from engine.processes.lock import locked
@@ -193,7 +194,7 @@ def _await(process: subprocess.Popen[bytes], before: int) -> None:
         return
     log = queue_folder() / "log.txt"
     said = log.read_bytes()[before:].decode(errors="replace").strip().splitlines()
-    reason = said[-1][:300] if said else f"{log.parent} cannot be written; is the disk full?"
+    reason = said[-1][:300] if said else f"its process wrote nothing to {log}" + if_full(log.parent)
     raise RunError(f"Cannot start the queue: {reason}")
 
 

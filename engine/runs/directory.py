@@ -152,7 +152,7 @@ class RunDirectory:
         except OSError as error:
             raise RunError(
                 f"Cannot make a run in {folder}: {error.strerror}.",
-                "Set DLTUI_HOME to a folder where you may write.",
+                "Free some space, or set DLTUI_HOME to a folder where you may write.",
             ) from error
         return run
 

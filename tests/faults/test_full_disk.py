@@ -14,7 +14,7 @@ import pytest
 
 from engine import RunConfig, launch
 from engine.errors import RunError
-from engine.files.disk_space import too_little_room
+from engine.files.disk_space import if_full, too_little_room
 from engine.launch.start import Handle, start
 from engine.runs.directory import RunDirectory, all_runs
 from engine.runs.events import EventLog, Failed, Log, Progress, Started
@@ -225,6 +225,12 @@ def test_the_last_word_finds_room_on_a_full_disk(small_disk: Path) -> None:
             fill(events)
         events.write(Failed(message="full"))
     assert isinstance(list(Follower(path).new())[-1], Failed)
+
+
+def test_a_full_disk_is_named_where_a_process_could_not_report_it(small_disk: Path) -> None:
+    assert if_full(small_disk) == if_full(small_disk / "nowhere") == ""
+    fill_up(small_disk, left=4096)
+    assert if_full(small_disk) == f". The disk of {small_disk} is full."
 
 
 def test_too_little_room_is_reported_beforehand(

@@ -77,3 +77,16 @@ def test_a_full_disk_ends_a_sweep_with_a_sentence(
     said = f"Cannot write to {sweep.path} any more: No space left on device."
     assert said in sweep.table().problem
     assert "then resume the sweep" in capsys.readouterr().err
+
+
+def test_a_sweep_of_another_version_is_refused_with_a_sentence(tmp_path: Path) -> None:
+    base = load_preset(find_preset("wine-mlp")).values()
+    sweep = SweepDirectory.create(tmp_path, SweepConfig(name="some", base=base, space={}))
+    file = sweep.path / "sweep.toml"
+    file.write_text('colour = "red"\n' + file.read_text())
+    with pytest.raises(RunError) as refused:
+        sweep.config()
+    assert str(refused.value) == (
+        f"Cannot read {file}: colour: Extra inputs are not permitted. "
+        "Was it written by another version of dltui?"
+    )
