@@ -110,7 +110,8 @@ def _fault(file: Path) -> str:
 def _check(root: Path, files: Iterable[Path], places: Iterable[Place]) -> None:
     """Refuse a folder without classes, and one whose classes stand in a list beside the images."""
     classes = {place.label for place in places if place.split == TRAIN}
-    lists = [file for file in files if file.suffix.lower() in _LISTS]
+    found = [file for file in files if file.suffix.lower() in _LISTS]
+    lists = [file for file in found if "submission" not in file.stem.lower()] or found
     if lists and (len(classes) < 2 or all(map(named_split, classes))):
         listed = root / lists[0] if len(lists) == 1 else root
         raise DataError(

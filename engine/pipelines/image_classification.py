@@ -18,10 +18,12 @@ from engine.models.images.preprocessing import preprocessing_of
 from engine.pipelines.pipeline import DataPipeline
 from engine.reports.data_summary import DataSummary
 from engine.reports.picture import Picture
+from engine.text.classes.flags import with_flags_joined
 from engine.text.classes.names import with_named_classes
 from engine.text.classes.spellings import with_label_lists
 from engine.text.columns import chosen, find_label, is_list
 from engine.vision.contact_sheet import Sheet
+from engine.vision.files.bare_names import named_in, with_suffixes
 from engine.vision.files.column import RECORD, find_image, images_of
 from engine.vision.files.list_paths import located
 from engine.vision.fitted import ImageFitted
@@ -48,9 +50,10 @@ class ImageClassificationPipeline(DataPipeline[ImageFitted]):
     def load(self) -> RawData:
         """Rows with an image and a class, in three splits."""
         with images_instead(self.config.data, "image_folder"):
-            raw = load_texts(self.config.data)
+            folder = self._folder()
+            raw = with_suffixes(load_texts(self.config.data), self.section.image, folder)
+            raw = raw if self.section.label else with_flags_joined(raw)
             image, label = self._columns(raw.train)
-        folder = self._folder()
         raw = with_label_lists(located(raw, image, folder), label)
         raw = usable_rows(raw, self.config.data, image, label, folder)
         return with_named_classes(raw, label, self.section.class_names)
@@ -76,6 +79,7 @@ class ImageClassificationPipeline(DataPipeline[ImageFitted]):
 
     def from_file(self, table: pa.Table, fitted: ImageFitted, folder: Path) -> pa.Table:
         """Rows whose images are read; relative paths begin at the file's folder, as in training."""
+        table = named_in(table, fitted.image, folder)
         images = pa.chunked_array(images_of(table, fitted.image, folder=folder).chunks, RECORD)
         return table.set_column(table.column_names.index(fitted.image), fitted.image, images)
 

@@ -24,10 +24,12 @@ from engine.text.columns import chosen
 from engine.vision.annotated.box_columns import find_objects
 from engine.vision.annotated.box_rows import ObjectRows, count_objects, named_boxes, usable_boxes
 from engine.vision.annotated.fitting import measure_annotated
+from engine.vision.annotated.one_box_rows import boxes_beside
 from engine.vision.annotated.painted import boxes_painted
 from engine.vision.annotated.sheet import AnnotatedSheet
 from engine.vision.annotated.summary import annotated_summary
 from engine.vision.annotated_fitted import DetectionFitted
+from engine.vision.files.bare_names import with_suffixes
 from engine.vision.files.column import find_image, images_of
 from engine.vision.files.list_paths import located
 from engine.vision.images_instead import images_instead
@@ -41,11 +43,16 @@ class ObjectDetectionPipeline(AnnotatedImagesPipeline[DetectionFitted]):
 
     def load(self) -> RawData:
         """Rows with an image and its objects, in three splits."""
-        with images_instead(self.config.data, "image_boxes"):
-            raw = load_texts(self.config.data)
-            image, objects = self.columns(raw.train)
         folder = root_of(getattr(self.config.data, "path", ""))
-        columns = ObjectRows(image, objects, self.section.box_format)
+        format = self.section.box_format
+        with images_instead(self.config.data, "image_boxes"):
+            raw = with_suffixes(load_texts(self.config.data), self.section.image, folder)
+            boxes = None if self.section.objects else boxes_beside(raw.train, format)
+            if boxes is not None:
+                own = self.section.image or find_image(raw.train)
+                raw, format = boxes.joined(located(raw, own, folder), own), "xyxy"
+            image, objects = self.columns(raw.train)
+        columns = ObjectRows(image, objects, format)
         return usable_boxes(located(raw, image, folder), self.config.data, columns, folder)
 
     def fit(self, raw: RawData) -> DetectionFitted:

@@ -19,10 +19,13 @@ from engine.pipelines.text import TextFitted, TextPipeline
 from engine.reports.data_summary import DataSummary
 from engine.reports.note import Note
 from engine.text import columns
+from engine.text.classes.document_folders import with_folder_classes
+from engine.text.classes.flags import with_flags_joined
 from engine.text.classes.labels import classes_of, joined_class, labels_of, too_many
 from engine.text.classes.names import with_named_classes
 from engine.text.classes.spellings import with_known_labels, with_label_lists
 from engine.text.columns import is_list
+from engine.text.rejected_rows import without_rejected
 from engine.text.rows import (
     blank,
     joined_texts,
@@ -51,7 +54,7 @@ class TextClassificationPipeline(TextPipeline[TextClassificationFitted]):
 
     def load(self) -> RawData:
         """Rows with a text and a label, in three splits."""
-        raw = load_texts(self.config.data)
+        raw = self._with_labels(load_texts(self.config.data))
         text, pair, label = self._columns(raw.train)
         raw = with_label_lists(raw, label)
         raw = without_faults(raw, lambda table: _faults(table, [text, pair], label))
@@ -114,6 +117,11 @@ class TextClassificationPipeline(TextPipeline[TextClassificationFitted]):
         if is_list(raw.train, label):
             return ColumnRoles((*texts, label), texts=texts)
         return ColumnRoles(texts, label, "classes", texts)
+
+    def _with_labels(self, raw: RawData) -> RawData:
+        """Return the data with a column of labels, where it has them in another form."""
+        raw = without_rejected(raw)
+        return raw if self.section.label else with_flags_joined(with_folder_classes(raw))
 
     def _columns(self, table: pa.Table) -> tuple[str, str, str]:
         """Text, second text (or nothing) and label."""

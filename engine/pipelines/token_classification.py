@@ -21,6 +21,7 @@ from engine.reports.counted import counted
 from engine.reports.data_summary import DataSummary
 from engine.reports.note import Note
 from engine.text.columns import chosen
+from engine.text.rejected_rows import without_rejected
 from engine.text.rows import SOME, without_faults
 from engine.text.tagging.columns import TaggedColumns, tagged_columns
 from engine.text.tagging.rows import as_sentences
@@ -57,7 +58,7 @@ class TokenClassificationPipeline(TextPipeline[TokenClassificationFitted]):
     def load(self) -> RawData:
         """Sentences with as many tags as words, in three splits."""
         section = self.section
-        raw = load_texts(self.config.data)
+        raw = without_rejected(load_texts(self.config.data))
         raw = as_sentences(raw, section.tokens, section.tags, section.sentence)
         columns = self._columns(raw.train)
         names = class_names(raw.train, columns.tags) or section.tag_names
@@ -192,11 +193,11 @@ def _fault(words: Any, labels: Any, names: Sequence[str] | None) -> str | None:
     counted = len(words_of(words))
     if not counted or labels is None:
         return "there are no words or no tags"
-    if counted != len(words_of(labels)):
-        return "it has not as many tags as words"
-    if _lacks_one(words) or _lacks_one(labels) or "" in words_of(labels):
-        return "a word or a tag is missing"
     codes = tags_in(labels)
+    if counted != len(codes):
+        return "it has not as many tags as words"
+    if _lacks_one(words) or _lacks_one(labels) or "" in codes:
+        return "a word or a tag is missing"
     if names is not None and not all(_is_code(tag, len(names)) for tag in codes):
         return "a tag is not one of the classes"
     return None

@@ -14,11 +14,12 @@ from engine.files.sanitize import plain
 TEXT_NAMES = ("text", "sentence", "content", "review", "tweet", "document", "body", "comment")
 LABEL_NAMES = (
     "label", "labels", "class", "cls", "category", "target", "sentiment", "intent", "topic",
-    "emotion",
+    "emotion", "gold_label",
 )  # fmt: skip
 PAIRS = (
     ("premise", "hypothesis"), ("sentence1", "sentence2"), ("question1", "question2"),
     ("text1", "text2"), ("text_a", "text_b"), ("query", "passage"), ("question", "sentence"),
+    ("#1 String", "#2 String"),
 )  # fmt: skip
 _SAMPLE = 1000
 _FEW = 200
@@ -78,7 +79,11 @@ def find_label(table: pa.Table, without: Sequence[str]) -> str:
     named = by_name(table.select(names), LABEL_NAMES) or next(iter(noted), None)
     if named:
         return named
-    possible = [name for name in names if is_list(table, name) or _is_discrete(table, name)]
+    possible = [
+        name
+        for name in names
+        if is_flat_list(table, name) or (_is_discrete(table, name) and _varies(table, name))
+    ]
     few = [name for name in possible if not is_list(table, name) and _has_few(table, name)]
     for candidates in (few, possible):
         if len(candidates) == 1:
@@ -103,9 +108,21 @@ def is_list(table: pa.Table, name: str) -> bool:
     )
 
 
+def is_flat_list(table: pa.Table, name: str) -> bool:
+    """Whether a column holds lists of single values."""
+    return is_list(table, name) and not pa.types.is_nested(table.schema.field(name).type.value_type)
+
+
 def _is_discrete(table: pa.Table, name: str) -> bool:
     kind = table.schema.field(name).type
     return bool(is_text(table, name) or pa.types.is_integer(kind) or pa.types.is_boolean(kind))
+
+
+def _varies(table: pa.Table, name: str) -> bool:
+    return any(
+        pc.count_distinct(part, "only_valid").as_py() > 1
+        for part in (table[name][:_SAMPLE], table[name])
+    )
 
 
 def _has_few(table: pa.Table, name: str) -> bool:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
+from pathlib import Path
 
 from engine.config.data.base import DataConfig
 from engine.data.image_files import files_below
 from engine.data.image_suffixes import SUFFIXES
 from engine.errors import DataError
-from engine.files.paths import expanded, is_folder
+from engine.files.paths import expanded, is_file, is_folder
 from engine.files.sanitize import plain
 
 _MOST = 10_000
@@ -23,11 +24,22 @@ def images_instead(data: DataConfig, kind: str) -> Iterator[None]:
     try:
         yield
     except DataError as error:
-        if data.kind != "file" or not _has_images(path := str(getattr(data, "path", ""))):
+        path = str(getattr(data, "path", ""))
+        if data.kind == "file" and kind == "image_boxes" and _is_beside_images(path):
+            raise DataError(
+                f"{plain(error)} JSON of drawing tools is read with the folder of its images.",
+                f"Set data.kind to image_boxes, and data.path to {plain(Path(path).parent)}.",
+            ) from error
+        if data.kind != "file" or not _has_images(path):
             raise
         raise DataError(
             f"{plain(path)} holds images; local files are tables.", f"Set data.kind to {kind}."
         ) from error
+
+
+def _is_beside_images(path: str) -> bool:
+    file = expanded(path)
+    return file.suffix.lower() == ".json" and is_file(file) and _has_images(str(file.parent))
 
 
 def _has_images(path: str) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from engine.data.readers.base import read_file
-from engine.data.readers.conll import read_conll
+from engine.data.readers.conll import is_tagged, read_conll, read_conllu
 from engine.data.readers.reading import ReadOptions
 from engine.errors import DataError
 
@@ -87,3 +87,42 @@ def test_wnut_has_the_sentences_that_its_authors_count(real_data: Path) -> None:
         for split in ("train", "validation", "test")
     }
     assert rows == {"train": 3394, "validation": 1009, "test": 1287}
+
+
+TAGGED = "EU NNP B-org\nrejects VBZ O\n\n-DOCSTART- -X- O\n\nPeter NNP B-per\n"
+
+
+@pytest.mark.parametrize(("name", "text"), [
+    ("train.txt", TAGGED), ("train.tsv", TAGGED.replace(" ", "\t")),
+    ("train.tsv", "# a page\n" + TAGGED.replace(" ", "\t")),
+])  # fmt: skip
+def test_words_with_tags_are_read_as_conll_whatever_the_suffix(
+    tmp_path: Path, name: str, text: str
+) -> None:
+    (tmp_path / name).write_text(text)
+    reading = read_file(tmp_path / name, ReadOptions())
+    assert reading.table["tokens"].to_pylist() == [["EU", "rejects"], ["Peter"]]
+    assert reading.table["column_3"].to_pylist() == [["B-org", "O"], ["B-per"]]
+    assert reading.notes[0].change == "data.format"
+
+
+@pytest.mark.parametrize("text", [
+    "a text of O\nanother one B-x\n", "plain O\nwords O\n", "I am\nO yes\n", "O\nB-x\n", "\n",
+    "word\ttag\nEU\tB-org\nsays\tO\n",
+])  # fmt: skip
+def test_other_texts_are_no_conll(text: str) -> None:
+    assert not is_tagged(text)
+
+
+def test_conllu_has_its_columns_by_name() -> None:
+    rest = "_\t_\t0\troot\t_\t_\n"
+    text = (
+        "# text = Vámonos al mar\n1-2\tVámonos\t_\t_\t_\t_\t_\t_\t_\t_\n"
+        f"1\tVamos\tir\tVERB\t{rest}2\tnos\tnosotros\tPRON\t{rest}2.1\tx\tx\tX\t{rest}"
+        f"3\tal\tal\tADP\t{rest}\n1\tmar\tmar\tNOUN\t{rest}"
+    )
+    columns = read_conllu(Path("x.conllu"), text).to_pydict()
+    assert columns["tokens"] == [["Vamos", "nos", "al"], ["mar"]]
+    assert columns["upos"] == [["VERB", "PRON", "ADP"], ["NOUN"]]
+    with pytest.raises(DataError, match=r"x\.conllu, row 1: 3 of 10 columns"):
+        read_conllu(Path("x.conllu"), "a\tb\tc\n")

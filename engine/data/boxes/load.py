@@ -1,4 +1,4 @@
-"""A folder of images and boxes as tables, in any of three formats."""
+"""A folder of images and boxes as tables, in the formats of many tools."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from pathlib import Path
 
 from engine.config.data.image_boxes import ImageBoxesConfig
 from engine.data.boxes.coco import read_coco
+from engine.data.boxes.drawn import read_drawn
+from engine.data.boxes.records import Annotations
 from engine.data.boxes.voc import read_voc
 from engine.data.boxes.yolo import read_yolo
 from engine.data.image_files import files_below, folder_of
@@ -33,7 +35,7 @@ def load_boxes(config: ImageBoxesConfig) -> RawData:
     found = (
         read_voc(root, by_suffix[".xml"], ImageIndex(images))
         if format == "voc"
-        else read_coco(root, by_suffix[".json"], ImageIndex(images))
+        else _of_json(root, by_suffix[".json"], ImageIndex(images))
         if format == "coco"
         else read_yolo(root, _others(files, images), images)
     )
@@ -41,6 +43,16 @@ def load_boxes(config: ImageBoxesConfig) -> RawData:
     if TRAIN not in raw.splits:
         raise DataError(f"{plain(root)} has no annotated images to train on.")
     return raw
+
+
+def _of_json(root: Path, files: list[Path], images: ImageIndex) -> Annotations:
+    try:
+        return read_coco(root, files, images)
+    except DataError:
+        drawn = read_drawn(root, files, images)
+        if drawn is None:
+            raise
+        return drawn
 
 
 def _others(files: list[Path], images: list[Path]) -> list[Path]:

@@ -35,9 +35,12 @@ def read_yolo(root: Path, files: Sequence[Path], images: Sequence[Path]) -> Anno
     names = _names(root, files)
     labels = [f for f in files if f.suffix == ".txt" and f.name.lower() not in _NO_LABELS]
     if not labels:
+        lists = [file for file in files if file.suffix.lower() == ".csv"]
         raise DataError(
             f"{plain(root)} has no annotations: text files called as the images, JSON or XML.",
-            "Set data.format, or look at the folder.",
+            f"If {plain(lists[0])} lists boxes: data.kind=file data.path={plain(root / lists[0])}."
+            if lists
+            else "Set data.format, or look at the folder.",
         )
     index = ImageIndex(images)
     by_image: dict[Path, Path] = {}

@@ -13,9 +13,10 @@ import pyarrow.json
 import pyarrow.parquet
 
 from engine.data.on_disk import LARGE, WINDOW, mapped
-from engine.data.readers.conll import read_conll
+from engine.data.readers.conll import is_tagged, read_conll, read_conllu
 from engine.data.readers.csv import read_csv
 from engine.data.readers.json import read_json, read_json_lines
+from engine.data.readers.parallel_texts import other_half, read_pair
 from engine.data.readers.plain_text import read_plain_text
 from engine.data.readers.reading import (
     INCOMPLETE,
@@ -54,6 +55,8 @@ def read_file(path: Path, options: ReadOptions, format: str = "") -> Reading:
     if is_folder(path):
         raise DataError(f"{plain(path)} is a folder.", "Give a file.")
     reader = READERS.get(f".{format.lstrip('.').lower()}" if format else suffix_of(path))
+    if reader is None and not format and other_half(path) is not None:
+        reader = read_pair
     if reader is None:
         raise _unread(path, format)
     try:
@@ -169,8 +172,27 @@ def _read_csv(path: Path, options: ReadOptions) -> Reading:
     return read_csv(path, read_text(path, options.encoding), options)
 
 
+def _read_tsv(path: Path, options: ReadOptions) -> Reading:
+    text = read_text(path, options.encoding)
+    return _tagged(path, text) if is_tagged(text) else read_csv(path, text, options)
+
+
+def _read_txt(path: Path, options: ReadOptions) -> Reading:
+    text = read_text(path, options.encoding)
+    return _tagged(path, text) if is_tagged(text) else read_plain_text(path, text)
+
+
+def _tagged(path: Path, text: str) -> Reading:
+    why = f"{plain(path.name, 60)} has a word and its tags a line: it is read as CoNLL"
+    return Reading(read_conll(path, text), (Note(why, change="data.format", kind="converted"),))
+
+
 def _read_conll(path: Path, options: ReadOptions) -> Reading:
     return Reading(read_conll(path, read_text(path, options.encoding)))
+
+
+def _read_conllu(path: Path, options: ReadOptions) -> Reading:
+    return Reading(read_conllu(path, read_text(path, options.encoding)))
 
 
 def _read_tsf(path: Path, options: ReadOptions) -> Reading:
@@ -180,7 +202,7 @@ def _read_tsf(path: Path, options: ReadOptions) -> Reading:
 
 READERS: dict[str, Reader] = {
     ".csv": _read_csv,
-    ".tsv": _read_csv,
+    ".tsv": _read_tsv,
     ".data": _read_csv,
     ".parquet": _read_parquet,
     ".json": read_json,
@@ -189,10 +211,11 @@ READERS: dict[str, Reader] = {
     ".arrow": _read_arrow,
     ".feather": _read_arrow,
     ".conll": _read_conll,
+    ".conllu": _read_conllu,
     ".bio": _read_conll,
     ".iob": _read_conll,
     ".iob2": _read_conll,
-    ".txt": read_plain_text,
+    ".txt": _read_txt,
     ".tsf": _read_tsf,
     ".tar": read_webdataset,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Set
 from pathlib import Path
@@ -17,6 +18,14 @@ _TAG_NAMES = frozenset((
     "tag", "tags", "label", "labels", "ner", "ner_tag", "ner_tags", "entity", "bio", "iob", "pos",
 ))  # fmt: skip
 """Names of columns in a first line that is a header."""
+
+_TAG = re.compile(r"O|[BIESLUM]-\S+")
+_CONLLU = (
+    "number", "tokens", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc",
+)  # fmt: skip
+_WORD_NUMBER = re.compile(r"\d+(?:[-.]\d+)?")
+_BEGINNING = 2000
+"""Lines that show whether a file has words and their tags."""
 
 Line = tuple[int, list[str]]
 """A line's number, from 1, and its cells."""
@@ -55,6 +64,59 @@ def read_conll(path: Path, text: str) -> pa.Table:
     return pa.table(
         {name: pa.array(column, kind) for name, column in zip(names, columns, strict=True)}
     )
+
+
+def is_tagged(text: str) -> bool:
+    """Return whether each line of a text has equally many cells, the last one a tag as ``B-LOC``.
+
+    Such files often have the suffix of plain text or of a table.
+    """
+    beginning = "\n".join(text[: _BEGINNING << 7].split("\n")[:_BEGINNING])
+    lines = [
+        cells
+        for sentence in _sentences(beginning)
+        for _, cells in sentence
+        if not cells[0].startswith("#")
+    ]
+    whole = lines if len(beginning) == len(text) else lines[:-1]  # the last one may be cut
+    found = {cells[-1] for cells in whole}
+    return (
+        any(tag.startswith(("B", "I")) for tag in found)
+        and "O" in found
+        and all(map(_TAG.fullmatch, found))
+        and len({len(cells) for cells in whole}) == 1
+        and len(whole[0]) > 1
+    )
+
+
+def read_conllu(path: Path, text: str) -> pa.Table:
+    """One row a sentence: lists of texts by the columns of CoNLL-U, ``tokens`` being the forms.
+
+    Lines of several words in one (``3-4``) and of words that are left out in speech (``8.1``) are
+    no tokens. Raises :class:`DataError` that names the row of any other line.
+    """
+    sentences: list[list[list[str]]] = []
+    for sentence in _sentences(text):
+        words = []
+        for number, cells in sentence:
+            if cells[0].startswith("#"):
+                continue
+            if len(cells) != len(_CONLLU) or not _WORD_NUMBER.fullmatch(cells[0]):
+                raise DataError(
+                    f"{plain(path.name)}, row {number}: {len(cells)} of {len(_CONLLU)} columns, or "
+                    "the first does not number a word.",
+                    "Set data.format to conll for files of another form.",
+                )
+            if cells[0].isdecimal():
+                words.append(cells)
+        if words:
+            sentences.append(words)
+    kind = pa.list_(pa.string())
+    return pa.table({
+        name: pa.array([[cells[place] for cells in words] for words in sentences], kind)
+        for place, name in enumerate(_CONLLU)
+        if place
+    })  # fmt: skip
 
 
 def _sentences(text: str) -> Iterator[list[Line]]:

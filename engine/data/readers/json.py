@@ -15,6 +15,7 @@ import pyarrow.json
 import pyarrow.parquet
 
 from engine.data.raw import TEST, TRAIN, VALIDATION
+from engine.data.readers.annotations import annotated_records
 from engine.data.readers.reading import INCOMPLETE, Reading, ReadOptions, read_text, unique_names
 from engine.data.readers.records import MOST_LEVELS, table_of_columns, table_of_records
 from engine.data.readers.squad import is_squad, squad_table
@@ -31,6 +32,8 @@ _SPLITS = {
     TEST: ("test", "testing"),
 }
 _CORRECT = "Correct it there: names and texts stand in double quotes, with commas between."
+_BEGINNING = 1 << 16
+"""Characters among which a file of lines has its first questions, if it has some on texts."""
 _ROWS = ("data", "rows", "records", "items", "examples", "instances", "samples")
 """Usual names of the list of rows in an object."""
 
@@ -147,6 +150,9 @@ def read_json(path: Path, options: ReadOptions) -> Reading:
 def _reading_of(tables: _Tables, content: Any) -> Reading:
     if is_squad(content):
         return Reading(squad_table(tables.path, tables.values(content)))
+    if (annotated := annotated_records(tables.path, content)) is not None:
+        records, notes = annotated
+        return Reading(tables.records(records), tuple(notes))
     table = _table_of(tables, content)
     if table is not None:
         return Reading(table)
@@ -248,6 +254,10 @@ def read_json_lines(path: Path, options: ReadOptions) -> Reading:
             content = safe_json.loads(text, numerals=options.spelled)
             tables = _Tables(path, options)
             return tables.with_notes(_reading_of(tables, content))
+    if '"qas"' in text[:_BEGINNING]:
+        lines = list(_json_lines(path, text, ReadOptions()))
+        if is_squad(lines):
+            return Reading(squad_table(path, lines))
     if not _is_deep(text):
         with contextlib.suppress(pa.ArrowException):  # its message has the wrong row
             table = _arrow_table(text)

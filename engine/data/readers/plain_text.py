@@ -7,19 +7,16 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from engine.data.readers.reading import Reading, ReadOptions, read_text
+from engine.data.readers.reading import Reading
 from engine.files.sanitize import plain
 from engine.reports.note import Note
 
 _LABEL = re.compile(r"(?<!\S)__label__(\S+)")
 
 
-def read_plain_text(path: Path, options: ReadOptions) -> Reading:
-    """Read a row a line, empty lines included; files of fastText have text and classes.
-
-    Raises :class:`DataError`.
-    """
-    text = read_text(path, options.encoding).replace("\r\n", "\n").removesuffix("\n")
+def read_plain_text(path: Path, text: str) -> Reading:
+    """Read a row a line, empty lines included; files of fastText have text and classes."""
+    text = text.replace("\r\n", "\n").removesuffix("\n")
     lines = text.split("\n")
     return _labelled(path, lines) if text.lstrip().startswith("__label__") else _plain(lines)
 

@@ -93,10 +93,14 @@ Reader = Callable[[Path, ReadOptions], Reading]
 
 def suffix_of(path: Path) -> str:
     """Return the suffix of the format: ``.csv`` of ``rows.csv.gz``."""
-    name = path.name.lower()
-    for packed in _UNPACK:
-        name = name.removesuffix(packed)
-    return Path(name).suffix
+    return Path(unpacked_name(path).lower()).suffix
+
+
+def unpacked_name(path: Path) -> str:
+    """Return the name of a file without the suffix of its compression."""
+    name = path.name
+    packed = next((end for end in _UNPACK if name.lower().endswith(end)), "")
+    return name[: len(name) - len(packed)]
 
 
 def unique_names(names: Iterable[str]) -> list[str]:

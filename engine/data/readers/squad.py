@@ -23,8 +23,26 @@ def is_squad(content: Any) -> bool:
     return isinstance(first, dict) and isinstance(first.get("paragraphs"), list)
 
 
+def is_header(content: Any) -> bool:
+    """Whether parsed JSON is the first line of a file of MRQA, which tells of the data set."""
+    return isinstance(content, dict) and content.keys() == {"header"}
+
+
+def is_paragraph(content: Any) -> bool:
+    """Whether parsed JSON is a text with its questions."""
+    return (
+        isinstance(content, dict) and "context" in content and isinstance(content.get("qas"), list)
+    )
+
+
 def _articles(content: Any) -> Any:
-    """Return the articles of a document: in an object, alone, or a single one."""
+    """Return the articles of a document: in an object, alone, or a single one.
+
+    A list may also have paragraphs, behind a header as MRQA has it.
+    """
+    if isinstance(content, list):
+        paragraphs = content[1:] if content and is_header(content[0]) else content
+        return [{"paragraphs": paragraphs}] if is_paragraph(next(iter(paragraphs), 0)) else content
     if not isinstance(content, dict):
         return content
     return [content] if "paragraphs" in content else content.get("data")
@@ -62,11 +80,11 @@ def _row(title: str, context: Any, entry: dict[str, Any]) -> dict[str, Any]:
     impossible = truth_of(entry.get("is_impossible"))
     if impossible is None:
         raise TypeError(f"is_impossible {entry['is_impossible']!r}")
-    given = entry.get("answers") or []
-    given = [given] if isinstance(given, dict) else given
-    answers = [] if impossible else [one for one in given if one is not None]
+    given = entry.get("detected_answers") or entry.get("answers") or []
+    given = given if isinstance(given, list) else [given]
+    answers = [] if impossible else [_answer(one) for one in given if one is not None]
     return {
-        "id": str(entry.get("id", "")),
+        "id": str(entry.get("id", entry.get("qid", ""))),
         "title": title,
         "context": _text(context),
         "question": _text(entry["question"]),
@@ -75,6 +93,14 @@ def _row(title: str, context: Any, entry: dict[str, Any]) -> dict[str, Any]:
             "answer_start": [_start(answer.get("answer_start")) for answer in answers],
         },
     }
+
+
+def _answer(value: Any) -> dict[str, Any]:
+    """Return an answer with its place: a text has none, MRQA lists the spans of each."""
+    if not isinstance(value, dict):
+        return {"text": value}
+    spans = value.get("char_spans")
+    return value | {"answer_start": spans[0][0]} if spans else value
 
 
 def _text(value: Any) -> str | None:

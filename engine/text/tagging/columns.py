@@ -13,13 +13,13 @@ from engine.data.raw import class_names
 from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.reports.note import Note
-from engine.text.columns import by_name, chosen, is_list, is_text
+from engine.text.columns import by_name, chosen, is_flat_list, is_text
 from engine.text.rows import some_of
 from engine.text.tagging.scheme import scheme_of
 from engine.text.tokens.words import words_of
 
 TOKEN_NAMES = ("tokens", "words", "sentence", "text")
-TAG_NAMES = ("ner_tags", "tags", "labels", "ner", "label")
+TAG_NAMES = ("ner_tags", "tags", "labels", "ner", "label", "word_labels", "upos")
 _REMEDY = (
     "Set task.tokens and task.tags; where each line has a word and its tag, and an empty line ends "
     "a sentence, set data.format to conll."
@@ -65,11 +65,6 @@ def tagged_columns(table: pa.Table, tokens: str, tags: str) -> TaggedColumns:
     if tokens or tags or found.tokens not in lists:
         return found
     return _by_content(found, {name: _Content.of(table, name) for name in lists}, named is not None)
-
-
-def is_flat_list(table: pa.Table, name: str) -> bool:
-    """Return whether a column holds lists of single values."""
-    return is_list(table, name) and not pa.types.is_nested(table.schema.field(name).type.value_type)
 
 
 @dataclass(frozen=True, slots=True)

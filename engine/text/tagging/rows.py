@@ -8,6 +8,7 @@ from engine.reports.counted import counted
 from engine.reports.note import Note
 from engine.text.rows import without_faults
 from engine.text.tagging.columns import TAG_NAMES, TOKEN_NAMES
+from engine.text.tagging.span_units import spans_in_characters
 from engine.text.tagging.spans import SpanColumns, span_columns
 from engine.text.tagging.word_rows import WordRows, word_rows
 from engine.text.tagging.written_spans import with_spans
@@ -32,6 +33,7 @@ def as_sentences(raw: RawData, tokens: str, tags: str, sentence: str) -> RawData
 
 
 def _from_spans(raw: RawData, columns: SpanColumns) -> RawData:
+    raw = spans_in_characters(raw, columns.text, columns.spans)
     raw = without_faults(raw, columns.faults)
     notes = [
         Note(

@@ -10,8 +10,8 @@ from typing import Any
 import pyarrow as pa
 
 from engine.text.answers.answers import NO_POSITION, position_of
-from engine.text.columns import by_name, chosen, is_list, is_text
-from engine.text.tagging.columns import TAG_NAMES, TOKEN_NAMES, is_flat_list
+from engine.text.columns import by_name, chosen, is_flat_list, is_list, is_text
+from engine.text.tagging.columns import TAG_NAMES, TOKEN_NAMES
 from engine.text.tagging.scheme import OUTSIDE
 from engine.text.tokens.words import WORD
 

@@ -29,7 +29,12 @@ def words_of(value: Any, typed: bool = False) -> list[str]:
 
 
 def tags_in(value: Any) -> list[str]:
-    """The tags of a sentence, as :func:`words_of`; whole numbers have no decimals."""
+    """The tags of a sentence, as :func:`words_of`; whole numbers have no decimals.
+
+    In a text they are separated by blanks or commas.
+    """
+    if isinstance(value, str):
+        return value.replace(",", " ").split()
     if isinstance(value, list):
         value = [int(tag) if isinstance(tag, float) and tag.is_integer() else tag for tag in value]
     return words_of(value)

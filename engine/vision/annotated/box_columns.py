@@ -36,6 +36,11 @@ def find_objects(table: pa.Table) -> str:
     return named
 
 
+def has_objects(table: pa.Table) -> bool:
+    """Whether a table has a column of objects."""
+    return any(_keys(field.type) for field in table.schema)
+
+
 class ObjectColumn:
     """Cells of a column as lists of labels and sides of boxes."""
 

@@ -17,6 +17,8 @@ from engine.text.columns import is_text
 
 _TRIED = 100
 """Paths of a list that stand for all."""
+_MOST_FOLDERS = 50
+"""Folders of any name beside a list in which its images are looked for at last."""
 _LEVELS = 2
 """Levels of folders in that of a list where images are looked for."""
 
@@ -26,7 +28,8 @@ def located(raw: RawData, column: str, root: Path) -> RawData:
 
     A list that finds none of its images in its own folder uses a folder in it that is called after
     the list's split or ``images``, else the nearest one above it, up to ``root``, in which there
-    are some. Raises :class:`DataError` for a list without the column.
+    are some, else any folder in its own that is not called after a split. Raises
+    :class:`DataError` for a list without the column.
     """
     splits, notes = dict(raw.splits), []
     for split, files in raw.files.items():
@@ -73,7 +76,8 @@ def _are_of_windows(paths: Sequence[str | None]) -> bool:
 def _folder(paths: Sequence[str | None], own: Path, root: Path, split: str) -> Path:
     """Return the first folder that has one of the images, by default the list's ``own``."""
     some = [path for path in paths[:_TRIED] if path]
-    for folder in (own, *_inside(own, split), *_upwards(own, root)):
+    others = [folder for folder in _folders(own) if not named_split(folder.name)][:_MOST_FOLDERS]
+    for folder in (own, *_inside(own, split), *_upwards(own, root), *others):
         if any(is_file(folder / path) for path in some):
             return folder
     return own
@@ -81,16 +85,20 @@ def _folder(paths: Sequence[str | None], own: Path, root: Path, split: str) -> P
 
 def _inside(own: Path, split: str, levels: int = _LEVELS) -> Iterator[Path]:
     """Yield the folders for images of a split in ``own``, those called after it first."""
-    try:
-        folders = sorted(entry for entry in own.iterdir() if is_folder(entry))
-    except OSError:
-        return  # nothing in it can be read
+    folders = _folders(own)
     named = [folder for folder in folders if named_split(folder.name) == split]
     neutral = [folder for folder in folders if folder.name.lower() in FILLERS]
     for folder in (*named, *neutral):
         yield folder
         if levels > 1:
             yield from _inside(folder, split, levels - 1)
+
+
+def _folders(own: Path) -> list[Path]:
+    try:
+        return sorted(entry for entry in own.iterdir() if is_folder(entry))
+    except OSError:
+        return []  # nothing in it can be read
 
 
 def _upwards(own: Path, root: Path) -> Iterator[Path]:

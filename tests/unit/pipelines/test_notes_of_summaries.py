@@ -56,7 +56,8 @@ def test_a_split_of_the_source_has_no_fraction_to_change() -> None:
     (["-1", "0", "1", "2"], "-1"), (["0", "1", "-1"], "-1"), (["1", "2", "3", "99"], "99"),
     (["-1", "1"], ""), (["-2", "-1", "0", "1"], ""), (["-1", "0", "2"], ""),
     (["-1", "a", "b"], ""), (["98", "97", "99"], ""), (["00", "01", "-1"], ""),
-    ([str(i) for i in range(100)], ""),
+    ([str(i) for i in range(100)], ""), (["neutral", "-", "entailment"], "-"), (["-", "a"], ""),
+    (["-", "?", "a", "b"], ""), (["+", "-", "none"], ""),
 ])  # fmt: skip
 def test_a_class_that_may_mean_a_missing_label(names: list[str], code: str) -> None:
     assert missing_class(names) == code

@@ -1,0 +1,249 @@
+"""Boxes as drawing tools write them into JSON: LabelMe, VIA, CreateML and Label Studio.
+
+LabelMe has a file an image, the others one for all. Outlines, circles and rotated boxes are read as
+the boxes around them, and counted.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from engine.data.boxes.coco import corners
+from engine.data.boxes.records import Annotations, Tally
+from engine.data.image_index import ImageIndex
+from engine.data.image_suffixes import SUFFIXES
+from engine.data.raw import TRAIN
+from engine.data.readers.annotations import are_tasks, usable_annotations
+from engine.data.readers.files import split_of
+from engine.files import safe_json
+
+_ONLY_CLASS = "object"
+"""Name of the class where no object of any file has one."""
+_AROUND = "an outline is read as the box around it"
+_UPLOADED = 9
+"""Characters that Label Studio puts before the name of a file that was uploaded: ``1a2b3c4d-``."""
+_NAMES = ("class", "label", "name", "type", "category", "object")
+
+Object = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Image:
+    """An image as annotations call it, its size where they state one, and its objects."""
+
+    names: Sequence[str]
+    size: tuple[Any, Any]
+    objects: Sequence[Object]
+
+
+def read_drawn(root: Path, files: Sequence[Path], images: ImageIndex) -> Annotations | None:
+    """Read JSON files below ``root``; ``None`` where none is of these tools."""
+    found = Annotations()
+    seen = False
+    for file in files:
+        for image in _images(_content(root / file), file, found.tally):
+            seen = True
+            path = next(filter(None, (images.find(name, file) for name in image.names)), None)
+            if path is None:
+                found.tally.add("an image of the annotations is missing", image.names[0] or file)
+                continue
+            split = split_of(file) or split_of(path) or TRAIN
+            found.images[split].append((root / path, list(image.objects)))
+            found.state_size(root / path, *image.size)
+    if not seen:
+        return None
+    _name_classes(found)
+    return found
+
+
+def _content(path: Path) -> Any:
+    try:
+        return safe_json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+
+
+def _name_classes(found: Annotations) -> None:
+    """Call all objects by one name where none has any; else leave out those without."""
+    everything = [one for images in found.images.values() for _, own in images for one in own]
+    alone = not any(one["label"] for one in everything)
+    for images in found.images.values():
+        for path, own in images:
+            for one in [one for one in own if not one["label"]]:
+                if alone:
+                    one["label"] = _ONLY_CLASS
+                    why = f"an object has no name, as all others, and is called {_ONLY_CLASS}"
+                    found.tally.add(why, path, "converted")
+                else:
+                    own.remove(one)
+                    found.tally.add("an object has no name", path)
+
+
+def _images(content: Any, file: Path, tally: Tally) -> Iterator[_Image]:
+    if isinstance(content, dict) and isinstance(content.get("shapes"), list):
+        yield _of_labelme(content, file, tally)
+    elif are_tasks(content):
+        yield from (_of_label_studio(task, file, tally) for task in content)
+    elif isinstance(content, list):
+        yield from (
+            _of_createml(one)
+            for one in content
+            if isinstance(one, dict) and isinstance(one.get("annotations"), list) and "image" in one
+        )
+    elif isinstance(content, dict):
+        project = content.get("_via_img_metadata", content)
+        entries = list(project.values()) if isinstance(project, dict) else []
+        yield from (
+            _of_via(entry, file, tally)
+            for entry in entries
+            if isinstance(entry, dict) and "filename" in entry and "regions" in entry
+        )
+
+
+def _of_labelme(content: Mapping[str, Any], file: Path, tally: Tally) -> _Image:
+    objects = []
+    for shape in filter(_is_object, content["shapes"]):
+        points = _points(shape.get("points"))
+        kind = str(shape.get("shape_type") or "polygon")
+        if kind == "circle" and len(points) > 1:
+            (x, y), edge = points[0], math.dist(points[0], points[1])
+            points = [(x - edge, y - edge), (x + edge, y + edge)]
+        if kind in ("point", "line", "linestrip", "points") or len(points) < 2:
+            tally.add("a point or a line has no box", file)
+            continue
+        if kind != "rectangle":
+            tally.add(_AROUND, file, "converted")
+        objects.append(_around(shape.get("label"), points))
+    name = str(content.get("imagePath") or "")
+    return _Image((name, file.stem), (content.get("imageWidth"), content.get("imageHeight")),
+                  objects)  # fmt: skip
+
+
+def _of_createml(entry: Mapping[str, Any]) -> _Image:
+    objects = []
+    for one in filter(_is_object, entry["annotations"]):
+        place = one.get("coordinates")
+        x, y, width, height = _numbers(place, ("x", "y", "width", "height"))
+        label = one.get("label")
+        box = corners([x - width / 2, y - height / 2, width, height])
+        objects.append({"label": "" if label is None else str(label), "box": _finite(box)})
+    return _Image((str(entry["image"]),), (None, None), objects)
+
+
+def _of_via(entry: Mapping[str, Any], file: Path, tally: Tally) -> _Image:
+    regions = entry["regions"]
+    regions = list(regions.values()) if isinstance(regions, dict) else regions
+    objects = []
+    for region in filter(_is_object, regions if isinstance(regions, list) else ()):
+        shape = region.get("shape_attributes") or {}
+        points = _via_points(shape)
+        if len(points) < 2:
+            tally.add("a point or a line has no box", file)
+            continue
+        if shape.get("name") != "rect":
+            tally.add(_AROUND, file, "converted")
+        objects.append(_around(_via_label(region.get("region_attributes")), points))
+    return _Image((str(entry["filename"]),), (None, None), objects)
+
+
+def _via_points(shape: Mapping[str, Any]) -> list[tuple[float, float]]:
+    if shape.get("name") == "rect":
+        x, y, width, height = _numbers(shape, ("x", "y", "width", "height"))
+        return [(x, y), (x + width, y + height)]
+    if "cx" in shape:
+        x, y = _numbers(shape, ("cx", "cy"))
+        across, down = _numbers(shape, ("rx", "ry") if "rx" in shape else ("r", "r"))
+        return [(x - across, y - down), (x + across, y + down)]
+    xs, ys = shape.get("all_points_x"), shape.get("all_points_y")
+    if shape.get("name") != "polygon" or not isinstance(xs, list) or not isinstance(ys, list):
+        return []
+    return _points(list(zip(xs, ys, strict=False)))
+
+
+def _via_label(attributes: Any) -> str:
+    """Return the class of a region: of the attribute that is called so, else of the first one."""
+    if not isinstance(attributes, dict) or not attributes:
+        return ""
+    lower = {str(name).lower(): value for name, value in reversed(attributes.items())}
+    value = next((lower[name] for name in _NAMES if name in lower), next(iter(attributes.values())))
+    if isinstance(value, dict):  # a box that was ticked for each class
+        value = next((name for name, ticked in value.items() if ticked), "")
+    return str(value)
+
+
+def _of_label_studio(task: Mapping[str, Any], file: Path, tally: Tally) -> _Image:
+    objects, size = [], (None, None)
+    usable = usable_annotations(task)
+    for mark in filter(_is_object, usable[0]["result"] if usable else ()):
+        value = mark.get("value")
+        labels = isinstance(value, dict) and (
+            value.get("rectanglelabels") or value.get("polygonlabels")
+        )
+        if not isinstance(value, dict) or not labels:
+            continue
+        size = (mark.get("original_width"), mark.get("original_height"))
+        width, height = _numbers(mark, ("original_width", "original_height"))
+        points = _pixels(value, width / 100, height / 100)
+        if "points" in value or value.get("rotation"):
+            tally.add(_AROUND, file, "converted")
+        objects += [_around(label, points) for label in labels if points]
+    names = [str(value) for value in task["data"].values() if _names_image(value)]
+    name = PurePosixPath(names[0].rpartition("?d=")[2]).name if names else ""
+    return _Image((name, name[_UPLOADED:]), size, objects)
+
+
+def _pixels(value: Mapping[str, Any], wide: float, high: float) -> list[tuple[float, float]]:
+    """Return points that are given in percent of an image, of which one is ``wide`` and ``high``.
+
+    A rectangle is rotated about its first corner.
+    """
+    if "points" in value:
+        return [(x * wide, y * high) for x, y in _points(value["points"])]
+    x, y, width, height = _numbers(value, ("x", "y", "width", "height"))
+    x, y, width, height = x * wide, y * high, width * wide, height * high
+    angle = math.radians(_numbers(value, ("rotation",))[0]) if value.get("rotation") else 0.0
+    across, down = math.cos(angle), math.sin(angle)
+    return [
+        (x + a * across - b * down, y + a * down + b * across)
+        for a, b in ((0, 0), (width, 0), (width, height), (0, height))
+    ]
+
+
+def _names_image(value: Any) -> bool:
+    return isinstance(value, str) and value.lower().rpartition(".")[2] in SUFFIXES
+
+
+def _is_object(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
+def _points(given: Any) -> list[tuple[float, float]]:
+    """Return points as numbers; none where one is anything else."""
+    try:
+        return [(float(x), float(y)) for x, y in given]
+    except (TypeError, ValueError):
+        return []
+
+
+def _numbers(record: Any, names: Sequence[str]) -> list[float]:
+    """Return numbers of an object; such as are none become NaN, which no box has."""
+    values = [record.get(name) if isinstance(record, dict) else None for name in names]
+    return [
+        float(one) if isinstance(one, int | float) and not isinstance(one, bool) else math.nan
+        for one in values
+    ]
+
+
+def _around(label: Any, points: Sequence[tuple[float, float]]) -> Object:
+    across, down = zip(*points, strict=True)
+    box = [min(across), min(down), max(across), max(down)]
+    return {"label": "" if label is None else str(label).strip(), "box": _finite(box)}
+
+
+def _finite(box: Sequence[float]) -> list[float]:
+    """Return a box; empty where one of its numbers is none, which is counted later."""
+    return list(box) if all(map(math.isfinite, box)) else []

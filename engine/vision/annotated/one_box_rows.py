@@ -1,0 +1,167 @@
+"""Tables with one box a row, or with boxes and classes side by side, as rows of an image each.
+
+So object detection is taught and so competitions hand it out: ``filename, xmin, ymin, xmax, ymax,
+class``, or a cell ``[left, top, width, height]``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from engine.data.boxes.coco import corners
+from engine.data.boxes.records import OBJECTS
+from engine.data.image_limits import ImageFault
+from engine.data.images import in_threads, upright_size
+from engine.data.raw import RawData
+from engine.data.written_value import written_value
+from engine.files.sanitize import plain
+from engine.reports.counted import counted
+from engine.reports.note import Note
+from engine.text.columns import is_text
+from engine.vision.annotated.box_columns import BoxFormat, has_objects
+from engine.vision.files.column import holds_images
+
+OBJECTS_COLUMN = "objects"
+_CORNERS = (
+    ("xmin", "ymin", "xmax", "ymax"), ("x_min", "y_min", "x_max", "y_max"),
+    ("x1", "y1", "x2", "y2"), ("left", "top", "right", "bottom"),
+)  # fmt: skip
+_SIZES = (
+    ("bbox_x", "bbox_y", "bbox_width", "bbox_height"), ("x", "y", "width", "height"),
+    ("x", "y", "w", "h"), ("left", "top", "width", "height"),
+)  # fmt: skip
+_CELLS = ("bbox", "bboxes", "box", "boxes")
+_CLASSES = (
+    "class", "label", "class_name", "label_name", "labelname", "category", "category_name", "name",
+    "object", "labels", "classes", "class_id", "category_id",
+)  # fmt: skip
+_ONLY_CLASS = "object"
+_UNNAMED = 6
+"""Columns of a list without a header: an image, four sides, a class."""
+
+
+@dataclass(frozen=True, slots=True)
+class BoxColumns:
+    """The columns of a table in which boxes stand."""
+
+    sides: tuple[str, ...]
+    """Four columns of numbers, or one of lists."""
+    label: str
+    """Empty where all boxes are of one class."""
+    wide: bool
+    """Whether the last two numbers are width and height."""
+
+    def joined(self, raw: RawData, image: str) -> RawData:
+        """Return one row an image with its ``objects``; boxes in shares of it are made pixels.
+
+        A row without any side is an image without objects.
+        """
+        splits = {}
+        for split, table in raw.splits.items():
+            boxes = self._boxes(table)
+            if _are_shares(boxes):
+                boxes = _in_pixels(table[image].to_pylist(), boxes)
+            splits[split] = self._table(table, image, boxes)
+        before, after = (sum(t.num_rows for t in s.values()) for s in (raw.splits, splits))
+        names = ", ".join(plain(name, 40) for name in self.sides)
+        why = f"{counted(before, 'row')} with the boxes in {names} are joined to "
+        why += counted(after, "image")
+        if not self.label:
+            why += f"; no column has classes, so that all boxes are of one, {_ONLY_CLASS}"
+        note = Note(why, OBJECTS_COLUMN, "objects", before, change="task.objects", kind="converted")
+        return raw.with_splits(splits, note)
+
+    def _boxes(self, table: pa.Table) -> list[list[list[Any]]]:
+        """Return the boxes of each row: none, one, or several where a cell has a list of them."""
+        if len(self.sides) > 1:
+            rows = zip(*(table[name].to_pylist() for name in self.sides), strict=True)
+            given = [[list(row)] if any(map(_is_given, row)) else [] for row in rows]
+        else:
+            given = [_listed(cell) for cell in table[self.sides[0]].to_pylist()]
+        return [[corners(box) if self.wide else box for box in row] for row in given]
+
+    def _table(self, table: pa.Table, image: str, boxes: Sequence[Sequence[Any]]) -> pa.Table:
+        labels = table[self.label].to_pylist() if self.label in table.column_names else None
+        cells: dict[str, list[dict[str, Any]]] = {}
+        for row, path in enumerate(table[image].to_pylist()):
+            own = cells.setdefault(path, [])
+            of_row = labels[row] if labels else _ONLY_CLASS
+            several = of_row if isinstance(of_row, list) else [of_row] * len(boxes[row])
+            own += [
+                {"label": None if label is None else str(label), "box": _numbers(box)}
+                for label, box in zip(several, boxes[row], strict=False)
+            ]
+        return pa.table({
+            image: pa.array(list(cells), pa.string()),
+            OBJECTS_COLUMN: pa.array(list(cells.values()), OBJECTS),
+        })  # fmt: skip
+
+
+def boxes_beside(table: pa.Table, format: BoxFormat) -> BoxColumns | None:
+    """Return the columns with the boxes of a table, by their names.
+
+    ``None`` for tables without some, and those with a column of objects.
+    """
+    if has_objects(table):
+        return None
+    lower = {name.lower().strip(): name for name in reversed(table.column_names)}
+    label = next((lower[name] for name in _CLASSES if name in lower), "")
+    for names, wide in [(n, False) for n in _CORNERS] + [(n, True) for n in _SIZES]:
+        if all(name in lower for name in names):
+            return BoxColumns(tuple(lower[name] for name in names), label, wide)
+    cell = next((lower[name] for name in _CELLS if name in lower), "")
+    if cell and any(_listed(value) for value in table[cell].slice(0, 100).to_pylist()):
+        auto = cell.lower().startswith("bbox")
+        return BoxColumns((cell,), label, format == "xywh" or (format == "auto" and auto))
+    columns = table.column_names
+    unnamed = columns == [f"column_{number}" for number in range(1, _UNNAMED + 1)]
+    if unnamed and is_text(table, columns[0]) and holds_images(table[columns[0]]):
+        return BoxColumns(tuple(columns[1:5]), columns[5], format == "xywh")
+    return None
+
+
+def _is_given(value: Any) -> bool:
+    return value is not None and value == value and str(value).strip() != ""
+
+
+def _listed(cell: Any) -> list[list[Any]]:
+    """Return the boxes of a cell: one list of numbers or several, also written as text."""
+    value = written_value(cell) if isinstance(cell, str) else cell
+    if not isinstance(value, list) or not value:
+        return []
+    return value if all(isinstance(one, list) for one in value) else [value]
+
+
+def _numbers(box: Sequence[Any]) -> list[float]:
+    """Return four numbers; empty for what is none, which is counted later."""
+    try:
+        return [float(side) for side in box]
+    except (TypeError, ValueError):
+        return []
+
+
+def _are_shares(boxes: Sequence[Sequence[Sequence[Any]]]) -> bool:
+    """Return whether no side of any box is above 1, and some are fractions."""
+    sides = [side for row in boxes for box in row for side in _numbers(box)]
+    return bool(sides) and max(sides) <= 1 and any(side % 1 for side in sides)
+
+
+def _in_pixels(paths: Sequence[str], boxes: Sequence[Sequence[Any]]) -> list[list[list[float]]]:
+    known = list(dict.fromkeys(paths))
+    sizes = dict(zip(known, in_threads(_size, known), strict=True))
+    return [
+        [[side * sizes[path][at % 2] for at, side in enumerate(_numbers(box))] for box in row]
+        for path, row in zip(paths, boxes, strict=True)
+    ]
+
+
+def _size(path: str | None) -> tuple[int, int]:
+    """Return width and height; of an image that cannot be read, which is left out later, 1."""
+    try:
+        return upright_size({"bytes": None, "path": path})
+    except ImageFault:
+        return 1, 1
