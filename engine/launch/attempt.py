@@ -16,7 +16,7 @@ from engine.processes.signals import Terminated, Termination
 from engine.processes.spawn import open_log
 from engine.runs.directory import RunDirectory
 from engine.runs.events import Event, EventLog, Failed, Interrupted
-from engine.runs.log_file import trim_log
+from engine.runs.log_file import trim_logs
 from engine.runs.session import RunSession
 from engine.runs.status import HEARTBEAT_SECONDS
 
@@ -96,7 +96,7 @@ def _note(run: RunDirectory) -> None:
 
 @contextmanager
 def _beating(run: RunDirectory) -> Iterator[None]:
-    """Write the heartbeat while the process is running, and trim its log."""
+    """Write the heartbeat while the process is running, and trim its logs."""
     ended = threading.Event()
     heart = threading.Thread(target=_beat, args=(run, ended), daemon=True)
     heart.start()
@@ -110,6 +110,6 @@ def _beat(run: RunDirectory, ended: threading.Event) -> None:
     while True:
         with contextlib.suppress(OSError):  # a full or vanished disk ends the run by itself
             run.status.beat()
-            trim_log(run.log)
+            trim_logs(run)
         if ended.wait(HEARTBEAT_SECONDS):
             return

@@ -33,7 +33,7 @@ from engine.runs.events import (
     Stopped,
 )
 from engine.runs.follower import read_history
-from engine.runs.log_file import LOG_BYTES, trim_log
+from engine.runs.log_file import LOG_BYTES, trim_log, trim_logs
 from engine.runs.session import RunSession
 from engine.runs.status import State
 
@@ -341,6 +341,15 @@ def test_the_newest_event_is_found_behind_many_others(run: RunDirectory) -> None
     assert isinstance(run.events.last(Started), Started)
     assert isinstance(next(run.events.newest()), Log)
     assert run.events.last(Failed) is None
+
+
+def test_the_logs_of_all_processes_are_cut(run: RunDirectory) -> None:
+    run.ranks.mkdir()
+    log = run.ranks / "1.txt"
+    log.write_bytes(b"x" * LOG_BYTES + b"the end\n")
+    trim_logs(run)
+    assert log.read_bytes().endswith(b"the end\n")
+    assert log.stat().st_size < LOG_BYTES / 2
 
 
 def test_a_long_log_keeps_its_end_while_others_append(run: RunDirectory) -> None:
