@@ -29,12 +29,15 @@ class ProcessIdentity:
     host: str
     since_boot: float | None = None
     """Seconds from the boot to the start; ``None`` in records of earlier versions."""
+    namespace: str = ""
+    """The namespace of the number: containers may have the name of their machine, but have their
+    own. Empty where the system has none, and in records of earlier versions."""
 
     @classmethod
     def of(cls, pid: int) -> ProcessIdentity:
         """The identity of a living process; raises ``psutil.NoSuchProcess``."""
         started, since_boot = _start_of(pid)
-        return cls(pid, started, boot_id(), socket.gethostname(), since_boot)
+        return cls(pid, started, boot_id(), socket.gethostname(), since_boot, _namespace())
 
     @classmethod
     def own(cls) -> ProcessIdentity:
@@ -48,7 +51,8 @@ class ProcessIdentity:
             pid, started = int(record["pid"]), float(record["started"])
             since_boot = record.get("since_boot")
             since_boot = None if since_boot is None else float(since_boot)
-            return cls(pid, started, record["boot"], record["host"], since_boot)
+            namespace = str(record.get("namespace", ""))
+            return cls(pid, started, record["boot"], record["host"], since_boot, namespace)
         except (KeyError, TypeError, ValueError):
             return None
 
@@ -59,7 +63,7 @@ class ProcessIdentity:
     @property
     def here(self) -> bool:
         """Whether it ran on this machine, so that :meth:`alive` is meaningful."""
-        return self.host == socket.gethostname()
+        return self.host == socket.gethostname() and self.namespace in ("", _namespace())
 
     def alive(self) -> bool:
         """Return whether the process is running; a zombie is not."""
@@ -88,6 +92,14 @@ def _start_of(pid: int) -> tuple[float, float]:
     boot = psutil.boot_time()  # first: earlier versions of psutil take their start times from it
     started = psutil.Process(pid).create_time()
     return started, started - boot
+
+
+@cache
+def _namespace() -> str:
+    try:
+        return str(Path("/proc/self/ns/pid").readlink())
+    except OSError:
+        return ""
 
 
 @cache

@@ -192,7 +192,7 @@ def test_a_worker_that_an_earlier_version_recorded_is_found(run: RunDirectory) -
     run.status.set_worker(ProcessIdentity.own())
     file = run.path / "worker.json"
     record = json.loads(file.read_text())
-    del record["since_boot"], record["events"]
+    del record["since_boot"], record["events"], record["namespace"]
     file.write_text(json.dumps(record))
     assert run.status.state() is State.RUNNING
 
@@ -222,6 +222,17 @@ def test_the_number_of_a_process_that_another_one_has_now_counts_for_nothing(
 
 def test_a_worker_on_another_machine_lives_while_its_heart_beats(run: RunDirectory) -> None:
     run.status.set_worker(ProcessIdentity(1, 0.0, "boot", "elsewhere"))
+    assert run.status.state() is State.LOST
+    run.status.beat()
+    assert run.status.state() is State.RUNNING
+
+
+def test_a_worker_in_a_container_with_the_name_of_its_machine_lives_while_its_heart_beats(
+    run: RunDirectory,
+) -> None:
+    worker = ProcessIdentity.own()
+    assert worker.here
+    run.status.set_worker(replace(worker, pid=2**22 + 1, namespace="pid:[1]"))
     assert run.status.state() is State.LOST
     run.status.beat()
     assert run.status.state() is State.RUNNING
