@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,42 +11,36 @@ import pyarrow as pa
 from engine.config.data.image_masks import ImageMasksConfig
 from engine.data.image_files import files_below, folder_of
 from engine.data.image_index import images_below
-from engine.data.image_layout import FILLERS, named_split
 from engine.data.image_sets import listed_splits
+from engine.data.mask_pairs import MaskNames, of_one_kind, split_by_folder
+from engine.data.outlines import load_outlines
 from engine.data.raw import TEST, TRAIN, VALIDATION, RawData, Skip
-from engine.data.readers.files import split_of
 from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.reports.note import Note
 
-MASK_FOLDERS = (
-    "masks", "mask", "labels", "label", "annotations", "segmentationclass", "segmentation",
-    "gt", "groundtruth", "ground_truth",
-)  # fmt: skip
-"""Names of folders that hold masks."""
 CLASSES = b"mask classes"
 """Key in a table's metadata of the classes that were found beside the masks, ``value=name``."""
-_NEUTRAL = FILLERS | {"jpegimages", "photos", "pictures", "rgb", "inputs"}
-"""Names of folders that say nothing of the images in them."""
-_SUFFIXES = ("_mask", "_masks", "_label", "_labels", "_gt", "_seg", "_labelids")
-"""Ends of names that masks have and their images have not."""
 _LARGEST_LIST = 1_000_000
 
 
 def load_masks(config: ImageMasksConfig) -> RawData:
     """The images of each split with their masks, by name. Raises :class:`DataError`."""
     root = folder_of(config.path)
-    names = (config.masks.lower(),) if config.masks else MASK_FOLDERS
+    names = MaskNames(config.masks)
     images = images_below(root)
-    masks = [image for image in images if _within(image, names)]
-    others = [image for image in images if not _within(image, names)]
+    all_masks = names.masks_among(images)
+    masks = of_one_kind(all_masks)
+    known = set(all_masks)
+    others = [image for image in images if image not in known]
+    if not masks and (drawn := _from_outlines(root, images)) is not None:
+        return drawn
     if not masks or not others:
         raise DataError(
             f"{plain(root)} has no {'images beside its masks' if masks else 'folder of masks'}.",
             "There should be images/a.jpg and masks/a.png; data.masks names the folder of masks.",
         )
-    by_key = {_key(mask, names): mask for mask in masks}
-    pairs = {image: by_key.get(_key(image, names)) for image in others}
+    pairs = names.pairs(others, masks)
     if not any(pairs.values()):
         raise DataError(
             f"{plain(root)}: no mask is called as an image, such as "
@@ -59,36 +53,19 @@ def load_masks(config: ImageMasksConfig) -> RawData:
         for image, mask in pairs.items()
         if mask and TRAIN in listed.values() and image.stem not in listed
     ]
-    place = {image: listed.get(image.stem) or _split(image) for image in pairs}
+    place = {image: listed.get(image.stem) or split_by_folder(image) for image in pairs}
     place |= dict.fromkeys(unlisted, "")
     splits = {split: _table(root, pairs, place, split) for split in (TRAIN, VALIDATION, TEST)}
     found = {split: table for split, table in splits.items() if table.num_rows}
     if TRAIN not in found:
         raise DataError(f"{plain(root)} has no pairs of images and masks to train on.")
-    return _with_classes(RawData(found, (), tuple(_skips(pairs, masks, unlisted))), root)
+    return _with_classes(RawData(found, (), tuple(_skips(pairs, all_masks, masks, unlisted))), root)
 
 
-def _within(image: Path, names: Sequence[str]) -> bool:
-    return any(part.lower() in names for part in image.parts[:-1])
-
-
-def _key(image: Path, names: Sequence[str]) -> tuple[str, ...]:
-    """Return split, folders and name by which an image and its mask belong together."""
-    stem = image.stem
-    if _within(image, names):
-        lower = stem.lower()
-        end = next((end for end in _SUFFIXES if lower.endswith(end)), "")
-        stem = stem[: len(stem) - len(end)]
-    folders = [
-        part
-        for part in image.parts[:-1]
-        if part.lower() not in _NEUTRAL and part.lower() not in names and not named_split(part)
-    ]
-    return (_split(image), *folders, stem)
-
-
-def _split(image: Path) -> str:
-    return split_of(image.parent) or TRAIN
+def _from_outlines(root: Path, images: Sequence[Path]) -> RawData | None:
+    files = [file for file in files_below(root) if file.suffix.lower() == ".json"]
+    found = load_outlines(root, files, images) if files else None
+    return None if found is None else with_mask_classes(*found)
 
 
 def _table(
@@ -104,15 +81,21 @@ def _table(
 
 
 def _skips(
-    pairs: Mapping[Path, Path | None], masks: Iterable[Path], unlisted: Sequence[Path]
+    pairs: Mapping[Path, Path | None],
+    all_masks: Sequence[Path],
+    masks: Sequence[Path],
+    unlisted: Sequence[Path],
 ) -> Iterator[Skip]:
     """Count images that no list names or without a mask, and masks without an image."""
     used = {mask for mask in pairs.values() if mask is not None}
+    own = set(masks)
     without = [image for image, mask in pairs.items() if mask is None]
     left = [mask for mask in masks if mask not in used]
+    other = [mask for mask in all_masks if mask not in own]
     for files, reason in (
         (without, "there is no mask of its name"),
         (left, "a mask without image"),
+        (other, "a mask of another kind than that of the classes"),
         (unlisted, "an image is in no list of ImageSets/Segmentation"),
     ):
         if files:

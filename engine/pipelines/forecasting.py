@@ -31,6 +31,7 @@ from engine.data.series.panel_splits import (
 from engine.data.series.read import Series
 from engine.data.series.read_panel import read_panel
 from engine.data.series.roles import Roles, check_columns
+from engine.data.series.series_rows import arranged, with_a_row_a_step
 from engine.data.series.splits import (
     cut_in_time,
     is_series_table,
@@ -75,6 +76,7 @@ class ForecastingPipeline(DataPipeline[SeriesFitted]):
         section = self.section
         refuse_choice(self.config.data)
         raw = without_ignored(load_data(self.config.data), self.config.data)
+        raw = with_a_row_a_step(raw)
         roles = self._reader.roles(raw.train)
         if roles.series:
             return self._load_panel(raw, roles)
@@ -101,6 +103,10 @@ class ForecastingPipeline(DataPipeline[SeriesFitted]):
         check_lengths(splits, section.window, section.horizon)
         tables = {name: series_table(part, roles, context[name]) for name, part in splits.items()}
         return raw.with_splits(tables, *notes, *cuts)
+
+    @override
+    def arranged(self, table: pa.Table) -> pa.Table:
+        return arranged(table)
 
     @override
     def column_roles(self, raw: RawData) -> ColumnRoles:

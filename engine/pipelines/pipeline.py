@@ -88,6 +88,10 @@ class DataPipeline(ABC, Generic[F]):
         del fitted, names
         return ()
 
+    def arranged(self, table: pa.Table) -> pa.Table:
+        """Return a file to predict from in the form that rows of training have."""
+        return table
+
     def from_file(self, table: pa.Table, fitted: F, folder: Path) -> pa.Table:
         """Rows to predict from as they stood in a file in ``folder``, where paths in them begin."""
         del fitted, folder

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -26,9 +27,11 @@ from engine.text.columns import by_name, chosen
 from engine.vision.annotated.fitting import measure_annotated
 from engine.vision.annotated.mask_rows import classes_noted, usable_masks, written
 from engine.vision.annotated.painted import SIDE, mask_painted
+from engine.vision.annotated.run_lengths import run_column, with_drawn_masks
 from engine.vision.annotated.sheet import AnnotatedSheet
 from engine.vision.annotated.summary import annotated_summary
 from engine.vision.annotated_fitted import SegmentationFitted
+from engine.vision.files.bare_names import with_suffixes
 from engine.vision.files.column import find_image, holds_images, images_of
 from engine.vision.files.list_paths import located
 from engine.vision.images_instead import images_instead
@@ -46,13 +49,23 @@ class SemanticSegmentationPipeline(AnnotatedImagesPipeline[SegmentationFitted]):
 
     def load(self) -> RawData:
         """Rows with an image and a mask of its size, in three splits."""
-        with images_instead(self.config.data, "image_masks"):
-            raw = load_texts(self.config.data)
-            image, mask = self.columns(raw.train)
         folder = root_of(getattr(self.config.data, "path", ""))
+        with images_instead(self.config.data, "image_masks"):
+            raw = with_suffixes(load_texts(self.config.data), self.section.image, folder)
+            raw = self._with_masks(raw, folder)
+            image, mask = self.columns(raw.train)
         for column in (image, mask):
             raw = replace(located(raw, column, folder), files=raw.files)
         return usable_masks(raw, self.config.data, self.section, (image, mask), folder)
+
+    def _with_masks(self, raw: RawData, folder: Path) -> RawData:
+        """Return the data with a column of masks, where it has them as run lengths."""
+        wanted = self.section.mask
+        runs = "" if _named_mask(raw.train) else run_column(raw.train, wanted)
+        if not runs:
+            return raw
+        image = self.section.image or find_image(raw.train)
+        return with_drawn_masks(located(raw, image, folder), image, runs, wanted or _MASK_NAMES[0])
 
     def fit(self, raw: RawData) -> SegmentationFitted:
         """Find the classes, and size and mean of the images."""
@@ -124,9 +137,17 @@ def painted_masks(
 
 def _find_mask(table: pa.Table) -> str:
     """Return the column with masks: of those with images, the one that is called so."""
-    found: Sequence[str] = [name for name in table.column_names if holds_images(table[name])]
-    named = by_name(table.select(list(found)), _MASK_NAMES)
+    named = _named_mask(table)
     if named is None:
-        some = ", ".join(plain(name, 40) for name in found or table.column_names[:10])
+        shown = _with_images(table) or table.column_names[:10]
+        some = ", ".join(plain(name, 40) for name in shown)
         raise DataError(f"Which column holds the masks? There is {some}.", "Set task.mask.")
     return named
+
+
+def _named_mask(table: pa.Table) -> str | None:
+    return by_name(table.select(_with_images(table)), _MASK_NAMES)
+
+
+def _with_images(table: pa.Table) -> list[str]:
+    return [name for name in table.column_names if holds_images(table[name])]

@@ -169,8 +169,9 @@ def _read(
     """Read a file: all of it, and its columns ``names`` with those that are of use beside them."""
     reading = read_later(path, *_options(task, path), _format(fitted, names), names)
     notes += [*reading.notes, *map(_skipped, reading.skips)]
-    beside = task.pipeline.beside(fitted, reading.table.column_names)
-    return reading.table, _columns_of(path, reading.table, names, beside, notes)
+    table = task.pipeline.arranged(reading.table)
+    beside = task.pipeline.beside(fitted, table.column_names)
+    return table, _columns_of(path, table, names, beside, notes)
 
 
 def _ahead(task: Task[Any], fitted: Fitted) -> tuple[str, ...]:

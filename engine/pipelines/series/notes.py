@@ -27,7 +27,8 @@ def role_notes(table: pa.Table, roles: Roles, section: ForecastingConfig) -> lis
     notes: list[Note] = []
     if roles.series and not section.series:
         names = " and ".join(plain(name, 60) for name in roles.series)
-        why = f"{names} tells several series apart: one network learns all of them"
+        tell = "tells" if len(roles.series) == 1 else "tell"
+        why = f"{names} {tell} several series apart: one network learns all of them"
         notes.append(Note(why, names, "series", change="task.series", kind="converted"))
     if roles.static and not section.static:
         names = ", ".join(plain(name, 60) for name in roles.static)

@@ -1,0 +1,233 @@
+"""Masks that are drawn from outlines: polygons and run lengths of COCO, polygons of LabelMe."""
+
+from __future__ import annotations
+
+import io
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from PIL import Image, ImageDraw
+
+from engine.data.boxes.records import Tally
+from engine.data.image_index import ImageIndex
+from engine.data.image_limits import ImageFault
+from engine.data.images import upright_size
+from engine.data.raw import TEST, TRAIN, VALIDATION, RawData
+from engine.data.readers.files import split_of
+from engine.errors import DataError
+from engine.files import safe_json
+from engine.files.sanitize import plain
+from engine.reports.note import Note
+
+BACKGROUND = "background"
+_MOST_CLASSES = 254
+MASK = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+
+Points = Sequence[tuple[float, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A class and its place in an image: polygons, or runs of pixels in the order of columns."""
+
+    label: str
+    polygons: Sequence[Points] = ()
+    runs: Sequence[tuple[int, int]] = ()
+    """First pixel, from 0, and number of pixels."""
+
+
+@dataclass
+class _Outlines:
+    root: Path
+    index: ImageIndex
+    tally: Tally = field(default_factory=Tally)
+    images: dict[Path, list[Region]] = field(default_factory=dict)
+    places: dict[Path, str] = field(default_factory=dict)
+
+    def add(self, name: str, file: Path, regions: Sequence[Region]) -> None:
+        """Add the regions of an image that annotations call ``name``."""
+        path = self.index.find(name, file)
+        if path is None:
+            self.tally.add("an image of the annotations is missing", name or file)
+            return
+        self.images.setdefault(path, []).extend(regions)
+        self.places[path] = split_of(file) or split_of(path) or TRAIN
+
+
+def load_outlines(
+    root: Path, files: Sequence[Path], images: Sequence[Path]
+) -> tuple[RawData, list[str]] | None:
+    """Return paths and masks drawn from JSON files below ``root``, and the classes as ``1=car``.
+
+    ``None`` where no file has outlines. Raises :class:`DataError` for too many classes.
+    """
+    found = _Outlines(root, ImageIndex(images))
+    for file in files:
+        content = _content(root / file)
+        if isinstance(content, dict) and isinstance(content.get("shapes"), list):
+            _add_labelme(content, file, found)
+        elif isinstance(content, dict) and {"images", "annotations"} <= content.keys():
+            _add_coco(content, file, found)
+    if not any(found.images.values()):
+        return None
+    classes = _classes(found.images)
+    splits = {}
+    for split in (TRAIN, VALIDATION, TEST):
+        own = sorted(path for path in found.images if found.places[path] == split)
+        drawn = [(path, _drawn(found, path, classes)) for path in own]
+        rows = [(path, mask) for path, mask in drawn if mask is not None]
+        if rows:
+            splits[split] = pa.table({
+                "image": pa.array([str(root / path) for path, _ in rows], pa.string()),
+                "mask": pa.array([{"bytes": mask, "path": None} for _, mask in rows], MASK),
+            })  # fmt: skip
+    if TRAIN not in splits:
+        raise DataError(f"{plain(root)} has no images with outlines to train on.")
+    regions = sum(map(len, found.images.values()))
+    why = "masks are drawn from outlines, the later ones over the earlier; the rest is background"
+    notes = [Note(why, "mask", "masks", regions, kind="converted"), *found.tally.notes()]
+    return RawData(splits, tuple(notes)), [f"{n}={name}" for n, name in enumerate(classes)]
+
+
+def png_of(regions: Sequence[Region], size: tuple[int, int], classes: Sequence[str]) -> bytes:
+    """Return a PNG of the numbers of classes; ``size`` is width and height."""
+    mask = Image.new("L", size, 0)
+    for region in regions:
+        number = classes.index(region.label)
+        for polygon in region.polygons:
+            ImageDraw.Draw(mask).polygon([*polygon], fill=number)
+        if region.runs:
+            columns = np.array(mask).T.reshape(-1)
+            for first, count in region.runs:
+                columns[first : first + count] = number
+            mask = Image.fromarray(np.ascontiguousarray(columns.reshape(size).T))
+    file = io.BytesIO()
+    mask.save(file, "PNG")
+    return file.getvalue()
+
+
+def _content(path: Path) -> Any:
+    try:
+        return safe_json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+
+
+def _classes(images: Mapping[Path, Sequence[Region]]) -> list[str]:
+    labels = sorted({region.label for regions in images.values() for region in regions})
+    classes = [BACKGROUND, *(label for label in labels if label != BACKGROUND)]
+    if len(classes) > _MOST_CLASSES:
+        raise DataError(
+            f"The outlines have {len(classes):,} classes; masks have {_MOST_CLASSES} at most."
+        )
+    return classes
+
+
+def _drawn(found: _Outlines, path: Path, classes: Sequence[str]) -> bytes | None:
+    try:
+        size = upright_size({"bytes": None, "path": str(found.root / path)})
+    except ImageFault as fault:
+        found.tally.add(plain(fault), path)
+        return None
+    return png_of(found.images[path], size, classes)
+
+
+def _add_labelme(content: Mapping[str, Any], file: Path, found: _Outlines) -> None:
+    regions = []
+    for shape in content["shapes"]:
+        points = _points(shape.get("points") if isinstance(shape, dict) else None)
+        kind = str(shape.get("shape_type") or "polygon") if isinstance(shape, dict) else ""
+        if kind == "rectangle" and len(points) > 1:
+            (left, top), (right, bottom) = points[0], points[1]
+            points = [(left, top), (right, top), (right, bottom), (left, bottom)]
+        if kind not in ("polygon", "rectangle") or len(points) < 3 or not shape.get("label"):
+            found.tally.add("a shape without a class or an area", file)
+            continue
+        regions.append(Region(str(shape["label"]).strip(), [points]))
+    name = str(content.get("imagePath") or "")
+    found.add(name if found.index.find(name, file) else file.stem, file, regions)
+
+
+def _add_coco(content: Mapping[str, Any], file: Path, found: _Outlines) -> None:
+    names = {
+        entry.get("id"): str(entry.get("name"))
+        for entry in _entries(content, "categories")
+        if isinstance(entry.get("id"), int | str) and entry.get("name")
+    }
+    regions: dict[Any, list[Region]] = defaultdict(list)
+    for entry in _entries(content, "annotations"):
+        category, image = entry.get("category_id"), entry.get("image_id")
+        label = names.get(category) if isinstance(category, int | str) else None
+        region = None if label is None else _region(label, entry.get("segmentation"))
+        if region is None or not isinstance(image, int | str):
+            found.tally.add("an annotation without an outline or a class", file)
+            continue
+        regions[image].append(region)
+    for entry in _entries(content, "images"):
+        number = entry.get("id")
+        own = regions[number] if isinstance(number, int | str) else []
+        found.add(str(entry.get("file_name", "")), file, own)
+
+
+def _entries(content: Mapping[str, Any], name: str) -> Iterator[Mapping[str, Any]]:
+    found = content.get(name)
+    yield from (
+        (entry for entry in found if isinstance(entry, dict)) if isinstance(found, list) else ()
+    )
+
+
+def _region(label: str, outline: Any) -> Region | None:
+    if isinstance(outline, list):
+        polygons = [_points(_paired(one)) for one in outline]
+        whole = [polygon for polygon in polygons if len(polygon) > 2]
+        return Region(label, whole) if whole else None
+    runs = _coco_runs(outline.get("counts")) if isinstance(outline, dict) else []
+    return Region(label, runs=runs) if runs else None
+
+
+def _paired(numbers: Any) -> list[tuple[Any, Any]]:
+    if not isinstance(numbers, list) or len(numbers) % 2:
+        return []
+    return list(zip(numbers[::2], numbers[1::2], strict=True))
+
+
+def _coco_runs(counts: Any) -> list[tuple[int, int]]:
+    """Return runs of COCO's counts: pixels outside and inside in turn, as numbers or packed."""
+    if isinstance(counts, str):
+        counts = _unpacked(counts)
+    if not isinstance(counts, list) or not all(isinstance(one, int) and one >= 0 for one in counts):
+        return []
+    runs, place = [], 0
+    for number, count in enumerate(counts):
+        if number % 2 and count:
+            runs.append((place, count))
+        place += count
+    return runs
+
+
+def _unpacked(text: str) -> list[int]:
+    """Return the numbers that COCO packs into characters: five bits each, differences by two."""
+    counts: list[int] = []
+    value = shift = 0
+    for character in text:
+        bits = ord(character) - 48
+        value |= (bits & 0x1F) << shift
+        shift += 5
+        if bits & 0x20:
+            continue
+        value -= (1 << shift) if bits & 0x10 else 0
+        counts.append(value + (counts[-2] if len(counts) > 2 else 0))
+        value = shift = 0
+    return counts
+
+
+def _points(given: Any) -> list[tuple[float, float]]:
+    try:
+        return [(float(x), float(y)) for x, y in given]
+    except (TypeError, ValueError):
+        return []

@@ -1,0 +1,208 @@
+"""Masks that are drawn from outlines and run lengths, or are called otherwise than images."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+from pycocotools import mask as coco
+
+from engine.config.data.image_masks import ImageMasksConfig
+from engine.config.run_config import RunConfig
+from engine.data.mask_files import load_masks
+from engine.data.outlines import Region, _unpacked, png_of
+from engine.data.raw import RawData, Skip
+from engine.errors import DataError
+from engine.pipelines.create import create_pipeline
+from tests.unit.test_mask_files import pairs, touch
+
+WIDTH, HEIGHT = 20, 10
+CAR: NDArray[np.uint8] = np.zeros((HEIGHT, WIDTH), np.uint8)
+CAR[2:6, 3:9] = 1
+
+
+def decoded(mask: dict[str, Any]) -> NDArray[np.uint8]:
+    import io
+
+    return np.asarray(Image.open(io.BytesIO(mask["bytes"])))
+
+
+def images(root: Path, *names: str) -> None:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (WIDTH, HEIGHT)).save(root / name)
+
+
+@pytest.mark.parametrize(("image", "mask"), [
+    ("images/{}.png", "labels/{}_L.png"),
+    ("train/{}.jpg", "train_masks/{}_mask.gif"),
+    ("img/img_{}.jpg", "mask/mask_{}.png"),
+    ("data/training/images/{}_training.tif", "data/training/manual_masks/{}_manual1.gif"),
+    ("train/{}.png", "trainannot/{}.png"),
+    ("benign/benign ({}).png", "benign/benign ({})_mask.png"),
+])  # fmt: skip
+def test_masks_are_found_by_what_their_names_share_with_the_images(
+    tmp_path: Path, image: str, mask: str
+) -> None:
+    numbers = ("0001", "0002", "0012")
+    touch(tmp_path, *(form.format(n) for n in numbers for form in (image, mask)))
+    assert pairs(tmp_path) == [(image.format(n), mask.format(n)) for n in numbers]
+
+
+def test_masks_of_an_image_each_keep_their_own(tmp_path: Path) -> None:
+    """What the masks share at their ends is no end where the images have it too."""
+    touch(tmp_path, "images/a_1.png", "images/b_1.png", "masks/a_1.png", "masks/b_1.png")
+    assert pairs(tmp_path) == [("images/a_1.png", "masks/a_1.png"),
+                               ("images/b_1.png", "masks/b_1.png")]  # fmt: skip
+
+
+def test_masks_of_some_images_share_more_than_all_images(tmp_path: Path) -> None:
+    touch(tmp_path, "images/x_1.png", "images/x_2.png", "images/y_3.png", "masks/x_1_L.png",
+          "masks/x_2_L.png")  # fmt: skip
+    assert pairs(tmp_path) == [("images/x_1.png", "masks/x_1_L.png"),
+                               ("images/x_2.png", "masks/x_2_L.png")]  # fmt: skip
+
+
+def test_of_the_masks_of_cityscapes_those_of_classes_are_read(tmp_path: Path) -> None:
+    for split, name in (("train", "aachen_0"), ("val", "bonn_1")):
+        folder = f"{split}/{name[:-2]}"
+        touch(tmp_path, f"leftImg8bit/{folder}/{name}_leftImg8bit.png")
+        for kind in ("labelIds", "color", "instanceIds"):
+            touch(tmp_path, f"gtFine/{folder}/{name}_gtFine_{kind}.png")
+    raw = load_masks(ImageMasksConfig(path=str(tmp_path)))
+    assert pairs(tmp_path) == [("leftImg8bit/train/aachen/aachen_0_leftImg8bit.png",
+                                "gtFine/train/aachen/aachen_0_gtFine_labelIds.png")]  # fmt: skip
+    assert raw.splits["validation"].num_rows == 1
+    [skip] = raw.skips
+    assert isinstance(skip, Skip)
+    assert (skip.reason, skip.count) == ("a mask of another kind than that of the classes", 4)
+
+
+def coco_file(root: Path, segmentation: Any, **more: Any) -> dict[str, Any]:
+    content = {
+        "images": [{"id": 7, "file_name": "a.jpg"}, {"id": 8, "file_name": "b.jpg"}],
+        "categories": [{"id": 3, "name": "car"}, {"id": 1, "name": "bus"}],
+        "annotations": [{"image_id": 7, "category_id": 3, "segmentation": segmentation} | more],
+    }
+    images(root, "images/a.jpg", "images/b.jpg")
+    (root / "instances_train.json").write_text(json.dumps(content))
+    return content
+
+
+def packed(mask: NDArray[np.uint8]) -> dict[str, Any]:
+    found: dict[str, Any] = coco.encode(np.asfortranarray(mask))
+    return {"size": found["size"], "counts": found["counts"].decode()}
+
+
+def unpacked(mask: NDArray[np.uint8]) -> dict[str, Any]:
+    flat = np.concatenate([[0], mask.T.reshape(-1), [0]])
+    changes = np.flatnonzero(np.diff(flat.astype(int)))
+    return {"size": [HEIGHT, WIDTH], "counts": np.diff([0, *changes, mask.size]).tolist()}
+
+
+@pytest.mark.parametrize("outline", [
+    [[3, 2, 8, 2, 8, 5, 3, 5]], packed(CAR), unpacked(CAR),
+])  # fmt: skip
+def test_outlines_of_coco_are_drawn(tmp_path: Path, outline: Any) -> None:
+    coco_file(tmp_path, outline)
+    raw = load_masks(ImageMasksConfig(path=str(tmp_path)))
+    first, second = raw.train["mask"].to_pylist()
+    assert np.array_equal(decoded(first), CAR)
+    assert not decoded(second).any()
+    assert any("drawn from outlines" in note.why for note in raw.notes)
+
+
+def test_packed_counts_are_those_of_pycocotools() -> None:
+    draw = np.random.default_rng(0)
+    for size in ((5, 7), (40, 30), (300, 200)):
+        mask = (draw.random(size) < 0.4).astype(np.uint8)
+        whole: dict[str, Any] = coco.encode(np.asfortranarray(mask))
+        runs = _unpacked(whole["counts"].decode())
+        flat = np.repeat(np.arange(len(runs)) % 2, runs).reshape(size[::-1]).T
+        assert np.array_equal(flat, mask)
+
+
+def test_regions_are_drawn_over_each_other_in_their_order() -> None:
+    square = [(0.0, 0.0), (3.0, 0.0), (3.0, 3.0), (0.0, 3.0)]
+    regions = [Region("a", [square]), Region("b", runs=[(0, 2), (4, 1)])]
+    mask = decoded({"bytes": png_of(regions, (4, 4), ["background", "a", "b"])})
+    assert mask[:, 0].tolist() == [2, 2, 1, 1]  # down the first column
+    assert mask[0].tolist() == [2, 2, 1, 1]
+
+
+def test_annotations_that_cannot_be_drawn_are_counted(tmp_path: Path) -> None:
+    content = coco_file(tmp_path, [[3, 2, 8, 2, 8, 5]])
+    content["annotations"] += [
+        {"image_id": 7, "category_id": 99, "segmentation": [[1, 1, 2, 2, 3, 1]]},
+        {"image_id": 7, "category_id": 1, "segmentation": [[1, 1]]},
+        {"image_id": 7, "category_id": 1, "segmentation": {"counts": [3, -1]}},
+    ]
+    content["images"].append({"id": 9, "file_name": "lost.jpg"})
+    (tmp_path / "instances_train.json").write_text(json.dumps(content))
+    raw = load_masks(ImageMasksConfig(path=str(tmp_path)))
+    counted = {note.why.partition(" (")[0]: note.rows for note in raw.notes}
+    assert counted["an annotation without an outline or a class"] == 3
+    assert counted["an image of the annotations is missing"] == 1
+
+
+def test_polygons_of_labelme_are_drawn_with_their_classes(tmp_path: Path) -> None:
+    images(tmp_path, "a.jpg")
+    shapes = [
+        {"label": "car", "shape_type": "polygon", "points": [[3, 2], [8, 2], [8, 5], [3, 5]]},
+        {"label": "bus", "shape_type": "rectangle", "points": [[15, 7], [18, 9]]},
+        {"label": "bus", "shape_type": "point", "points": [[1, 1]]},
+    ]
+    (tmp_path / "a.json").write_text(json.dumps({"shapes": shapes, "imagePath": "a.jpg"}))
+    raw = load_masks(ImageMasksConfig(path=str(tmp_path)))
+    mask = decoded(raw.train["mask"].to_pylist()[0])
+    assert (mask[3, 4], mask[8, 16], mask[0, 0]) == (2, 1, 0)  # background, bus, car
+    assert any(note.why.startswith("a shape without") and note.rows == 1 for note in raw.notes)
+
+
+def load(path: Path, **task: Any) -> RawData:
+    raw: RawData = create_pipeline(RunConfig.parse({
+        "task": {"kind": "semantic_segmentation"} | task, "model": {"kind": "unet"},
+        "data": {"kind": "file", "path": str(path)},
+    })).load()  # fmt: skip
+    return raw
+
+
+def runs(mask: NDArray[np.uint8]) -> str:
+    counts = unpacked(mask)["counts"]
+    begins = np.cumsum(counts)
+    pairs = [(begins[i - 1] + 1, counts[i]) for i in range(1, len(counts), 2)]
+    return " ".join(f"{begin} {count}" for begin, count in pairs)
+
+
+def test_run_lengths_of_competitions_are_drawn(tmp_path: Path) -> None:
+    images(tmp_path, *(f"train/{number}.png" for number in range(12)))
+    bus = np.roll(CAR, 9, axis=1)
+    rows = [f"{n},{runs(CAR)},car\n{n},{runs(bus)},bus\n" for n in range(11)]
+    (tmp_path / "train.csv").write_text("id,EncodedPixels,class\n" + "".join(rows) + "11,,car\n")
+    raw = load(tmp_path / "train.csv")
+    found = {
+        Path(row["id"]["path"]).stem: decoded(row["mask"])
+        for table in raw.splits.values()
+        for row in table.to_pylist()
+    }
+    assert np.array_equal(found["3"], 2 * CAR + bus)
+    assert not found["11"].any()
+    assert any("23 rows are drawn as masks of 12 images" in note.why for note in raw.notes)
+
+
+def test_two_numbers_in_a_cell_are_no_run_lengths_beside_masks(tmp_path: Path) -> None:
+    images(tmp_path, *(f"{number}.png" for number in range(12)))
+    for number in range(12):
+        Image.fromarray(CAR).save(tmp_path / f"{number}_mask.png")
+    rows = [f"{number}.png,{number}_mask.png,20 10\n" for number in range(12)]
+    (tmp_path / "a.csv").write_text("image,mask,size\n" + "".join(rows))
+    raw = load(tmp_path / "a.csv")
+    assert not any("run lengths" in note.why for note in raw.notes)
+    (tmp_path / "b.csv").write_text("image,size\n0.png,big\n1.png,small\n")
+    with pytest.raises(DataError, match=r"Which column holds the masks\?"):
+        load(tmp_path / "b.csv")
