@@ -1,4 +1,4 @@
-"""How one training process of several ends: what it reports, and when no agent supervises it."""
+"""The end of one training process of several: its report, and its exit without an agent."""
 
 from __future__ import annotations
 
