@@ -10,6 +10,7 @@ import shutil
 from pathlib import Path
 
 _NO_ROOM = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS))
+_NEXT_TO_NOTHING = 64 << 10
 _RUST = re.compile(r"\(os error (\d+)\)")
 """The error number in messages of libraries that are written in Rust (safetensors, tokenizers)."""
 
@@ -28,6 +29,18 @@ def why_not_written(error: BaseException) -> str | None:
             return os.strerror(number)
         cause = cause.__cause__ or cause.__context__
     return None
+
+
+def if_full(folder: Path) -> str:
+    """Return a sentence to append to a message, where the disk of ``folder`` is full; else ''.
+
+    A process whose disk is full may be unable to report that itself.
+    """
+    try:
+        free = shutil.disk_usage(folder).free
+    except OSError:
+        return ""
+    return f". The disk of {folder} is full." if free < _NEXT_TO_NOTHING else ""
 
 
 def size_limit() -> int | None:

@@ -17,3 +17,11 @@ def changed(path: str) -> int:
         return os.stat(path).st_mtime_ns  # noqa: PTH116
     except OSError:
         return 0
+
+
+def size(path: str) -> int:
+    """Return a file's length in bytes; 0 where there is no file."""
+    try:
+        return os.stat(path).st_size  # noqa: PTH116
+    except OSError:
+        return 0

@@ -33,6 +33,7 @@ from torch.distributed.elastic.rendezvous import RendezvousHandler
 from typing_extensions import override
 
 from engine.config.train import TrainConfig
+from engine.launch import error_file
 from engine.launch.rank_files import PEER_LOST, Cause, cause_of, final_event, forget
 from engine.processes.environment import worker_environment
 from engine.processes.signals import Terminated
@@ -282,7 +283,7 @@ class _Logs(LogsSpecs):
             for left in (file, run.ranks / f"{rank}.marks"):
                 left.unlink(missing_ok=True)
             errors[local] = str(file)
-            added = {"TORCHELASTIC_ERROR_FILE": errors[local]}
+            added = {error_file.VARIABLE: errors[local]}
             envs[local] = {**worker_environment(), **self._node.network, **variables, **added}
         inherited = dict.fromkeys(envs, "")
         return LogsDest(inherited, dict(inherited), error_files=errors)

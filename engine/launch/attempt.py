@@ -16,7 +16,7 @@ from engine.processes.signals import Terminated, Termination
 from engine.processes.spawn import open_log
 from engine.runs.directory import RunDirectory
 from engine.runs.events import Event, EventLog, Failed, Interrupted
-from engine.runs.log_file import trim_log
+from engine.runs.log_file import trim_logs
 from engine.runs.session import RunSession
 from engine.runs.status import HEARTBEAT_SECONDS
 
@@ -47,19 +47,16 @@ def attempt(run: RunDirectory, work: Work, patience: float = 0.0) -> Event:
                     session.reports.append(close_notifier)
                     with reported(session):
                         last = work(session)
-            except UserError as error:
-                events.write(failure(run, error))
-                raise
             except Terminated:
                 last = Interrupted(step=0, seconds=0.0)
             except Exception as error:
-                if reason := why_not_written(error):
-                    full = _no_room(run, reason)
-                    events.write(Failed(message=str(full)))
-                    raise full from error
-                _note(run)
-                events.write(failure(run, error))
-                raise
+                known = correctable(run, error)
+                if known is None:
+                    _note(run)
+                events.write(failure(run, known or error))
+                if known is None or known is error:
+                    raise
+                raise known from error
             events.write(last)
     return last
 
@@ -71,7 +68,12 @@ def _log_of(run: RunDirectory) -> EventLog:
         raise RunError(f"Cannot write to the run {run.id}: {error.strerror}.") from error
 
 
-def _no_room(run: RunDirectory, reason: str) -> TrainingFailed:
+def correctable(run: RunDirectory, error: Exception) -> UserError | None:
+    """Return an error that the user can correct, a full disk among them; ``None`` for others."""
+    if isinstance(error, UserError):
+        return error
+    if (reason := why_not_written(error)) is None:
+        return None
     return TrainingFailed(
         f"Cannot write to {run.path} any more: {reason}.",
         "Its checkpoints are kept: free disk space, then resume the run.",
@@ -94,7 +96,7 @@ def _note(run: RunDirectory) -> None:
 
 @contextmanager
 def _beating(run: RunDirectory) -> Iterator[None]:
-    """Write the heartbeat while the process is running, and trim its log."""
+    """Write the heartbeat while the process is running, and trim its logs."""
     ended = threading.Event()
     heart = threading.Thread(target=_beat, args=(run, ended), daemon=True)
     heart.start()
@@ -108,6 +110,6 @@ def _beat(run: RunDirectory, ended: threading.Event) -> None:
     while True:
         with contextlib.suppress(OSError):  # a full or vanished disk ends the run by itself
             run.status.beat()
-            trim_log(run.log)
+            trim_logs(run)
         if ended.wait(HEARTBEAT_SECONDS):
             return

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import traceback
 
-from torch.distributed.elastic.multiprocessing.errors import get_error_handler
-
-from engine.errors import UserError
-from engine.launch.attempt import failure
+from engine.launch.attempt import correctable, failure
+from engine.launch.error_file import record_time
 from engine.launch.rank import Rank
 from engine.launch.rank_files import DEFECT, MENDABLE, PEER_LOST
 from engine.processes.signals import Termination
@@ -26,12 +25,14 @@ def train_rank(rank: Rank, events: EventLog, termination: Termination) -> tuple[
         host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
         store = store_of_ranks(rank.number, host, port)
         return 0, train_beside(session, rank.number, rank.size, rank.local, store)
-    except UserError as error:
-        get_error_handler().record_exception(error)
-        return MENDABLE, failure(rank.run, error)
     except Exception as error:  # noqa: BLE001 — reported in the last event and the log
-        traceback.print_exc()
+        known = correctable(rank.run, error)
+        if known is not None:
+            record_time(error)
+            return MENDABLE, failure(rank.run, known)
+        with contextlib.suppress(OSError):  # its disk may be full
+            traceback.print_exc()
         if lost_a_peer(error):
             return PEER_LOST, None
-        get_error_handler().record_exception(error)  # with its time: the earliest error counts
+        record_time(error)
         return DEFECT, failure(rank.run, error)

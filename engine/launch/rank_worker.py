@@ -12,7 +12,7 @@ import signal
 import sys
 import threading
 import time
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 from engine.launch.rank import Rank
@@ -39,7 +39,9 @@ def main(arguments: list[str]) -> int:
         # Rank 0 handles the signal, and the others follow it.
         for signal_number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(signal_number, signal.SIG_IGN)
-    with EventLog(report_file(rank.run, rank.number)) as events:
+    # Room of its own on the disk: the main process and its supervisor write to one file.
+    reserve = rank.run.ranks / f".{rank.number}.reserve"
+    with EventLog(report_file(rank.run, rank.number), reserve) as events:
         try:
             with nullcontext() if rank.number else termination.handled():
                 with collector_paused():
@@ -48,6 +50,7 @@ def main(arguments: list[str]) -> int:
         except Terminated:
             status, last = 0, Interrupted(step=0, seconds=0.0)
     if last is not None:
+        # After the log of events has given up the room that it had reserved on the disk.
         write_final_event(rank.run, rank.number, last)
     return status
 
@@ -71,5 +74,6 @@ def end_with(parent: int) -> None:
 
 if __name__ == "__main__":
     status = main(sys.argv[1:])
-    sys.stdout.flush()
+    with suppress(OSError):  # the disk of its log may be full
+        sys.stdout.flush()
     os._exit(status)  # do not wait for a connection to a process that is gone

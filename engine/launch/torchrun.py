@@ -19,7 +19,7 @@ from torch.distributed import Store, rendezvous  # type: ignore[attr-defined]
 
 from engine.config.run_config import RunConfig
 from engine.errors import TrainingFailed, UserError
-from engine.launch.attempt import attempt, failure
+from engine.launch.attempt import attempt, correctable, failure
 from engine.launch.rank_files import (
     DEFECT,
     MENDABLE,
@@ -106,14 +106,14 @@ def _follow(folder: Path, store: Store, rank: int, size: int) -> int:
         session = RunSession(run, run.config.read(), events, Termination())
         try:
             train_beside(session, rank, size, _local(), store)
-        except UserError as error:
-            write_final_event(run, rank, failure(run, error))
-            raise
         except Exception as error:
-            if lost_a_peer(error):
+            known = correctable(run, error)
+            if known is None and lost_a_peer(error):
                 return PEER_LOST
-            write_final_event(run, rank, failure(run, error))
-            raise
+            write_final_event(run, rank, failure(run, known or error))
+            if known is None or known is error:
+                raise
+            raise known from error
     return 0
 
 

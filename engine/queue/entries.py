@@ -19,23 +19,26 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import RunError
 from engine.files import atomic, safe_json
+from engine.files.disk_space import if_full
 from engine.files.paths import queue_folder, runs_folder
 from engine.processes.identity import ProcessIdentity
 from engine.processes.lock import locked
-from engine.processes.spawn import spawn
-from engine.runs.directory import RunDirectory
+from engine.processes.spawn import open_log, spawn
+from engine.runs.directory import RunDirectory, is_deleted
 from engine.runs.status import State
 
 if TYPE_CHECKING:
     from engine.config.run_config import RunConfig
 
+_START_SECONDS, _POLL_SECONDS = 10.0, 0.05
+"""Time-out for a worker to begin."""
 _counter = count()
 
 
@@ -88,12 +91,20 @@ def _files() -> list[Path]:
 
 def _read(path: Path) -> Entry | None:
     try:
-        record = safe_json.loads(path.read_bytes())
-        run = RunDirectory(Path(record["run"]))
-        entry = Entry(path, run, int(record["starts"]), str(record["device"]))
+        entry = _entry(path)
+        return entry if entry.run.path.is_dir() else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return entry if run.path.is_dir() else None
+
+
+def _entry(path: Path) -> Entry:
+    """Read a file of the queue.
+
+    Raises ``OSError``, and ``ValueError``, ``KeyError`` or ``TypeError`` for what is none.
+    """
+    record = safe_json.loads(path.read_bytes())
+    run = RunDirectory(Path(record["run"]))
+    return Entry(path, run, int(record["starts"]), str(record["device"]))
 
 
 def remove(run_id: str) -> RunDirectory:
@@ -118,27 +129,43 @@ def move(run_id: str, step: int) -> None:
     with changing():
         found = entries()
         place = next((i for i, entry in enumerate(found) if entry.run.id == run_id), None)
-        if place is None or not 0 <= place + step < len(found):
+        if place is None or step == 0 or not 0 <= place + step < len(found):
             return
-        one, other = found[place], found[place + step]
+        one, other = sorted((found[place].path, found[place + step].path))
+        # By names alone: a process that is killed in between leaves all runs in the queue.
+        spare = other.with_name(f"{other.stem}~{time.time_ns()}.json")  # the place after the other
         try:
-            replace(one, path=other.path).write()
-            replace(other, path=one.path).write()
+            one.rename(spare)
+            other.rename(one)
+            spare.rename(other)
         except OSError as error:
             raise RunError(f"Cannot write to the queue: {error.strerror}.") from error
 
 
 def clean() -> None:
-    """Delete files of the queue that belong to no run any more."""
+    """Delete files of the queue that belong to no run any more, within :func:`changing`.
+
+    Raises ``OSError``.
+    """
     for path in _files():
-        if _read(path) is None:
+        if _is_left_over(path):
             path.unlink(missing_ok=True)
+
+
+def _is_left_over(path: Path) -> bool:
+    """Return whether a file is no entry, or its run was deleted."""
+    try:
+        return is_deleted(_entry(path).run)
+    except OSError:
+        return False  # a disk that fails says nothing of the run
+    except (ValueError, KeyError, TypeError):
+        return True
 
 
 def start(parallel: int = 1, per_gpu: bool = False) -> subprocess.Popen[bytes]:
     """Start a worker process for the queue, which continues when this one exits.
 
-    Raises :class:`RunError`, also where one works already.
+    Raises :class:`RunError`, also where one works already, and where it cannot.
     """
     if running():
         raise RunError("The queue is already running.", "`dltui queue list` shows it.")
@@ -146,9 +173,29 @@ def start(parallel: int = 1, per_gpu: bool = False) -> subprocess.Popen[bytes]:
     how = ["--per-gpu"] if per_gpu else ["--parallel", str(parallel)]
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return spawn("engine.queue.worker", how, folder / "log.txt")
+        with open_log(folder / "log.txt") as log:
+            before = log.seek(0, os.SEEK_END)
+        process = spawn("engine.queue.worker", how, folder / "log.txt")
     except OSError as error:
         raise RunError(f"Cannot start the queue: {error.strerror}.") from error
+    _await(process, before)
+    return process
+
+
+def _await(process: subprocess.Popen[bytes], before: int) -> None:
+    """Wait until the process works the queue off; raises :class:`RunError` where it failed.
+
+    ``before`` is the length of the log when it was started.
+    """
+    give_up = time.monotonic() + _START_SECONDS
+    while process.poll() is None and not running() and time.monotonic() < give_up:
+        time.sleep(_POLL_SECONDS)
+    if not process.poll() or running():  # it may have found another that is quicker
+        return
+    log = queue_folder() / "log.txt"
+    said = log.read_bytes()[before:].decode(errors="replace").strip().splitlines()
+    reason = said[-1][:300] if said else f"its process wrote nothing to {log}" + if_full(log.parent)
+    raise RunError(f"Cannot start the queue: {reason}")
 
 
 def running() -> bool:

@@ -10,10 +10,12 @@ import os
 import sys
 import threading
 from argparse import ArgumentParser
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from engine.errors import RunError, UserError
+from engine.files.paths import queue_folder
 from engine.hardware.resources import gpu_names
 from engine.launch.start import Handle, start
 from engine.processes.signals import Termination
@@ -22,6 +24,10 @@ from engine.queue.entries import Entry
 from engine.runs.status import State
 
 _POLL_SECONDS = 0.5
+_RETRY_SECONDS = 5.0
+"""Interval after a run could not be started, as while memory or room on the disk is short."""
+_MOST_FAILURES = 5
+"""Most attempts at starting a run that cannot be started."""
 _MOST_STARTS = 5
 """Most starts of a run whose process exits without a final event, or is interrupted."""
 _WAITS = (State.QUEUED, State.LOST, State.INTERRUPTED)
@@ -37,20 +43,28 @@ class QueueWorker:
         self._places = places
         self._tell = tell
         self._started: list[Handle] = []
+        self._failures: Counter[str] = Counter()
+        self._error: RunError | None = None
 
     def run(self, over: Callable[[], bool]) -> None:
-        """Until nothing waits or runs any more, or it is ``over``."""
+        """Until nothing waits or runs any more, or it is ``over``.
+
+        Raises :class:`RunError` when none of those left can be started; they stay in the queue.
+        """
         pause = threading.Event()
         while not over():
-            queue.clean()
             with queue.changing():
+                queue.clean()
                 left = [entry for entry in queue.entries() if not self._done(entry)]
-                self._fill(left)
+                filled = self._fill(left)
             # A child that has exited is only reaped when it is polled.
             self._started = [handle for handle in self._started if handle.process.poll() is None]
             if not left:
                 return
-            pause.wait(_POLL_SECONDS)
+            if not any(map(self._startable, left)):
+                remedy = "It stays in the queue: `dltui queue start` tries again."
+                raise RunError(str(self._error), remedy) from self._error
+            pause.wait(_POLL_SECONDS if filled else _RETRY_SECONDS)
 
     def _done(self, entry: Entry) -> bool:
         """Whether the run needs the queue no more; then it leaves it."""
@@ -62,33 +76,53 @@ class QueueWorker:
         entry.path.unlink(missing_ok=True)
         return True
 
-    def _fill(self, entries: Sequence[Entry]) -> None:
-        """Start the next runs in the places that are free."""
+    def _fill(self, entries: Sequence[Entry]) -> bool:
+        """Start the next runs in the places that are free; return whether all could be started."""
         free = list(self._places)
         for entry in entries:
             if entry.run.status.state() is State.RUNNING and free:
                 free.remove(entry.device if entry.device in free else free[-1])
+        filled = True
         for entry in entries:
-            if free and entry.run.status.state() in _WAITS:
-                self._start(replace(entry, starts=entry.starts + 1, device=free.pop(0)))
+            if free and entry.run.status.state() in _WAITS and self._startable(entry):
+                filled &= self._start(replace(entry, device=free.pop(0)))
+        return filled
 
-    def _start(self, entry: Entry) -> None:
-        entry.write()  # before it runs: a run that crashes the machine is not restarted forever
+    def _startable(self, entry: Entry) -> bool:
+        """Whether it has been started, or starting it may be tried again."""
+        return self._failures[entry.run.id] < _MOST_FAILURES
+
+    def _start(self, entry: Entry) -> bool:
+        # Before it runs: a run that crashes the machine is not restarted forever.
+        replace(entry, starts=entry.starts + 1).write()
         chosen = {"CUDA_VISIBLE_DEVICES": entry.device} if entry.device else {}
         try:
             self._started.append(start(entry.run, chosen))
         except RunError as error:
+            entry.write()
+            self._error = error
+            self._failures[entry.run.id] += 1
             self._tell(str(error))
-        else:
-            self._tell(f"{entry.run.id} has started" + f" on GPU {entry.device}" * bool(chosen))
+            return False
+        self._failures[entry.run.id] = 0
+        self._tell(f"{entry.run.id} has started" + f" on GPU {entry.device}" * bool(chosen))
+        return True
 
 
 def work(parallel: int, per_gpu: bool, tell: Tell) -> None:
     """Work the queue off in this process; raises :class:`RunError`."""
     places = _gpus() if per_gpu else [""] * parallel
     termination = Termination()
-    with queue.held(), termination.handled(), termination.deferred():
-        QueueWorker(places, tell).run(termination.asked)
+    try:
+        with queue.held(), termination.handled(), termination.deferred():
+            QueueWorker(places, tell).run(termination.asked)
+    except BrokenPipeError:
+        raise  # whoever reads what it prints has left
+    except OSError as error:
+        raise RunError(
+            f"Cannot write to the queue {queue_folder()}: {error.strerror}.",
+            "Its runs stay in it: `dltui queue start` resumes it.",
+        ) from error
 
 
 def _gpus() -> list[str]:

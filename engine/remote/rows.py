@@ -11,7 +11,9 @@ from engine.errors import RunError
 from engine.files import plain_paths, safe_json
 from engine.files.sanitize import plain
 from engine.remote.messages import MOST_METRICS, MOST_ROWS, Row, Rows
+from engine.runs.events import ENDINGS
 from engine.runs.listing import RunList
+from engine.runs.status import State
 from engine.runs.summary import RunSummary
 
 _PROGRESS_SECONDS = 5.0
@@ -101,13 +103,19 @@ def row_of(summary: RunSummary) -> Row:
         tags=tuple(summary.notes.tags),
         note=summary.notes.note,
         pinned=summary.notes.pinned,
-        noted=_noted(summary.run.path),
+        noted=_noted(summary),
     )
 
 
-def _noted(path: Path) -> float | None:
+def _noted(summary: RunSummary) -> float | None:
+    """Return when the newest worker took over: never after the event with which it ended."""
     try:
-        noted = safe_json.loads(plain_paths.read(f"{path}/worker.json"))["noted"]
+        noted = safe_json.loads(plain_paths.read(f"{summary.run.path}/worker.json"))["noted"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return float(noted) if isinstance(noted, float | int) else None
+    if not isinstance(noted, float | int):
+        return None
+    last = summary.run.events.last(*ENDINGS) if summary.state.ended else None
+    if last is None or summary.state is State.LOST:
+        return float(noted)
+    return min(float(noted), last.time)  # the clock of this machine may have been set in between

@@ -152,7 +152,7 @@ class RunDirectory:
         except OSError as error:
             raise RunError(
                 f"Cannot make a run in {folder}: {error.strerror}.",
-                "Set DLTUI_HOME to a folder where you may write.",
+                "Free some space, or set DLTUI_HOME to a folder where you may write.",
             ) from error
         return run
 
@@ -195,6 +195,14 @@ class RunDirectory:
             shutil.rmtree(hidden)
         except OSError as error:
             raise RunError(f"Cannot delete {self.path}: {error.strerror}.") from error
+
+
+def is_deleted(run: RunDirectory) -> bool:
+    """Return whether a run's directory was removed; raises ``OSError``.
+
+    Where the folder of runs is missing, its disk may not be mounted: that says nothing of a run.
+    """
+    return run.path.parent.is_dir() and not run.path.is_dir()
 
 
 def all_runs(folder: Path) -> list[RunDirectory]:

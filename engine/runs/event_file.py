@@ -26,6 +26,10 @@ class EventFile:
         """The file."""
         return self._folder / "events.jsonl"
 
+    def size(self) -> int:
+        """Return its length in bytes; 0 where there is none."""
+        return plain_paths.size(f"{self._folder}/events.jsonl")
+
     def first(self) -> Event | None:
         """Return the oldest event that can be read, unless it is very long."""
         try:

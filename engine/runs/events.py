@@ -285,17 +285,18 @@ _ROOM = 4096
 class EventLog:
     """Appends events to a file; thread-safe, and safe after a truncated last line.
 
+    Several processes may write to one file: the main process of several, and its supervisor.
+
     Space for the final event is reserved during the run. On a full disk, a file beside this one is
     given up for it; a file of limited length is filled only up to that reserve.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, reserve: Path | None = None) -> None:
+        """``reserve`` is the file that is given up, if it is not one beside ``path``."""
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
         self._file = os.open(path, flags, 0o600)
-        self._reserve = path.with_name(f".{path.name}.reserve")
+        self._reserve = reserve or path.with_name(f".{path.name}.reserve")
         self._writing = threading.Lock()
-        size = os.fstat(self._file).st_size
-        self._torn = size > 0 and os.pread(self._file, 1, size - 1) != b"\n"
         with contextlib.suppress(OSError):  # writing events shows whether there is room
             atomic.write_bytes(self._reserve, os.urandom(_ROOM))
 
@@ -313,12 +314,16 @@ class EventLog:
                 self._reserve.unlink(missing_ok=True)
             else:
                 self._keep_room(len(line))
-            if self._torn:
+            if self._torn():
                 line = b"\n" + line
             written = os.write(self._file, line)
-            self._torn = written != len(line)
         if written != len(line):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def _torn(self) -> bool:
+        """Return whether the last line has no end, whoever wrote it."""
+        size = os.fstat(self._file).st_size
+        return size > 0 and os.pread(self._file, 1, size - 1) != b"\n"
 
     def _keep_room(self, length: int) -> None:
         limit = size_limit()

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
+
+from engine.runs.directory import RunDirectory
 
 LOG_BYTES = 8 << 20
 """Largest ``log.txt``; a larger one is cut to its last quarter of this."""
 _CUT = b"[what was printed before is left out]\n"
+
+
+def trim_logs(run: RunDirectory) -> None:
+    """Cut the logs of a run's processes that are too large. Raises ``OSError``."""
+    for path in (run.log, *run.ranks.glob("*.txt")):
+        with contextlib.suppress(FileNotFoundError):
+            trim_log(path)
 
 
 def trim_log(path: Path) -> None:

@@ -68,8 +68,8 @@ class Status:
         return self._folder / "heartbeat"
 
     def set_worker(self, worker: ProcessIdentity) -> None:
-        """Record the process that works on the run from now on."""
-        record = worker.record() | {"noted": time.time()}
+        """Record the process that works on the run from now on, and which events are earlier."""
+        record = worker.record() | {"noted": time.time(), "events": self._events.size()}
         atomic.write_json(self._folder / "worker.json", record)
 
     def worker(self) -> ProcessIdentity | None:
@@ -94,7 +94,7 @@ class Status:
     def standing(self) -> tuple[State, Event | None]:
         """Return :meth:`state` and the newest event that it was derived from."""
         record, last = self._worker_record(), self._events.last()
-        if (ended := _ended(record, last)) is not None:
+        if (ended := self._ended(record, last)) is not None:
             return ended, last
         worker = ProcessIdentity.from_record(record)
         if worker is None:
@@ -103,19 +103,25 @@ class Status:
             return State.RUNNING, last
         # The final event may have been written between the two reads.
         last = self._events.last()
-        return _ended(record, last) or State.LOST, last
+        return self._ended(record, last) or State.LOST, last
+
+    def _ended(self, worker: dict[str, Any], last: Event | None) -> State | None:
+        """Return the state of the last event, if it ends a run and no later worker took over."""
+        if not isinstance(last, ENDINGS) or self._precedes(last, worker):
+            return None
+        return _STATE_OF[type(last)]
+
+    def _precedes(self, last: Event, worker: dict[str, Any]) -> bool:
+        """Return whether the last event is one of an earlier worker."""
+        noted, earlier = worker.get("noted"), worker.get("events")
+        if isinstance(earlier, int) and 0 <= earlier <= self._events.size():
+            # Not by their times: the clock may have been set in between.
+            return next(self._events.newest(after=earlier), None) is None
+        # Records of earlier versions, and of mirrored runs, have no position.
+        return isinstance(noted, float) and last.time < noted
 
     def _beats(self) -> bool:
         try:
             return time.time() - self._heartbeat.stat().st_mtime < _STALE_SECONDS
         except OSError:
             return False
-
-
-def _ended(worker: dict[str, Any], last: Event | None) -> State | None:
-    """Return the state of the last event, if it ends a run and no later worker took over."""
-    noted = worker.get("noted")
-    taken_over = isinstance(noted, float) and isinstance(last, Event) and last.time < noted
-    if not isinstance(last, ENDINGS) or taken_over:
-        return None
-    return _STATE_OF[type(last)]

@@ -6,7 +6,6 @@ configuration that are shown, the first event and the last.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -97,7 +96,7 @@ def summarize(run: RunDirectory, before: RunSummary | None = None) -> RunSummary
     """
     from engine.runs.listed_config import listed_config  # an indexed list need not load it
 
-    size = _size(run)
+    size = run.events.size()
     first, (state, last) = run.events.first(), run.status.standing()
     started = first.time if first is not None else _made(run)
     shown = listed_config(run)
@@ -119,13 +118,6 @@ def summarize(run: RunDirectory, before: RunSummary | None = None) -> RunSummary
         notes=read_annotations(run),
         scanned=size,
     )
-
-
-def _size(run: RunDirectory) -> int:
-    try:
-        return os.stat(f"{run.path}/events.jsonl").st_size  # noqa: PTH116 — as in plain_paths
-    except OSError:
-        return 0
 
 
 def _made(run: RunDirectory) -> float:

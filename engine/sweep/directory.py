@@ -112,7 +112,15 @@ class SweepDirectory:
         """The sweep's configuration; raises :class:`RunError` when it cannot be read."""
         try:
             return SweepConfig.model_validate(safe_toml.read(self._config))
-        except (OSError, ValueError, ValidationError) as error:
+        except ValidationError as error:
+            wrong = "; ".join(
+                f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()
+            )
+            raise RunError(
+                f"Cannot read {self._config}: {wrong[:500]}.",
+                "Was it written by another version of dltui?",
+            ) from error
+        except (OSError, ValueError) as error:
             raise RunError(f"Cannot read {self._config}: {error}.") from error
 
     def table(self) -> SweepTable:

@@ -19,8 +19,9 @@ from optuna.distributions import (
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 from optuna.trial import TrialState
+from typing_extensions import override
 
-from engine.errors import ConfigError, Problem
+from engine.errors import ConfigError, Problem, RunError
 from engine.sweep.directory import SweepConfig, SweepDirectory
 from engine.sweep.space import Dimension, Range
 
@@ -36,36 +37,49 @@ _NAME = "sweep"
 def open_storage(sweep: SweepDirectory) -> JournalStorage:
     """Open the journal, which several processes may at once.
 
-    Raises ``OSError``.
+    Raises ``OSError``, and :class:`RunError` for a journal that is damaged.
     """
-    lock = JournalFileSymlinkLock(str(sweep.journal))
+    lock = _MendingLock(sweep.journal)
     backend = JournalFileBackend(str(sweep.journal), lock)
-    if _cut_off(sweep.journal):
-        lock.acquire()
-        try:
-            _remove_rest(sweep.journal)
-        finally:
-            lock.release()
-    return JournalStorage(backend)
+    lock.acquire()  # those who read a line without an end stop at it
+    lock.release()
+    try:
+        return JournalStorage(backend)
+    except ValueError as error:
+        raise RunError(
+            f"Cannot read {sweep.journal}: {error}.",
+            "The sweep cannot be resumed; its runs are kept. Start another one.",
+        ) from error
+
+
+class _MendingLock(JournalFileSymlinkLock):
+    """The lock of a journal, which each process holds while it appends.
+
+    A full disk, or a machine that fails, leaves a last line without an end, to which optuna would
+    append: no process could read the journal any more. Such a line is removed. What it was to say
+    is found again: the search takes up trials that are not told as ended.
+    """
+
+    def __init__(self, journal: Path) -> None:
+        super().__init__(str(journal))
+        self._journal = journal
+
+    @override
+    def acquire(self) -> bool:
+        acquired = super().acquire()
+        if _cut_off(self._journal):
+            content = self._journal.read_bytes()
+            os.truncate(self._journal, content.rfind(b"\n") + 1)
+        return acquired
 
 
 def _cut_off(journal: Path) -> bool:
-    """Return whether the last line has no end, as a full disk or a failed machine leaves it."""
+    """Return whether the last line has no end."""
     with journal.open("rb") as file:
         if not file.seek(0, os.SEEK_END):
             return False
         file.seek(-1, os.SEEK_END)
         return file.read(1) != b"\n"
-
-
-def _remove_rest(journal: Path) -> None:
-    """Remove a line without an end: optuna would append to it, and read none of what follows.
-
-    What it was to say is found again: the search takes up trials that are not told as ended.
-    """
-    if _cut_off(journal):
-        content = journal.read_bytes()
-        os.truncate(journal, content.rfind(b"\n") + 1)
 
 
 def open_study(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import dataclass, field
 
@@ -13,7 +14,7 @@ from engine.errors import RunError
 from engine.launch.start import start
 from engine.runs import control
 from engine.runs.control import Request
-from engine.runs.directory import RunDirectory
+from engine.runs.directory import RunDirectory, is_deleted
 from engine.runs.events import TIME_LIMIT, Evaluated, Finished
 from engine.runs.follower import Follower
 from engine.runs.history import History
@@ -43,6 +44,7 @@ class TrialRun:
     def __post_init__(self) -> None:
         self._follower = Follower(self.run.events.path)
         self._begun = time.monotonic()
+        self._reported = -1
 
     @property
     def taken(self) -> float:
@@ -65,18 +67,22 @@ class TrialRun:
 
     def stop(self) -> None:
         """Ask the run to stop."""
-        self.run.requests.send(Request(control.STOP))
+        with contextlib.suppress(FileNotFoundError):  # it was deleted
+            self.run.requests.send(Request(control.STOP))
 
     def over(self, study: optuna.Study, metric: Metric) -> bool:
         """Read the run's events; returns whether it is over and reported to ``study``.
 
-        One that was lost or interrupted is resumed.
+        One that was lost or interrupted is resumed, and one that the user has deleted failed.
         """
         state = self.run.status.state()  # before reading, so that no final event is missed
         for event in self._follower.new():
             self.history.apply(event)
             if isinstance(event, Evaluated) and event.split == "validation":
                 self._report(event, metric)
+        if is_deleted(self.run):
+            study.tell(self.number, state=TrialState.FAIL)
+            return True
         if not state.ended:
             return False
         if state in (State.LOST, State.INTERRUPTED) and self.restarts < _RESTARTS:
@@ -94,7 +100,11 @@ class TrialRun:
         if self.trial is None or self.pruned or value is None or plan is None or not event.step:
             return
         # By the share that is done: one with larger batches makes fewer updates.
-        self.trial.report(value, round(WHOLE * event.step / max(1, plan.steps)))
+        share = round(WHOLE * event.step / max(1, plan.steps))
+        if share == self._reported:
+            return  # of several evaluations within a hundredth, the first counts
+        self._reported = share
+        self.trial.report(value, share)
         if self.trial.should_prune():
             self.pruned = True
             self.stop()

@@ -19,6 +19,7 @@ from engine import RunConfig
 from engine.errors import RunError
 from engine.files.paths import queue_folder
 from engine.hardware.resources import assignable
+from engine.processes.lock import locked
 from engine.queue import entries
 from engine.queue.worker import QueueWorker
 from engine.runs.events import Progress, Started
@@ -73,6 +74,17 @@ def test_runs_start_one_after_another_in_the_order_in_which_they_came() -> None:
     assert second_starts is not None
     assert first_ends.time < second_starts.time
     assert names() == []
+
+
+@pytest.mark.slow
+def test_a_queue_that_cannot_be_started_says_why() -> None:
+    run = entries.add(wine())
+    with (
+        locked(queue_folder() / "lock"),
+        pytest.raises(RunError, match="Cannot start the queue: Another process already works"),
+    ):
+        entries.start()
+    assert names() == [run.id]
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ import pytest
 
 from engine import RunConfig, launch
 from engine.errors import RunError
-from engine.files.disk_space import too_little_room
+from engine.files.disk_space import if_full, too_little_room
 from engine.launch.start import Handle, start
 from engine.runs.directory import RunDirectory, all_runs
 from engine.runs.events import EventLog, Failed, Log, Progress, Started
@@ -108,10 +108,10 @@ def fill_up(folder: Path, left: int = 0) -> Path:
     return filler
 
 
-def fill_the_disk(folder: Path, seed: int) -> None:
+def fill_the_disk(folder: Path, seed: int, **train: object) -> None:
     """Leave a few pages of the disk, or none, free at some moment of a run."""
     chance = random.Random(seed)
-    handle = launch(writing_much(), folder)
+    handle = launch(writing_much(**train), folder)
     await_writing(handle, chance.randrange(1, 50_000))
     filler = fill_up(folder, left=chance.randrange(8) * 4096)
     ended_cleanly(handle, "No space left on device")
@@ -160,6 +160,13 @@ def test_limits_at_random_moments(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(1, 1 + FULL))
 def test_full_disks_at_random_moments(small_disk: Path, seed: int) -> None:
     fill_the_disk(small_disk, seed)
+
+
+@FULL_DISK
+@pytest.mark.faults
+@pytest.mark.parametrize("seed", range(4))
+def test_full_disks_while_two_processes_train(small_disk: Path, seed: int) -> None:
+    fill_the_disk(small_disk, seed, devices=2)
 
 
 def test_a_run_in_a_folder_that_is_read_only_does_not_begin(small_disk: Path) -> None:
@@ -218,6 +225,12 @@ def test_the_last_word_finds_room_on_a_full_disk(small_disk: Path) -> None:
             fill(events)
         events.write(Failed(message="full"))
     assert isinstance(list(Follower(path).new())[-1], Failed)
+
+
+def test_a_full_disk_is_named_where_a_process_could_not_report_it(small_disk: Path) -> None:
+    assert if_full(small_disk) == if_full(small_disk / "nowhere") == ""
+    fill_up(small_disk, left=4096)
+    assert if_full(small_disk) == f". The disk of {small_disk} is full."
 
 
 def test_too_little_room_is_reported_beforehand(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -228,6 +231,17 @@ def test_every_command_of_the_table_explains_itself(capsys: pytest.CaptureFixtur
         assert left.value.code == 0
         assert line[1:] in " ".join(capsys.readouterr().out.split())
         assert callable(load(name).execute)
+
+
+def test_a_full_disk_is_no_defect_of_the_program(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert guarded(lambda: Path("/dev/full").write_text("x")) == 1
+    assert capsys.readouterr().err == "dltui: Cannot write: No space left on device.\n"
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/data/settings.toml")
+    assert guarded(Mock(side_effect=full)) == 1
+    said = "dltui: Cannot write to /data/settings.toml: No space left on device.\n"
+    assert capsys.readouterr().err == said
 
 
 def test_a_mistake_of_the_program_leaves_a_private_report_and_one_line(

@@ -76,6 +76,30 @@ def test_a_torn_last_line_does_not_spoil_the_next_event(tmp_path: Path) -> None:
     assert read(path) == [log("whole"), log("after"), log("more")]
 
 
+def test_a_line_that_another_process_left_torn_does_not_spoil_the_next_event(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "events.jsonl"
+    with EventLog(path) as supervisor:
+        supervisor.write(log("whole"))
+        with path.open("a") as main:
+            main.write('{"event":"progress","ti')  # its disk was full
+        supervisor.write(log("after"))
+    assert read(path) == [log("whole"), log("after")]
+
+
+def test_two_processes_that_write_to_a_file_each_keep_room_for_their_last_event(
+    tmp_path: Path,
+) -> None:
+    path, other = tmp_path / "events.jsonl", tmp_path / ".0.reserve"
+    with EventLog(path):
+        with EventLog(path, other):
+            assert other.stat().st_size > 0
+        assert not other.exists()
+        assert (tmp_path / ".events.jsonl.reserve").stat().st_size > 0
+    assert [each.name for each in tmp_path.iterdir()] == ["events.jsonl"]
+
+
 def test_what_is_written_is_for_the_owner_alone(tmp_path: Path) -> None:
     EventLog(tmp_path / "events.jsonl").close()
     assert (tmp_path / "events.jsonl").stat().st_mode & 0o777 == 0o600

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import random
 import shutil
+import subprocess
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -12,9 +14,11 @@ from engine.config.presets import find_preset, load_preset
 from engine.errors import RunError
 from engine.files import atomic
 from engine.files.paths import queue_folder
+from engine.launch.start import Handle
 from engine.processes.identity import ProcessIdentity
-from engine.queue import entries
+from engine.queue import entries, worker
 from engine.runs.directory import RunDirectory
+from engine.runs.events import EventLog, Finished
 
 CONFIG = load_preset(find_preset("wine-mlp"))
 
@@ -39,6 +43,27 @@ def test_runs_are_moved_as_items_of_a_list() -> None:
         assert names() == expected
     entries.move("unknown", 1)
     assert names() == expected
+
+
+@pytest.mark.parametrize("done", range(3))
+def test_a_process_that_is_killed_while_it_moves_a_run_loses_none(
+    monkeypatch: pytest.MonkeyPatch, done: int
+) -> None:
+    runs, rename, count = fill("abcd"), Path.rename, iter(range(9))
+
+    def killed(path: Path, target: Path) -> Path:
+        if next(count) == done:
+            raise KeyboardInterrupt
+        return rename(path, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", killed)
+        with pytest.raises(KeyboardInterrupt):
+            entries.move(runs["b"].id, 1)
+    assert "".join(names()) == ("acbd" if done else "abcd")
+    entries.move(runs["d"].id, -3)
+    assert names()[0] == "d"
+    assert sorted(names()) == list("abcd")
 
 
 def test_a_moved_run_keeps_its_starts_and_its_device() -> None:
@@ -96,6 +121,58 @@ def test_what_is_no_entry_is_passed_over_and_cleaned_away(record: object) -> Non
     assert names() == ["a"]
     entries.clean()
     assert not odd.exists()
+    assert names() == ["a"]
+
+
+def test_what_cannot_be_read_now_stays_in_the_queue() -> None:
+    runs = fill("ab")
+    unread = queue_folder() / "waiting" / "0.json"
+    unread.mkdir()  # reading it fails, as on a disk with errors
+    folder = runs["a"].path.parent
+    folder.rename(folder.with_name("unmounted"))
+    entries.clean()
+    assert names() == []
+    folder.with_name("unmounted").rename(folder)
+    assert names() == ["a", "b"]
+    assert unread.exists()
+    runs["a"].delete()
+    entries.clean()
+    assert len(list(unread.parent.glob("*.json"))) == 2
+
+
+def finish(run: RunDirectory, *_: object) -> Handle:
+    """Stand for a worker that trains a run to its end at once."""
+    if (run.path / "lock").is_dir():
+        raise RunError(f"Cannot write to the run {run.id}: Is a directory.")
+    with EventLog(run.events.path) as events:
+        events.write(Finished(step=1, seconds=1.0))
+    return Handle(run, subprocess.Popen(["true"]))
+
+
+def test_a_run_that_cannot_be_started_stays_and_does_not_hold_up_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(worker, "start", finish)
+    monkeypatch.setattr(worker, "_RETRY_SECONDS", 0.0)
+    monkeypatch.setattr(worker, "_POLL_SECONDS", 0.0)
+    runs = fill("abc")
+    (runs["a"].path / "lock").mkdir()
+    told: list[str] = []
+    with pytest.raises(RunError, match="It stays in the queue: `dltui queue start"):
+        worker.work(1, False, told.append)
+    (left,) = entries.entries()
+    assert (left.run.id, left.starts) == (runs["a"].id, 0)
+    assert sum("Is a directory" in text for text in told) == 5
+    (runs["a"].path / "lock").rmdir()
+    worker.work(1, False, told.append)
+    assert names() == []
+
+
+def test_a_queue_that_cannot_be_written_says_so() -> None:
+    fill("a")
+    (queue_folder() / "worker.json").mkdir()  # in the way of the file, as a full disk is
+    with pytest.raises(RunError, match=r"Cannot write to the queue /.*: Is a directory"):
+        worker.work(1, False, print)
     assert names() == ["a"]
 
 

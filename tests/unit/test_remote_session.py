@@ -136,6 +136,15 @@ def test_the_worker_of_a_run_without_changes_is_not_read_again(write, monkeypatc
     assert rows(session, monkeypatch)["digits"].noted != noted
 
 
+def test_a_run_that_ended_before_the_clock_was_set_is_sent_as_ended(write, monkeypatch) -> None:
+    run = make_run()
+    run.status.set_worker(ProcessIdentity.own())
+    ended = Finished(step=1, seconds=1.0, time=time.time() - 3600)
+    write(run, ended)
+    row = rows(Session(), monkeypatch)["digits"]
+    assert (row.state, row.noted) == (State.FINISHED, ended.time)
+
+
 def test_a_followed_run_is_sent_whole_and_then_only_what_is_new(write) -> None:
     run, session = make_run(), Session()
     write(run, Started(device="cpu", precision="float32", threads=1), progress(1))

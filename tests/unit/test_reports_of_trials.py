@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import optuna
@@ -57,6 +58,16 @@ def test_evaluations_count_at_the_share_of_the_planned_updates(make: Make) -> No
     assert study.trials[0].intermediate_values == {25: 4.0, 50: 3.0, 75: 2.0}
 
 
+def test_of_many_evaluations_within_a_hundredth_the_first_counts(
+    make: Make, recwarn: pytest.WarningsRecorder
+) -> None:
+    plan = replace(MODEL, steps=1000)
+    study, trial = make(plan, evaluated(501, 3.0), evaluated(503, 2.0), evaluated(520, 1.0))
+    assert not trial.over(study, LOSS)
+    assert study.trials[0].intermediate_values == {50: 3.0, 52: 1.0}
+    assert not [warning for warning in recwarn if "already reported" in str(warning.message)]
+
+
 def test_the_best_evaluation_is_the_value_of_a_run_that_ended(make: Make) -> None:
     end = Finished(time=9.0, step=80, seconds=1.0)
     study, trial = make(MODEL, evaluated(40, 0.25, best=True), evaluated(80, 0.5), end)
@@ -68,6 +79,18 @@ def test_the_best_evaluation_is_the_value_of_a_run_that_ended(make: Make) -> Non
 
 def test_a_run_without_the_metric_has_failed(make: Make) -> None:
     study, trial = make(MODEL, evaluated(40, None), Finished(time=9.0, step=80, seconds=1.0))
+    assert trial.over(study, LOSS)
+    assert study.trials[0].state is TrialState.FAIL
+
+
+def test_a_run_that_the_user_deletes_has_failed(make: Make) -> None:
+    study, trial = make(MODEL, evaluated(40, 0.25, best=True))
+    folder = trial.run.path.parent
+    folder.rename(folder.with_name("unmounted"))
+    assert not trial.over(study, LOSS)
+    folder.with_name("unmounted").rename(folder)
+    trial.run.delete()
+    trial.stop()
     assert trial.over(study, LOSS)
     assert study.trials[0].state is TrialState.FAIL
 

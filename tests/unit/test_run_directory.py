@@ -33,7 +33,7 @@ from engine.runs.events import (
     Stopped,
 )
 from engine.runs.follower import read_history
-from engine.runs.log_file import LOG_BYTES, trim_log
+from engine.runs.log_file import LOG_BYTES, trim_log, trim_logs
 from engine.runs.session import RunSession
 from engine.runs.status import State
 
@@ -145,14 +145,63 @@ def test_a_torn_line_after_the_last_word_changes_nothing(run: RunDirectory) -> N
 def test_a_later_worker_makes_an_ended_run_run_again(
     run: RunDirectory, holder: subprocess.Popen[bytes]
 ) -> None:
-    say(run, Interrupted(time=time.time() - 60, step=1, seconds=1.0))
+    say(run, Interrupted(step=1, seconds=1.0))
+    run.status.set_worker(ProcessIdentity.of(holder.pid))
+    assert run.status.state() is State.RUNNING
+
+
+@pytest.mark.parametrize("seconds", [-3600.0, 3600.0])
+def test_a_clock_that_is_set_while_a_worker_runs_does_not_lose_it(
+    run: RunDirectory, seconds: float
+) -> None:
+    worker = ProcessIdentity.own()
+    assert worker.since_boot is not None
+    earlier = replace(worker, started=worker.started + seconds)
+    run.status.set_worker(earlier)
+    assert run.status.state() is State.RUNNING
+    run.status.set_worker(replace(earlier, since_boot=worker.since_boot + seconds))
+    assert run.status.state() is State.LOST
+
+
+@pytest.mark.parametrize("seconds", [-3600.0, 3600.0])
+def test_a_run_has_ended_whatever_the_clock_said_at_its_end(
+    run: RunDirectory, seconds: float
+) -> None:
+    run.status.set_worker(ProcessIdentity.own())
+    say(run, replace(finished(), time=time.time() + seconds))
+    assert run.status.state() is State.FINISHED
+    run.status.set_worker(ProcessIdentity.own())
+    assert run.status.state() is State.RUNNING
+
+
+@pytest.mark.parametrize("earlier", [None, 10**6, -1, "many"])
+def test_without_a_position_the_time_of_the_last_event_counts(
+    run: RunDirectory, earlier: object
+) -> None:
+    run.status.set_worker(ProcessIdentity.own())
+    file = run.path / "worker.json"
+    record = json.loads(file.read_text())
+    file.write_text(json.dumps({**record, "events": earlier}))
+    say(run, replace(finished(), time=record["noted"] - 1))
+    assert run.status.state() is State.RUNNING
+    say(run, replace(finished(), time=record["noted"] + 1))
+    assert run.status.state() is State.FINISHED
+
+
+def test_a_worker_that_an_earlier_version_recorded_is_found(run: RunDirectory) -> None:
+    run.status.set_worker(ProcessIdentity.own())
+    file = run.path / "worker.json"
+    record = json.loads(file.read_text())
+    del record["since_boot"], record["events"], record["namespace"]
+    file.write_text(json.dumps(record))
     assert run.status.state() is State.RUNNING
 
 
 def test_a_worker_that_is_gone_before_it_said_anything_is_lost(
     run: RunDirectory, holder: subprocess.Popen[bytes]
 ) -> None:
-    say(run, Interrupted(time=time.time() - 60, step=1, seconds=1.0))
+    say(run, Interrupted(step=1, seconds=1.0))
+    run.status.set_worker(ProcessIdentity.of(holder.pid))
     holder.kill()
     holder.wait()
     assert run.status.state() is State.LOST
@@ -173,6 +222,17 @@ def test_the_number_of_a_process_that_another_one_has_now_counts_for_nothing(
 
 def test_a_worker_on_another_machine_lives_while_its_heart_beats(run: RunDirectory) -> None:
     run.status.set_worker(ProcessIdentity(1, 0.0, "boot", "elsewhere"))
+    assert run.status.state() is State.LOST
+    run.status.beat()
+    assert run.status.state() is State.RUNNING
+
+
+def test_a_worker_in_a_container_with_the_name_of_its_machine_lives_while_its_heart_beats(
+    run: RunDirectory,
+) -> None:
+    worker = ProcessIdentity.own()
+    assert worker.here
+    run.status.set_worker(replace(worker, pid=2**22 + 1, namespace="pid:[1]"))
     assert run.status.state() is State.LOST
     run.status.beat()
     assert run.status.state() is State.RUNNING
@@ -292,6 +352,15 @@ def test_the_newest_event_is_found_behind_many_others(run: RunDirectory) -> None
     assert isinstance(run.events.last(Started), Started)
     assert isinstance(next(run.events.newest()), Log)
     assert run.events.last(Failed) is None
+
+
+def test_the_logs_of_all_processes_are_cut(run: RunDirectory) -> None:
+    run.ranks.mkdir()
+    log = run.ranks / "1.txt"
+    log.write_bytes(b"x" * LOG_BYTES + b"the end\n")
+    trim_logs(run)
+    assert log.read_bytes().endswith(b"the end\n")
+    assert log.stat().st_size < LOG_BYTES / 2
 
 
 def test_a_long_log_keeps_its_end_while_others_append(run: RunDirectory) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
+from engine.files.disk_space import if_full
 from engine.runs.directory import RunDirectory
 from engine.runs.events import Failed, Finished, Interrupted, Stopped
 from engine.runs.follower import Follower
@@ -116,4 +117,5 @@ def complain_of_failure(run: RunDirectory, history: History) -> None:
         if history.ending.report:
             console.complain(f"The whole story is in {history.ending.report}")
     elif history.ending is None:
-        console.complain(f"The process of the run exited without an error message; see {run.log}")
+        text = f"The process of the run exited without an error message; see {run.log}"
+        console.complain(text + if_full(run.path))

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 
 from engine.errors import UserError
+from engine.files.disk_space import why_not_written
 from tui.cli import console
 from tui.cli.exit_codes import DONE, FAILED, INTERRUPTED, USAGE
 from tui.terminal import crash
@@ -28,5 +29,9 @@ def guarded(action: Callable[[], int]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
     except Exception as error:  # noqa: BLE001 — the last resort: a report file and one line
-        console.complain(crash.describe(error))
+        if (reason := why_not_written(error)) is not None:
+            name = getattr(error, "filename", None)
+            console.complain(f"Cannot write{f' to {name}' if name else ''}: {reason}.")
+        else:
+            console.complain(crash.describe(error))
         return FAILED

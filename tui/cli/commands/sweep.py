@@ -7,6 +7,7 @@ from argparse import ArgumentParser, Namespace
 from subprocess import Popen
 
 from engine.errors import UserError
+from engine.files.disk_space import if_full
 from engine.files.paths import sweeps_folder
 from engine.sweep.compose import MOST_PARALLEL, begin, compose, require_optuna
 from engine.sweep.directory import SweepConfig, SweepDirectory
@@ -132,9 +133,8 @@ def _conclude(sweep: SweepDirectory, process: Popen[bytes], interrupted: bool) -
     if interrupted:
         return INTERRUPTED
     if process.returncode != 0:
-        console.complain(
-            table.problem or f"The search exited without an error message; see {sweep.log}"
-        )
+        text = f"The search exited without an error message; see {sweep.log}"
+        console.complain(table.problem or text + if_full(sweep.path))
         return FAILED
     return DONE
 
