@@ -14,21 +14,19 @@ import pyarrow as pa
 from PIL import Image, ImageDraw
 
 from engine.data.boxes.records import Tally
+from engine.data.boxes.shapes import Points, document_of, points_of
 from engine.data.image_index import ImageIndex
 from engine.data.image_limits import ImageFault
 from engine.data.images import upright_size
 from engine.data.raw import TEST, TRAIN, VALIDATION, RawData
 from engine.data.readers.files import split_of
 from engine.errors import DataError
-from engine.files import safe_json
 from engine.files.sanitize import plain
 from engine.reports.note import Note
 
 BACKGROUND = "background"
 _MOST_CLASSES = 254
 MASK = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-
-Points = Sequence[tuple[float, float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +66,7 @@ def load_outlines(
     """
     found = _Outlines(root, ImageIndex(images))
     for file in files:
-        content = _content(root / file)
+        content = document_of(root / file)
         if isinstance(content, dict) and isinstance(content.get("shapes"), list):
             _add_labelme(content, file, found)
         elif isinstance(content, dict) and {"images", "annotations"} <= content.keys():
@@ -111,13 +109,6 @@ def png_of(regions: Sequence[Region], size: tuple[int, int], classes: Sequence[s
     return file.getvalue()
 
 
-def _content(path: Path) -> Any:
-    try:
-        return safe_json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return None
-
-
 def _classes(images: Mapping[Path, Sequence[Region]]) -> list[str]:
     labels = sorted({region.label for regions in images.values() for region in regions})
     classes = [BACKGROUND, *(label for label in labels if label != BACKGROUND)]
@@ -140,7 +131,7 @@ def _drawn(found: _Outlines, path: Path, classes: Sequence[str]) -> bytes | None
 def _add_labelme(content: Mapping[str, Any], file: Path, found: _Outlines) -> None:
     regions = []
     for shape in content["shapes"]:
-        points = _points(shape.get("points") if isinstance(shape, dict) else None)
+        points = points_of(shape.get("points") if isinstance(shape, dict) else None)
         kind = str(shape.get("shape_type") or "polygon") if isinstance(shape, dict) else ""
         if kind == "rectangle" and len(points) > 1:
             (left, top), (right, bottom) = points[0], points[1]
@@ -183,7 +174,7 @@ def _entries(content: Mapping[str, Any], name: str) -> Iterator[Mapping[str, Any
 
 def _region(label: str, outline: Any) -> Region | None:
     if isinstance(outline, list):
-        polygons = [_points(_paired(one)) for one in outline]
+        polygons = [points_of(_paired(one)) for one in outline]
         whole = [polygon for polygon in polygons if len(polygon) > 2]
         return Region(label, whole) if whole else None
     runs = _coco_runs(outline.get("counts")) if isinstance(outline, dict) else []
@@ -224,10 +215,3 @@ def _unpacked(text: str) -> list[int]:
         counts.append(value + (counts[-2] if len(counts) > 2 else 0))
         value = shift = 0
     return counts
-
-
-def _points(given: Any) -> list[tuple[float, float]]:
-    try:
-        return [(float(x), float(y)) for x, y in given]
-    except (TypeError, ValueError):
-        return []

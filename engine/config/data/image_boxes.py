@@ -1,4 +1,4 @@
-"""Images with boxes around objects, as COCO, YOLO and Pascal VOC keep them."""
+"""Images with boxes around objects, as COCO, YOLO, Pascal VOC and drawing tools keep them."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class ImageBoxesConfig(DataConfig):
     path: str = option("", "Folder with images and annotations")
     format: Literal["auto", "coco", "yolo", "voc"] = option(
         "auto",
-        "Format of the annotations: COCO's JSON, YOLO's text files, Pascal VOC's XML; auto goes "
-        "by the suffix of the files",
+        "Format of the annotations: JSON of COCO or of a drawing tool (coco), YOLO's text files, "
+        "Pascal VOC's XML; auto goes by the suffix of the files",
     )
 
     def anchored(self) -> ImageBoxesConfig:

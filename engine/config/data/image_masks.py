@@ -18,7 +18,7 @@ class ImageMasksConfig(DataConfig):
     implementation = "engine.data.mask_files:load_masks"
     tasks: ClassVar[tuple[str, ...]] = ("semantic_segmentation",)
 
-    path: str = option("", "Folder with images and masks, each in a folder of its own")
+    path: str = option("", "Folder with images and their masks, or outlines of COCO or LabelMe")
     masks: str = option(
         "",
         "Name of the folders with masks; empty takes masks, labels, annotations and their like",

@@ -14,12 +14,12 @@ from typing import Any
 
 from engine.data.boxes.coco import corners
 from engine.data.boxes.records import Annotations, Tally
+from engine.data.boxes.shapes import Points, document_of, points_of
 from engine.data.image_index import ImageIndex
 from engine.data.image_suffixes import SUFFIXES
 from engine.data.raw import TRAIN
 from engine.data.readers.annotations import are_tasks, usable_annotations
 from engine.data.readers.files import split_of
-from engine.files import safe_json
 
 _ONLY_CLASS = "object"
 """Name of the class where no object of any file has one."""
@@ -45,7 +45,7 @@ def read_drawn(root: Path, files: Sequence[Path], images: ImageIndex) -> Annotat
     found = Annotations()
     seen = False
     for file in files:
-        for image in _images(_content(root / file), file, found.tally):
+        for image in _images(document_of(root / file), file, found.tally):
             seen = True
             path = next(filter(None, (images.find(name, file) for name in image.names)), None)
             if path is None:
@@ -58,13 +58,6 @@ def read_drawn(root: Path, files: Sequence[Path], images: ImageIndex) -> Annotat
         return None
     _name_classes(found)
     return found
-
-
-def _content(path: Path) -> Any:
-    try:
-        return safe_json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return None
 
 
 def _name_classes(found: Annotations) -> None:
@@ -107,7 +100,7 @@ def _images(content: Any, file: Path, tally: Tally) -> Iterator[_Image]:
 def _of_labelme(content: Mapping[str, Any], file: Path, tally: Tally) -> _Image:
     objects = []
     for shape in filter(_is_object, content["shapes"]):
-        points = _points(shape.get("points"))
+        points = points_of(shape.get("points"))
         kind = str(shape.get("shape_type") or "polygon")
         if kind == "circle" and len(points) > 1:
             (x, y), edge = points[0], math.dist(points[0], points[1])
@@ -150,7 +143,7 @@ def _of_via(entry: Mapping[str, Any], file: Path, tally: Tally) -> _Image:
     return _Image((str(entry["filename"]),), (None, None), objects)
 
 
-def _via_points(shape: Mapping[str, Any]) -> list[tuple[float, float]]:
+def _via_points(shape: Mapping[str, Any]) -> Points:
     if shape.get("name") == "rect":
         x, y, width, height = _numbers(shape, ("x", "y", "width", "height"))
         return [(x, y), (x + width, y + height)]
@@ -161,7 +154,7 @@ def _via_points(shape: Mapping[str, Any]) -> list[tuple[float, float]]:
     xs, ys = shape.get("all_points_x"), shape.get("all_points_y")
     if shape.get("name") != "polygon" or not isinstance(xs, list) or not isinstance(ys, list):
         return []
-    return _points(list(zip(xs, ys, strict=False)))
+    return points_of(list(zip(xs, ys, strict=False)))
 
 
 def _via_label(attributes: Any) -> str:
@@ -196,13 +189,13 @@ def _of_label_studio(task: Mapping[str, Any], file: Path, tally: Tally) -> _Imag
     return _Image((name, name[_UPLOADED:]), size, objects)
 
 
-def _pixels(value: Mapping[str, Any], wide: float, high: float) -> list[tuple[float, float]]:
+def _pixels(value: Mapping[str, Any], wide: float, high: float) -> Points:
     """Return points that are given in percent of an image, of which one is ``wide`` and ``high``.
 
     A rectangle is rotated about its first corner.
     """
     if "points" in value:
-        return [(x * wide, y * high) for x, y in _points(value["points"])]
+        return [(x * wide, y * high) for x, y in points_of(value["points"])]
     x, y, width, height = _numbers(value, ("x", "y", "width", "height"))
     x, y, width, height = x * wide, y * high, width * wide, height * high
     angle = math.radians(_numbers(value, ("rotation",))[0]) if value.get("rotation") else 0.0
@@ -219,14 +212,6 @@ def _names_image(value: Any) -> bool:
 
 def _is_object(value: Any) -> bool:
     return isinstance(value, dict)
-
-
-def _points(given: Any) -> list[tuple[float, float]]:
-    """Return points as numbers; none where one is anything else."""
-    try:
-        return [(float(x), float(y)) for x, y in given]
-    except (TypeError, ValueError):
-        return []
 
 
 def _numbers(record: Any, names: Sequence[str]) -> list[float]:
