@@ -337,7 +337,8 @@ def test_lists_beside_spans_are_taken_as_before(tmp_path: Path) -> None:
 
 
 def test_a_conll_file_with_another_suffix_is_answered_with_its_format(tmp_path: Path) -> None:
-    path = _conll(tmp_path / "train.txt", "{word} {tag}")
+    parts_of_speech = [(["Bo", "left"], ["NOUN", "VERB"])] * 3  # which any two words could be
+    path = _conll(tmp_path / "train.txt", "{word} {tag}", parts_of_speech)
     with pytest.raises(DataError, match=r"data\.format to conll"):
         _read(path)
 

@@ -48,7 +48,9 @@ def found(raw: RawData, root: Path, split: str = "train") -> list[str | None]:
         ("lists/list.csv", ["1.png"], ""),  # above it
         ("lists/more/list.csv", ["lists/1.png", "1.png"], "lists"),  # the nearest one above
         ("list.csv", ["test/1.png"], None),  # of another split
-        ("list.csv", ["photos/1.png"], None),  # of no name that says so
+        ("list.csv", ["photos/1.png"], "photos"),  # of any name, where there is no other
+        ("list.csv", ["aside/1.png", "images/1.png"], "images"),  # called after what it holds
+        ("list.csv", ["photos/more/1.png"], None),  # not anywhere below
         ("list.csv", ["a/b/c/1.png"], None),
         ("list.csv", [], None),
     ],

@@ -148,9 +148,9 @@ def test_a_small_error_is_shown_whole() -> None:
     assert rows.width == 31
 
 
-def test_a_long_name_has_forty_cells_at_most() -> None:
+def test_a_long_name_has_a_hundred_cells_at_most() -> None:
     [first, _] = gallery([["x" * 100, 1.0]], ["series", "mae"]).columns
-    assert first == Column("series", 10, 40)
+    assert first == Column("series", 10, 100)
 
 
 def test_a_title_from_the_data_is_sanitized() -> None:
