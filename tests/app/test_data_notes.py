@@ -107,3 +107,20 @@ def test_an_old_run_shows_its_sentences_and_rows_left_out() -> None:
     text = words("\n".join(lines))
     assert "label is empty (the first: train row 2) 1,234" in text
     assert "a.csv has no header" in text
+
+
+async def test_a_table_beside_a_scroll_bar_keeps_its_last_column(until, text_of) -> None:
+    notes = [dict(SUMMARY["notes"][0], column=f"day{number}") for number in range(20)]
+    summary = SUMMARY | {"notes": notes}
+
+    def long_answer(question: str, **arguments: Any) -> dict[str, Any]:
+        return answered(question, **arguments) | {"summary": summary}
+
+    app = DltuiApp()
+    async with app.run_test(size=(120, 40)) as pilot:
+        app.push_screen(NewRunScreen(ask=long_answer))
+        await until(pilot, lambda: app.screen.query(DataPreview))
+        await until(pilot, lambda: app.screen.query_one(DataPreview).show_vertical_scrollbar)
+        await until(pilot, lambda: "1,234" in text_of(pilot))
+        preview = app.screen.query_one(DataPreview)
+        assert preview.max_scroll_x == 0

@@ -183,7 +183,7 @@ class DataPreview(Scrolling):
         else:
             width = self.scrollable_content_region.width
             if not self.show_vertical_scrollbar:  # the text may bring it about
-                width -= self.scrollbar_size_vertical
+                width -= self.styles.scrollbar_size_vertical
             lines = [*_lines(summary, width), *_sample_lines(summary), *_row_lines(answer)]
             self._say(Content("\n").join([*lines, *_rest_of_notes(summary, width)]))
 
