@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -73,7 +73,7 @@ def load_outlines(
             _add_coco(content, file, found)
     if not any(found.images.values()):
         return None
-    classes = _classes(found.images)
+    classes = classes_of({one.label for regions in found.images.values() for one in regions})
     splits = {}
     for split in (TRAIN, VALIDATION, TEST):
         own = sorted(path for path in found.images if found.places[path] == split)
@@ -109,9 +109,9 @@ def png_of(regions: Sequence[Region], size: tuple[int, int], classes: Sequence[s
     return file.getvalue()
 
 
-def _classes(images: Mapping[Path, Sequence[Region]]) -> list[str]:
-    labels = sorted({region.label for regions in images.values() for region in regions})
-    classes = [BACKGROUND, *(label for label in labels if label != BACKGROUND)]
+def classes_of(labels: Set[str]) -> list[str]:
+    """Return the classes in the order of their numbers; raises :class:`DataError` for too many."""
+    classes = [BACKGROUND, *sorted(labels - {BACKGROUND})]
     if len(classes) > _MOST_CLASSES:
         raise DataError(
             f"The outlines have {len(classes):,} classes; masks have {_MOST_CLASSES} at most."

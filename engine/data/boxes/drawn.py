@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from engine.data.boxes.coco import corners
-from engine.data.boxes.records import Annotations, Tally
+from engine.data.boxes.records import ONLY_CLASS, Annotations, Tally
 from engine.data.boxes.shapes import Points, document_of, points_of
 from engine.data.image_index import ImageIndex
 from engine.data.image_suffixes import SUFFIXES
@@ -21,8 +21,6 @@ from engine.data.raw import TRAIN
 from engine.data.readers.annotations import are_tasks, usable_annotations
 from engine.data.readers.files import split_of
 
-_ONLY_CLASS = "object"
-"""Name of the class where no object of any file has one."""
 _AROUND = "an outline is read as the box around it"
 _UPLOADED = 9
 """Characters that Label Studio puts before the name of a file that was uploaded: ``1a2b3c4d-``."""
@@ -68,8 +66,8 @@ def _name_classes(found: Annotations) -> None:
         for path, own in images:
             for one in [one for one in own if not one["label"]]:
                 if alone:
-                    one["label"] = _ONLY_CLASS
-                    why = f"an object has no name, as all others, and is called {_ONLY_CLASS}"
+                    one["label"] = ONLY_CLASS
+                    why = f"an object has no name, as all others, and is called {ONLY_CLASS}"
                     found.tally.add(why, path, "converted")
                 else:
                     own.remove(one)

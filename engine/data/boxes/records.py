@@ -21,6 +21,8 @@ STATED_SIZE = "stated size"
 """Column of the width and height that annotations state for an image, to be held against it."""
 CLASSES = b"box classes"
 """Key in a table's metadata of the names of classes, in their order."""
+ONLY_CLASS = "object"
+"""Name of the class where no object of the data has one."""
 _REACH = 0.5
 """Pixels by which a box may reach beyond its image by rounding alone."""
 

@@ -19,7 +19,7 @@ from engine.data.raw import TEST, TRAIN, VALIDATION, RawData, RowsOfFile, Skip
 from engine.data.readers.base import READERS, read_file
 from engine.data.readers.folder_columns import with_folder_columns
 from engine.data.readers.later import read_later
-from engine.data.readers.parallel_texts import is_first_half
+from engine.data.readers.parallel_texts import first_halves
 from engine.data.readers.reading import Reading, ReadOptions, suffix_of
 from engine.errors import DataError
 from engine.files.missing_path import where_instead
@@ -168,7 +168,7 @@ def _files(path: str, format: str) -> list[Path]:
             raise DataError(f"There is no file or folder {plain(path)!r}.", where_instead(given))
     files = [file for file in found if is_file(file)]
     readable = [file for file in files if format or suffix_of(file) in READERS]
-    readable = readable or [file for file in files if is_first_half(file)]
+    readable = readable or first_halves(files)
     if not readable:
         known = ", ".join(READERS)
         raise DataError(

@@ -6,10 +6,13 @@ The line of one is the translation of the same line of the other, as Moses, OPUS
 from __future__ import annotations
 
 import re
+from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 
 import pyarrow as pa
 
+from engine.data.image_suffixes import SUFFIXES
 from engine.data.readers.reading import Reading, ReadOptions, read_text, unpacked_name
 from engine.errors import DataError
 from engine.files.sanitize import plain
@@ -17,27 +20,33 @@ from engine.reports.counted import counted
 from engine.reports.note import Note
 
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:[-_][A-Za-z]{2,4})?")
-_OTHERS = frozenset(("cfg", "ids", "log", "md", "pdf", "py", "sh", "tmx", "xml", "yml", "zip"))
+_OTHERS = frozenset((
+    "cfg", "ids", "log", "md", "pdf", "py", "sh", "tmx", "xml", "yml", "zip", *SUFFIXES,
+))  # fmt: skip
 """Last parts of names that lie beside such files and are no languages."""
 
 
 def other_half(path: Path) -> Path | None:
     """Return the file with the other language beside one of a pair; ``None`` for other files."""
-    stem, language = _parts(path)
-    if not stem or not language:
+    if not _parts(path)[1]:
         return None
-    beside = [
-        other
-        for other in path.parent.iterdir()
-        if other != path and _parts(other)[0] == stem and _parts(other)[1] and other.is_file()
-    ]
-    return beside[0] if len(beside) == 1 else None
+    pair = next((pair for pair in _pairs(path.parent.iterdir()) if path in pair), ())
+    return next((half for half in pair if half != path and half.is_file()), None)
 
 
-def is_first_half(path: Path) -> bool:
-    """Return whether a file is the first of a pair, in the order of their names."""
-    other = other_half(path)
-    return other is not None and path < other
+def first_halves(files: Iterable[Path]) -> list[Path]:
+    """Return the first file of each pair, in the order of their names."""
+    return [min(pair) for pair in _pairs(files)]
+
+
+def _pairs(files: Iterable[Path]) -> list[list[Path]]:
+    """Return the files that are two of one name and of different languages."""
+    alike: dict[tuple[Path, str], list[Path]] = defaultdict(list)
+    for file in files:
+        stem, language = _parts(file)
+        if stem and language:
+            alike[file.parent, stem].append(file)
+    return [found for found in alike.values() if len(found) == 2]
 
 
 def read_pair(path: Path, options: ReadOptions) -> Reading:

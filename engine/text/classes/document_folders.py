@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from itertools import accumulate
+from pathlib import Path
 
 import pyarrow as pa
 
@@ -44,7 +45,7 @@ def _class_of(file: RowsOfFile) -> str | None:
     folder = file.path.parent
     if folder.name.lower() in _UNLABELLED:
         return None
-    return "" if split_of(folder.relative_to(folder.parent)) else folder.name
+    return "" if split_of(Path(folder.name)) else folder.name
 
 
 def _documents(table: pa.Table, files: Sequence[RowsOfFile]) -> pa.Table:

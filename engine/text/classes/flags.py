@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -69,14 +69,14 @@ def with_flags_joined(raw: RawData) -> RawData:
     if len(flags.columns) < _FEWEST or not any(is_text(table, name) for name in others):
         return raw
     one_each = all(one is not None and len(one) == 1 for one in flags.cells(table))
-    flags = _Flags(flags.columns, flags.off, one_each)
+    flags = replace(flags, one_each=one_each)
     splits = {split: flags.joined(one) for split, one in raw.splits.items()}
     names = [plain(name, 40) for name in flags.columns[:_FEWEST]]
     shown = ", ".join(names) + " …" * (len(flags.columns) > _FEWEST)
     meaning = "classes, one a row" if one_each else "labels, several a row"
     why = f"{counted(len(flags.columns), 'column')} of flags ({shown}) are taken for {meaning}"
     noted = Note(why, LABELS, "classes", change="task.label", kind="converted")
-    return RawData(splits, (*raw.notes, noted), raw.skips, raw.files, raw.file_format)
+    return replace(raw, splits=splits, notes=(*raw.notes, noted))
 
 
 def _flags(table: pa.Table, off: frozenset[str]) -> _Flags:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 import pyarrow as pa
 
 from engine.data.boxes.coco import corners
-from engine.data.boxes.records import OBJECTS
+from engine.data.boxes.records import OBJECTS, ONLY_CLASS
 from engine.data.image_limits import ImageFault
 from engine.data.images import in_threads, upright_size
 from engine.data.raw import RawData
@@ -39,7 +40,6 @@ _CLASSES = (
     "class", "label", "class_name", "label_name", "labelname", "category", "category_name", "name",
     "object", "labels", "classes", "class_id", "category_id",
 )  # fmt: skip
-_ONLY_CLASS = "object"
 _UNNAMED = 6
 """Columns of a list without a header: an image, four sides, a class."""
 
@@ -71,7 +71,7 @@ class BoxColumns:
         why = f"{counted(before, 'row')} with the boxes in {names} are joined to "
         why += counted(after, "image")
         if not self.label:
-            why += f"; no column has classes, so that all boxes are of one, {_ONLY_CLASS}"
+            why += f"; no column has classes, so that all boxes are of one, {ONLY_CLASS}"
         note = Note(why, OBJECTS_COLUMN, "objects", before, change="task.objects", kind="converted")
         return raw.with_splits(splits, note)
 
@@ -89,11 +89,11 @@ class BoxColumns:
         cells: dict[str, list[dict[str, Any]]] = {}
         for row, path in enumerate(table[image].to_pylist()):
             own = cells.setdefault(path, [])
-            of_row = labels[row] if labels else _ONLY_CLASS
+            of_row = labels[row] if labels else ONLY_CLASS
             several = of_row if isinstance(of_row, list) else [of_row] * len(boxes[row])
             own += [
                 {"label": None if label is None else str(label), "box": _numbers(box)}
-                for label, box in zip(several, boxes[row], strict=False)
+                for label, box in zip_longest(several, boxes[row])
             ]
         return pa.table({
             image: pa.array(list(cells), pa.string()),
@@ -136,10 +136,10 @@ def _listed(cell: Any) -> list[list[Any]]:
     return value if all(isinstance(one, list) for one in value) else [value]
 
 
-def _numbers(box: Sequence[Any]) -> list[float]:
+def _numbers(box: Sequence[Any] | None) -> list[float]:
     """Return four numbers; empty for what is none, which is counted later."""
     try:
-        return [float(side) for side in box]
+        return [float(side) for side in box or ()]
     except (TypeError, ValueError):
         return []
 

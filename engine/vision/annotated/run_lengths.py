@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import pyarrow as pa
 
+from engine.data.boxes.records import ONLY_CLASS, Tally
 from engine.data.image_limits import ImageFault
 from engine.data.images import upright_size
 from engine.data.mask_files import with_mask_classes
-from engine.data.outlines import BACKGROUND, MASK, Region, png_of
+from engine.data.outlines import BACKGROUND, MASK, Region, classes_of, png_of
 from engine.data.raw import RawData
 from engine.files.sanitize import plain
 from engine.reports.counted import counted
@@ -22,7 +24,6 @@ from engine.text.columns import is_text
 
 _RUNS = re.compile(r"\s*\d+\s+\d+(?:\s+\d+\s+\d+)*\s*")
 _CLASSES = ("class", "classid", "class_id", "label", "category", "category_id")
-_ONLY_CLASS = "object"
 _TRIED = 200
 
 
@@ -46,10 +47,10 @@ def with_drawn_masks(raw: RawData, image: str, runs: str, mask: str) -> RawData:
     whose rows have no runs is background.
     """
     label = next((name for name in raw.train.column_names if name.lower() in _CLASSES), "")
-    labels = {str(one) for one in raw.train[label].to_pylist()} if label else {_ONLY_CLASS}
-    classes = [BACKGROUND, *sorted(labels)]
+    given = raw.train[label].to_pylist() if label else [ONLY_CLASS]
+    classes, tally = classes_of(set(map(_name, given)) - {""}), Tally()
     splits = {
-        split: _drawn(table, (image, runs, label, mask), classes)
+        split: _drawn(table, (image, runs, label, mask), classes, tally)
         for split, table in raw.splits.items()
     }
     before, after = (sum(t.num_rows for t in s.values()) for s in (raw.splits, splits))
@@ -57,25 +58,37 @@ def with_drawn_masks(raw: RawData, image: str, runs: str, mask: str) -> RawData:
     why += f"{counted(after, 'image')}; other pixels are {BACKGROUND}"
     note = Note(why, plain(runs, 40), "masks", before, kind="converted")
     numbered = [f"{number}={name}" for number, name in enumerate(classes)]
-    return with_mask_classes(raw.with_splits(splits, note), numbered)
+    return with_mask_classes(raw.with_splits(splits, note, *tally.notes()), numbered)
 
 
-def _drawn(table: pa.Table, names: tuple[str, str, str, str], classes: Sequence[str]) -> pa.Table:
+def _drawn(
+    table: pa.Table, names: tuple[str, str, str, str], classes: Sequence[str], tally: Tally
+) -> pa.Table:
     image, runs, label, mask = names
     regions: dict[str, list[Region]] = {}
     given = table[runs].to_pylist() if runs in table.column_names else [None] * table.num_rows
     labels = table[label].to_pylist() if label in table.column_names else None
     for row, path in enumerate(table[image].to_pylist()):
         own = regions.setdefault(path, [])
-        name = str(labels[row]) if labels else _ONLY_CLASS
-        written = given[row] or ""
-        if _RUNS.fullmatch(written) and name in classes:
+        name = _name(labels[row]) if labels else ONLY_CLASS
+        if not (written := (given[row] or "").strip()):
+            continue
+        if not _RUNS.fullmatch(written):
+            tally.add("a cell does not hold run lengths", path)
+        elif name not in classes:
+            tally.add("run lengths have a class that the training rows have not", path)
+        else:
             own.append(Region(name, runs=list(_pairs(written))))
     masks = [_mask(path, own, classes) for path, own in regions.items()]
     return pa.table({
         image: pa.array(list(regions), pa.string()),
         mask: pa.array([{"bytes": one, "path": None} for one in masks], MASK),
     })  # fmt: skip
+
+
+def _name(value: Any) -> str:
+    """Return the name of a class; empty where it is missing."""
+    return "" if value is None else str(value).strip()
 
 
 def _pairs(text: str) -> Iterator[tuple[int, int]]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
 
-from engine.data.image_files import files_below
-from engine.data.image_suffixes import SUFFIXES
+from engine.data.image_index import images_below
 from engine.data.raw import RawData
 from engine.data.readers.files import split_of
 from engine.files.sanitize import plain
@@ -45,8 +45,8 @@ def with_suffixes(raw: RawData, column: str, folder: Path) -> RawData:
         split: _replaced(one, found, index, split, folder) for split, one in raw.splits.items()
     }
     why = f"the ids in {plain(found, 40)} are names of image files without their suffix"
-    renewed = raw.with_splits(splits, Note(why, plain(found, 40), "images", kind="converted"))
-    return RawData(splits, renewed.notes, raw.skips, raw.files, raw.file_format)
+    note = Note(why, plain(found, 40), "images", kind="converted")
+    return replace(raw, splits=splits, notes=(*raw.notes, note))
 
 
 def named_in(table: pa.Table, column: str, folder: Path) -> pa.Table:
@@ -64,9 +64,8 @@ def _is_named(table: pa.Table, name: str) -> bool:
 
 def _index(folder: Path) -> Index:
     index: dict[str, list[Path]] = defaultdict(list)
-    for path in files_below(folder):
-        if path.suffix.lower()[1:] in SUFFIXES:
-            index[path.stem].append(path)
+    for path in images_below(folder):
+        index[path.stem].append(path)
     return index
 
 

@@ -117,6 +117,18 @@ def test_boxes_and_classes_side_by_side(folder: Path) -> None:
     assert read(load(folder / "a.jsonl")) == EVERYTHING
 
 
+def test_labels_and_boxes_of_different_number_are_counted(folder: Path) -> None:
+    rows = [
+        {"image": f"images/{name}", "labels": ["cat"], "boxes": [[1, 2, 9, 9], [3, 3, 8, 8]]}
+        for name in EVERYTHING
+    ]
+    (folder / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    raw = load(folder / "a.jsonl")
+    assert read(raw)["im0.jpg"] == [("cat", 1, 2, 8, 7)]
+    counted = {note.why.partition(" (")[0]: note.rows for note in raw.notes}
+    assert counted["an object has no class"] == IMAGES
+
+
 def labelme(name: str, boxes: Drawn) -> dict[str, Any]:
     shapes = [
         {"label": label, "shape_type": "rectangle", "points": [[x + w, y + h], [x, y]]}

@@ -195,6 +195,17 @@ def test_run_lengths_of_competitions_are_drawn(tmp_path: Path) -> None:
     assert any("23 rows are drawn as masks of 12 images" in note.why for note in raw.notes)
 
 
+def test_run_lengths_that_cannot_be_drawn_are_counted(tmp_path: Path) -> None:
+    images(tmp_path, *(f"{number}.png" for number in range(12)), "t.png")
+    rows = [f"{number},{runs(CAR)},car\n" for number in range(12)] + [f"3,{runs(CAR)},\n"]
+    (tmp_path / "train.csv").write_text("id,rle,class\n" + "".join(rows))
+    (tmp_path / "test.csv").write_text(f"id,rle,class\nt,{runs(CAR)},bus\nt,1 2 3,car\n")
+    notes = load(tmp_path).notes
+    counted = {note.why.partition(" (")[0]: note.rows for note in notes}
+    assert counted["run lengths have a class that the training rows have not"] == 2
+    assert counted["a cell does not hold run lengths"] == 1
+
+
 def test_two_numbers_in_a_cell_are_no_run_lengths_beside_masks(tmp_path: Path) -> None:
     images(tmp_path, *(f"{number}.png" for number in range(12)))
     for number in range(12):

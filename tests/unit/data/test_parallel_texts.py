@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from engine.config.data.file import FileConfig
 from engine.config.run_config import RunConfig
 from engine.data.readers.base import read_file
+from engine.data.readers.files import load_files
 from engine.data.readers.reading import ReadOptions
 from engine.errors import DataError
 from engine.pipelines.create import create_pipeline
@@ -43,6 +45,14 @@ def test_files_of_different_length_are_refused(tmp_path: Path) -> None:
     write(tmp_path, a_en="one\ntwo\n", a_fr="un\n")
     with pytest.raises(DataError, match=r"a\.en has 2 lines and a\.fr 1 line: line by line"):
         read_file(tmp_path / "a.fr", ReadOptions())
+
+
+def test_an_image_and_its_copy_of_another_format_are_no_translations(tmp_path: Path) -> None:
+    write(tmp_path, a_jpg="x", a_png="y")
+    with pytest.raises(DataError, match=r"no way to read the file a\.jpg"):
+        read_file(tmp_path / "a.jpg", ReadOptions())
+    with pytest.raises(DataError, match="holds no data files"):
+        load_files(FileConfig(path=str(tmp_path)))
 
 
 def test_a_third_language_leaves_the_pair_open(tmp_path: Path) -> None:
