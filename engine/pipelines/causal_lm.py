@@ -19,8 +19,7 @@ from engine.data.raw import TEST, TRAIN, VALIDATION, RawData
 from engine.data.splits import cut_splits, some_used
 from engine.errors import DataError
 from engine.files.sanitize import plain
-from engine.pipelines.chat import ChatPipeline
-from engine.pipelines.text import TextFitted
+from engine.pipelines.chat import ChatFitted, ChatPipeline
 from engine.reports.counted import counted
 from engine.reports.data_summary import DataSummary
 from engine.reports.note import Note
@@ -40,6 +39,7 @@ from engine.text.chat.roles import (
 )
 from engine.text.chat.shown_samples import Part, shown_parts
 from engine.text.chat.template_dates import names_date
+from engine.text.chat.template_variables import VARIABLES, variables_of
 from engine.text.chat.turn_notes import notes_on_turns
 from engine.text.chat.turns import ASSISTANT, fault_in, fault_of_answers, system_prompt
 from engine.text.columns import TEXT_NAMES, chosen
@@ -51,7 +51,7 @@ _SHOWN = 3
 """Rows that are shown as they are learned."""
 
 
-class CausalLmFitted(TextFitted):
+class CausalLmFitted(ChatFitted):
     """The format of the data, and its columns."""
 
     form: Form
@@ -60,16 +60,10 @@ class CausalLmFitted(TextFitted):
     lines: bool
     context: dict[str, str] = Field(default_factory=dict)
     """Further columns of the prompt by their roles: input, system, history, tools."""
-    separator: str = "\n"
-    """Text between a prompt and its completion where the prompt does not end in a blank."""
     chat: bool = False
     """Whether pairs are written in the chat template, and not as plain text."""
     too_long: TooLong = "cut"
     """Whether the beginnings of answers that do not fit are learned."""
-    date: str = ""
-    """The day that a chat template writes into each conversation; empty where it writes none."""
-    beginning: list[int] = Field(default_factory=list)
-    """The tokens before each text that is no conversation; none in models that recorded none."""
 
     @property
     def roles(self) -> Roles:
@@ -166,7 +160,7 @@ class CausalLmPipeline(ChatPipeline[CausalLmFitted]):
             texts = _texts(raw.train, roles, separator)
         trained = self.learn_tokenizer(texts)
         chat = roles.form == "pairs" and self.writes_texts_as_chat(trained)
-        return CausalLmFitted(
+        fitted = CausalLmFitted(
             tokenizer=trained,
             max_length=self.limit(self.section.max_length, trained),
             form=roles.form,
@@ -179,6 +173,7 @@ class CausalLmPipeline(ChatPipeline[CausalLmFitted]):
             date=self._date(chat or roles.form == "messages", trained),
             beginning=self.beginning(chat or roles.form == "messages", trained),
         )
+        return self.with_common(fitted, raw.train) if self.has_answers(fitted) else fitted
 
     def _date(self, chat: bool, trained: str) -> str:
         """Return today's date where the chat template writes it: fixed, it is the same always."""
@@ -189,7 +184,7 @@ class CausalLmPipeline(ChatPipeline[CausalLmFitted]):
         """Return the one way to write the prompts of this data."""
         tokenizer = self.tokenizer(fitted.tokenizer)
         if fitted.form == "messages" or fitted.chat:
-            return ChatPrompts(tokenizer, fitted.date, fitted.chat)
+            return ChatPrompts(tokenizer, fitted.date, fitted.chat, fitted.variables)
         return PlainPrompts(tokenizer.eos_token or "", fitted.separator, fitted.beginning)
 
     def ends(self, fitted: CausalLmFitted) -> list[int]:
@@ -205,6 +200,14 @@ class CausalLmPipeline(ChatPipeline[CausalLmFitted]):
     def system_prompts(self, table: pa.Table, fitted: CausalLmFitted) -> Iterator[str]:
         for row in _rows(table, fitted.roles):
             yield system_prompt(row.get("messages", row.get("prompt")), row.get("system"))
+
+    @override
+    def template_variables(
+        self, table: pa.Table, fitted: CausalLmFitted
+    ) -> Iterator[dict[str, Any]]:
+        if VARIABLES in fitted.context:
+            for row in _rows(table, fitted.roles):
+                yield variables_of(row.get(VARIABLES))
 
     def summarize(self, raw: RawData, fitted: CausalLmFitted) -> DataSummary:
         """Columns, and how long the texts are."""

@@ -2,23 +2,44 @@
 
 from __future__ import annotations
 
+import contextlib
 from abc import abstractmethod
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any, TypeVar
 
 import pyarrow as pa
+from pydantic import Field
 from typing_extensions import override
 
 from engine.config.tasks.generation import GenerationConfig
+from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.models.language.tokenizer_check import ensure_end
 from engine.pipelines.generation import GenerationPipeline
 from engine.pipelines.text import TextFitted
+from engine.text.chat.common_values import common
 from engine.text.chat.conversation import names_tools
 from engine.text.chat.templates import KNOWN, marks_of, use_template
 from engine.text.tokens.beginning import beginning_of
 
-F = TypeVar("F", bound=TextFitted)
+
+class ChatFitted(TextFitted):
+    """The form of texts, and what all conversations of the training rows have."""
+
+    separator: str = "\n"
+    """Text between a prompt and its answer where the prompt does not end in a blank."""
+    date: str = ""
+    """The day that a chat template writes into each conversation; empty where it writes none."""
+    beginning: list[int] = Field(default_factory=list)
+    """The tokens before each text that is no conversation; none in models that recorded none."""
+    system: str | None = None
+    """The system prompt of all training rows, empty where they differ; None in models that recorded
+    none."""
+    variables: dict[str, Any] = Field(default_factory=dict)
+    """The variables that all training rows give to the chat template; empty where they differ."""
+
+
+F = TypeVar("F", bound=ChatFitted)
 
 
 class ChatPipeline(GenerationPipeline[F]):
@@ -56,6 +77,17 @@ class ChatPipeline(GenerationPipeline[F]):
     @abstractmethod
     def system_prompts(self, table: pa.Table, fitted: F) -> Iterator[str]:
         """Yield each row's system prompt; empty where it has none."""
+
+    @abstractmethod
+    def template_variables(self, table: pa.Table, fitted: F) -> Iterator[dict[str, Any]]:
+        """Yield what each row gives to the chat template; raises :class:`DataError`."""
+
+    def with_common(self, fitted: F, table: pa.Table) -> F:
+        """Return what was fitted with the system prompt and variables that all rows share."""
+        found: dict[str, Any] = {"system": common(self.system_prompts(table, fitted)) or ""}
+        with contextlib.suppress(DataError):  # of a row that is left out, and told then
+            found["variables"] = common(self.template_variables(table, fitted)) or {}
+        return fitted.model_copy(update=found)
 
     def tools_fact(self, roles: Collection[str], chat: bool, trained: str) -> dict[str, str]:
         """Return the fact that tools among the ``roles`` of columns are not written anywhere."""

@@ -7,7 +7,6 @@ from datetime import date
 from typing import Any
 
 import pyarrow as pa
-from pydantic import Field
 from typing_extensions import override
 
 from engine.config.tasks.preference import PreferenceConfig
@@ -17,8 +16,7 @@ from engine.data.raw import TRAIN, RawData
 from engine.data.splits import cut_splits
 from engine.errors import DataError
 from engine.files.sanitize import plain
-from engine.pipelines.chat import ChatPipeline
-from engine.pipelines.text import TextFitted
+from engine.pipelines.chat import ChatFitted, ChatPipeline
 from engine.reports.counted import counted
 from engine.reports.data_summary import DataSummary
 from engine.text.chat.chat_prompts import ChatPrompts, chat_lines
@@ -28,6 +26,7 @@ from engine.text.chat.plain_prompts import PlainPrompts, prompt_text, separator_
 from engine.text.chat.prompts import Prompts
 from engine.text.chat.roles import by_role, reads_transcripts, transcript_notes
 from engine.text.chat.template_dates import names_date
+from engine.text.chat.template_variables import VARIABLES, variables_of
 from engine.text.chat.turns import system_prompt
 from engine.text.columns import chosen
 from engine.text.preferences.columns import FURTHER, preference_columns
@@ -35,7 +34,7 @@ from engine.text.preferences.rows import compared, fault_of, label_of
 from engine.text.rows import some_of, without_faults
 
 
-class PreferenceFitted(TextFitted):
+class PreferenceFitted(ChatFitted):
     """The columns, and the form in which prompts and answers are written."""
 
     columns: dict[str, str]
@@ -43,12 +42,6 @@ class PreferenceFitted(TextFitted):
     """
     chat: bool
     """Whether prompts and answers go through a chat template."""
-    separator: str = "\n"
-    """Text between a prompt and its answer where the prompt does not end in a blank."""
-    date: str = ""
-    """The day that a chat template writes into each conversation; empty where it writes none."""
-    beginning: list[int] = Field(default_factory=list)
-    """The tokens before each text that is no conversation; none in models that recorded none."""
     transcripts: bool = False
     """Whether texts of whole conversations are read as turns."""
 
@@ -97,7 +90,7 @@ class PreferencePipeline(ChatPipeline[PreferenceFitted]):
         trained = self.learn_tokenizer(_texts(raw.train, columns, turns, separator, said))
         tokenizer = self.tokenizer(trained)
         chat = turns or self.writes_texts_as_chat(trained)
-        return PreferenceFitted(
+        fitted = PreferenceFitted(
             tokenizer=trained,
             max_length=self.limit(self.section.max_length, trained),
             columns=columns,
@@ -108,12 +101,13 @@ class PreferencePipeline(ChatPipeline[PreferenceFitted]):
             beginning=self.beginning(chat, trained),
             transcripts=said,
         )
+        return self.with_common(fitted, raw.train)
 
     def prompts(self, fitted: PreferenceFitted) -> Prompts:
         """Return the one way to write the prompts of this data."""
         tokenizer = self.tokenizer(fitted.tokenizer)
         if fitted.chat:
-            return ChatPrompts(tokenizer, fitted.date)
+            return ChatPrompts(tokenizer, fitted.date, variables=fitted.variables)
         return PlainPrompts(tokenizer.eos_token or "", fitted.separator, fitted.beginning)
 
     def ends(self, fitted: PreferenceFitted) -> list[int]:
@@ -125,6 +119,14 @@ class PreferencePipeline(ChatPipeline[PreferenceFitted]):
         for row in _rows(table, fitted.columns):
             asked = compared(row, fitted.transcripts).asked
             yield system_prompt(asked["prompt"], asked.get("system"))
+
+    @override
+    def template_variables(
+        self, table: pa.Table, fitted: PreferenceFitted
+    ) -> Iterator[dict[str, Any]]:
+        if VARIABLES in fitted.columns:
+            for row in _rows(table, fitted.columns):
+                yield variables_of(row.get(VARIABLES))
 
     def summarize(self, raw: RawData, fitted: PreferenceFitted) -> DataSummary:
         """Columns, the form of the answers, and how long they are."""

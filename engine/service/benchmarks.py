@@ -25,7 +25,6 @@ from engine.hub_reach import offline_where_unreachable
 from engine.runs.directory import RunDirectory
 from engine.runs.events import finite
 from engine.tasks.create import create_task
-from engine.text.chat.template_dates import dated
 from engine.text.tokens.beginning import ends_texts, without_end
 
 _BACKENDS = {"causal_lm": "causal", "seq2seq_lm": "seq2seq"}
@@ -139,8 +138,7 @@ def _load(manager: Any, name: str) -> None:
 
 
 def _tokenizer(task: Any, fitted: Any) -> Any:
-    tokenizer = task.pipeline.tokenizer(fitted.tokenizer)
-    return dated(tokenizer, task.writer(fitted).date)
+    return task.writer(fitted).to_export
 
 
 def _evaluated(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -22,6 +23,7 @@ from engine.service.predict import loaded
 from engine.tasks.writer import Writer, Writes
 from engine.text.chat.chat_prompts import ChatPrompts
 from engine.text.chat.conversation import Refused
+from engine.text.chat.template_variables import VARIABLES
 from engine.text.generation.continuation import Sampling
 from engine.text.generation.prompt_tokens import prompt_tokens
 from engine.text.generation.streaming import streamed
@@ -34,7 +36,7 @@ def answer(
     pieces: Pieces,
     run: str,
     turns: Turns = (),
-    system: str = "",
+    system: str | None = None,
     context: Mapping[str, str] | None = None,
     sampling: Mapping[str, Any] | None = None,
     base: bool = False,
@@ -42,12 +44,13 @@ def answer(
 ) -> dict[str, Any]:
     """Return the model's answer to ``turns``, of which the last is the user's.
 
-    ``context`` are further values of the prompt by role, ``sampling`` values of
-    :class:`Sampling` other than the run's. With ``base``, the model answers from which the training
-    began. Pieces are ``{"text"}``, all that was written so far; the answer has ``text``,
-    ``tokens``, ``seconds``, ``ending`` and ``notes``. Without turns the model is only loaded, and
-    ``context`` (columns by role), ``keeps_turns`` and ``has_base`` are returned. Raises
-    :class:`~engine.errors.UserError`.
+    ``system`` is the system prompt, None for that of the training; ``context`` are further values
+    of the prompt by role, ``sampling`` values of :class:`Sampling` other than the run's. With
+    ``base``, the model answers from which the training began. Pieces are ``{"text"}``, all that was
+    written so far; the answer has ``text``, ``tokens``, ``seconds``, ``ending`` and ``notes``.
+    Without turns the model is only loaded, and ``context`` (columns by role), ``values`` (what all
+    training rows have in them, by role, and as ``system``), ``keeps_turns`` and ``has_base`` are
+    returned. Raises :class:`~engine.errors.UserError`.
     """
     folder = exported_model(run)
     place = torch.device(device)
@@ -58,10 +61,12 @@ def answer(
     if not turns:
         return {
             "context": dict(writer.context),
+            "values": _values(writer),
             "keeps_turns": writer.prompts is not None,
             "has_base": pretrained_experiment(folder) is not None,
         }
     wanted = replace(writer.sampling, **(sampling or {}))
+    system = (writer.system or "") if system is None else system
     ids, blanks, notes = _prompt(writer, turns, system, context or {}, wanted)
     left = max(1, writer.longest - len(ids))
     wanted = replace(wanted, max_new_tokens=min(wanted.max_new_tokens, left))
@@ -78,6 +83,12 @@ def answer(
         "ending": written.ending,
         "notes": notes,
     }
+
+
+def _values(writer: Writer) -> dict[str, str]:
+    """Return what all training rows have beside their messages, as it is typed."""
+    variables = json.dumps(dict(writer.variables), ensure_ascii=False) if writer.variables else ""
+    return {"system": writer.system or "", VARIABLES: variables}
 
 
 def _without_adapter(network: nn.Module) -> AbstractContextManager[None]:

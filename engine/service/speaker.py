@@ -22,7 +22,6 @@ from engine.tasks.task import Task
 from engine.tasks.writer import Writer, Writes
 from engine.text.chat.chat_prompts import ChatPrompts
 from engine.text.chat.conversation import end_of_turn
-from engine.text.chat.templates import as_trained
 from engine.text.generation.prompt_tokens import prompt_tokens
 from engine.text.tokens.beginning import begun, last_tokens
 
@@ -42,7 +41,7 @@ class Speaker:
     """The whole network; an adapter is merged into it."""
     prompts: list[list[int]]
     system: str
-    """The system prompt that all rows looked at have; empty if they differ."""
+    """The system prompt of training; empty if its rows differ."""
 
     @property
     def converses(self) -> bool:
@@ -54,8 +53,7 @@ class Speaker:
         """The template of training, with its date; empty where prompts are no conversations."""
         if not self.converses:
             return ""
-        trained = as_trained(self.writer.tokenizer, True, self.writer.date)
-        template: str = trained.get_chat_template()
+        template: str = self.writer.to_export.get_chat_template()
         return template
 
     @property
@@ -78,6 +76,7 @@ def speaker_of(run: RunDirectory) -> Speaker:
         )
     writer = task.writer(fitted)
     prompts, system = _held_out(task, fitted, run)
+    system = system if writer.system is None else writer.system
     room = max(1, writer.longest - TOKENS) if writer.prompts else _OF_PLAIN_TEXT
     whole = without_adapter(network).eval() if holds_adapter(run.model) else network
     bos = writer.tokenizer.bos_token_id

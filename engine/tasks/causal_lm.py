@@ -34,7 +34,7 @@ from engine.tasks.continuations import Continuations, tokens_of
 from engine.tasks.network_files import NetworkFiles
 from engine.tasks.shown_samples import ShownSamples
 from engine.tasks.text import TextTask
-from engine.tasks.writer import Writer
+from engine.tasks.writer import ASKED_FOR, Writer
 from engine.text.chat.instructions import ROW, Instructions
 from engine.text.chat.prompts import Prompt
 from engine.text.chat.roles import by_role
@@ -109,7 +109,8 @@ class CausalLm(TextTask[CausalLmFitted]):
         prompts = self.pipeline.prompts(fitted)
         only = self.section.completions_only
         tokenise = Instructions(tokenizer, fitted.max_length, only, prompts, fitted.too_long)
-        about = [fitted.separator, fitted.chat, tokenizer.chat_template, fitted.date]
+        about = [fitted.separator, fitted.chat, tokenizer.chat_template, fitted.date,
+                 fitted.variables]  # fmt: skip
         key = [*self.cache_key(fitted), only, fitted.too_long, *about, fitted.beginning]
         rows = by_role(table, fitted.roles.by_name)
         rows = rows.append_column(ROW, pa.array(range(rows.num_rows)))
@@ -163,9 +164,7 @@ class CausalLm(TextTask[CausalLmFitted]):
     @override
     def files(self, fitted: CausalLmFitted) -> NetworkFiles:
         """With the tokenizer and the chat template of training."""
-        conversations = fitted.form == "messages"
-        tokenizer = self.pipeline.tokenizer(fitted.tokenizer)
-        return chat_files(tokenizer, conversations, fitted.date)
+        return chat_files(self.writer(fitted).to_export)
 
     def loss(self, network: nn.Module, batch: Batch) -> torch.Tensor:
         """Mean over the tokens that are learned."""
@@ -210,10 +209,9 @@ class CausalLm(TextTask[CausalLmFitted]):
             prompts=None if fitted.form == "text" else self.pipeline.prompts(fitted),
             sampling=self._continuations(fitted).sampling,
             longest=self.pipeline.longest_conversation(fitted),
-            context={
-                role: name for role, name in fitted.context.items() if role in ("input", "tools")
-            },
+            context={role: name for role, name in fitted.context.items() if role in ASKED_FOR},
             beginning=fitted.beginning,
+            system=fitted.system,
         )
 
     def baselines(self, raw: RawData, fitted: CausalLmFitted) -> list[Baseline]:

@@ -30,7 +30,7 @@ from engine.tasks.continuations import Continuations
 from engine.tasks.network_files import NetworkFiles
 from engine.tasks.shown_samples import ShownSamples
 from engine.tasks.text import TextTask
-from engine.tasks.writer import Writer
+from engine.tasks.writer import ASKED_FOR, Writer
 from engine.text.chat.prompts import Prompt
 from engine.text.chat.roles import by_role
 from engine.text.chat.usable_samples import without_faulty
@@ -74,7 +74,7 @@ class Preference(TextTask[PreferenceFitted]):
         rows = by_role(table, fitted.columns)
         rows = rows.append_column("row", pa.array(range(table.num_rows), pa.int64()))
         form = [fitted.chat, fitted.separator, tokenizer.chat_template, fitted.date, single,
-                fitted.beginning, fitted.transcripts]  # fmt: skip
+                fitted.beginning, fitted.transcripts, fitted.variables]  # fmt: skip
         samples = encoded(rows, tokenise, [*self.cache_key(fitted), "preference", *form], report)
         samples, faults = without_faulty(samples)
         if not len(samples):
@@ -122,7 +122,7 @@ class Preference(TextTask[PreferenceFitted]):
     @override
     def files(self, fitted: PreferenceFitted) -> NetworkFiles:
         """With the tokenizer and the chat template of training."""
-        return chat_files(self.pipeline.tokenizer(fitted.tokenizer), fitted.chat, fitted.date)
+        return chat_files(self.writer(fitted).to_export)
 
     def writer(self, fitted: PreferenceFitted) -> Writer:
         """Return what a conversation with the model needs."""
@@ -131,9 +131,8 @@ class Preference(TextTask[PreferenceFitted]):
             prompts=self.pipeline.prompts(fitted),
             sampling=self._continuations(fitted).sampling,
             longest=self.pipeline.longest_conversation(fitted),
-            context={
-                role: name for role, name in fitted.columns.items() if role in ("input", "tools")
-            },
+            context={role: name for role, name in fitted.columns.items() if role in ASKED_FOR},
+            system=fitted.system,
         )
 
     @override

@@ -8,8 +8,13 @@ from typing import Any, Protocol, runtime_checkable
 
 from engine.text.chat.chat_prompts import ChatPrompts
 from engine.text.chat.prompts import Prompt, Prompts
+from engine.text.chat.template_variables import VARIABLES
+from engine.text.chat.templates import as_trained
 from engine.text.chat.turns import USER
 from engine.text.generation.continuation import Sampling
+
+ASKED_FOR = ("input", "tools", VARIABLES)
+"""Roles of a prompt's columns that are asked for beside the message and the system prompt."""
 
 
 @dataclass(frozen=True)
@@ -23,14 +28,28 @@ class Writer:
     longest: int
     """Number of tokens of a prompt and its answer together."""
     context: Mapping[str, str]
-    """Columns of the prompt besides the message, by their roles: input, tools."""
+    """Columns of the prompt besides the message, by their roles: those of :data:`ASKED_FOR`."""
     beginning: Sequence[int] = ()
     """Tokens before a plain text to continue."""
+
+    system: str | None = None
+    """The system prompt that all training rows have, None in models that recorded none."""
 
     @property
     def date(self) -> str:
         """The day that the chat template writes, as ``2026-11-28``; empty where it writes none."""
         return self.prompts.date if isinstance(self.prompts, ChatPrompts) else ""
+
+    @property
+    def variables(self) -> Mapping[str, Any]:
+        """The variables of the chat template that all training rows have."""
+        return self.prompts.variables if isinstance(self.prompts, ChatPrompts) else {}
+
+    @property
+    def to_export(self) -> Any:
+        """The tokenizer, with the chat template of training."""
+        converses = isinstance(self.prompts, ChatPrompts)
+        return as_trained(self.tokenizer, converses, self.date, self.variables)
 
     def asked(self, text: str) -> Prompt:
         """Return the prompt for a text that is typed."""

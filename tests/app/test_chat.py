@@ -15,6 +15,7 @@ from textual.pilot import Pilot
 from engine.errors import UserError
 from engine.runs.directory import RunDirectory
 from engine.service.predict import answer as predicted
+from engine.text.chat.template_variables import VARIABLES
 from tui.app import DltuiApp
 from tui.screens.chat.exchange import Exchange, Reply
 from tui.screens.chat.rows import Line
@@ -56,13 +57,25 @@ def chats(trained: Any, tmp_path: Path) -> RunDirectory:
 class Told:
     """A helper process that writes one word at a time, each when it is let."""
 
-    def __init__(self, *words: str, has_base: bool = True, error: UserError | None = None) -> None:
+    def __init__(
+        self,
+        *words: str,
+        has_base: bool = True,
+        error: UserError | None = None,
+        system: str = "",
+        variables: str = "",
+    ) -> None:
         self.asked: list[dict[str, Any]] = []
         self.let = threading.Semaphore(0)
         self.loaded = threading.Event()
         self.stops = 0
         self._words = words
-        self._facts = {"context": {}, "keeps_turns": True, "has_base": has_base}
+        self._facts = {
+            "context": {VARIABLES: VARIABLES} if variables else {},
+            "values": {"system": system, VARIABLES: variables},
+            "keeps_turns": True,
+            "has_base": has_base,
+        }
         self._stopped = False
         self._error = error
 
@@ -207,6 +220,39 @@ async def test_settings_and_system_prompt_are_sent_and_a_new_chat_forgets(chats,
     assert seeds[0] != seeds[1], "without a seed each answer is sampled anew"
     assert talk.asked[0]["sampling"] == {"temperature": 0.5, "top_p": 0.9, "max_new_tokens": 12}
     assert turns(talk, 1) == ["b"]
+
+
+async def test_what_all_training_rows_had_is_offered_and_may_be_changed(
+    chats, until, text_of
+) -> None:
+    talk = ready("yes", system="Be brief.\nBe kind.\n", variables='{"enable_thinking": false}')
+    async with DltuiApp().run_test(size=(80, 24)) as pilot:
+        await opened(pilot, ChatScreen(chats, talk), until)
+        await until(pilot, lambda: "Be brief.␊Be kind." in text_of(pilot))
+        assert '{"enable_thinking": false}' in text_of(pilot)
+        await pilot.press(*"a", "enter")
+        await until(pilot, lambda: len(talk.asked) == 1)
+        await pilot.press("down", "down", "backspace", *"!", "up", "up", *"b", "enter")
+        await until(pilot, lambda: len(talk.asked) == 2)
+        system = pilot.app.screen.query(Line)[2]
+        assert system.value == "Be brief.␊Be kind!"
+        system.value = ""
+        await pilot.press(*"c", "enter")
+        await until(pilot, lambda: len(talk.asked) == 3)
+    assert [asked["system"] for asked in talk.asked] == [None, "Be brief.\nBe kind!", ""]
+    assert talk.asked[0]["context"] == {VARIABLES: '{"enable_thinking": false}'}
+
+
+async def test_a_system_prompt_that_is_typed_while_the_model_loads_stays(chats, until) -> None:
+    talk = Told("yes", system="Be brief.")
+    async with DltuiApp().run_test(size=(80, 24)) as pilot:
+        await opened(pilot, ChatScreen(chats, talk), until)
+        await pilot.press(*"a", "enter", "down", *"Sing.", "up", *"b", "enter")
+        for _ in range(9):
+            talk.let.release()
+        talk.loaded.set()
+        await until(pilot, lambda: len(talk.asked) == 2)
+    assert [asked["system"] for asked in talk.asked] == [None, "Sing."]
 
 
 async def test_a_setting_out_of_bounds_is_refused_by_name(chats, until, text_of) -> None:

@@ -510,7 +510,8 @@ class Talkative:
     def stream(self, question: str, heard: Callable[..., object], **arguments: Any) -> Any:
         del heard
         if "turns" not in arguments:
-            return {"context": {"input": LONG}, "keeps_turns": True, "has_base": True}
+            return {"context": {"input": LONG}, "values": {"system": ""}, "keeps_turns": True,
+                    "has_base": True}  # fmt: skip
         return {"text": f"{LONG}\n\n- one\n- two", "tokens": 1234, "seconds": 10.0,
                 "ending": "length", "notes": ["The first 2 turns did not fit."]}  # fmt: skip
 

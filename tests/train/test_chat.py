@@ -230,3 +230,25 @@ def test_the_helper_process_streams_stops_and_keeps_the_model(
     again = advisor.stream("chat", texts.append, run=run.id, turns=user("hello"))
     assert again["ending"] != "stopped"
     assert advisor._process is process
+
+
+def test_the_system_prompt_of_the_training_is_asked_with_unless_another_is_given(
+    run: RunDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task, fitted, network = chat.loaded.get(run.model, CPU)
+    fitted = fitted.model_copy(update={"system": "Be brief.\n", "variables": {"mood": "glad"}})
+    monkeypatch.setattr(chat.loaded, "get", lambda *_: (task, fitted, network))
+    asked: list[list[int]] = []
+
+    def recorded(network: Any, tokenizer: Any, ids: list[int], *rest: Any) -> Any:
+        asked.append(ids)
+        return streamed(network, tokenizer, ids, *rest)
+
+    monkeypatch.setattr(chat, "streamed", recorded)
+    pieces = Heard().pieces
+    values = answer(pieces, run.id)["values"]
+    assert values == {"system": "Be brief.\n", "chat_template_kwargs": '{"mood": "glad"}'}
+    for system in (None, "Be brief.\n", ""):
+        answer(pieces, run.id, user("hello"), system)
+    assert asked[0] == asked[1]
+    assert len(asked[2]) < len(asked[0])

@@ -6,7 +6,7 @@ import contextlib
 import itertools
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -76,6 +76,8 @@ class ChatPrompts(Prompts):
     """The day for templates that write it, as ``2026-11-28``; empty for that of the call."""
     pairs: bool = False
     """Whether rows are pairs of texts, which are written as a turn of each side."""
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    """The template's, for rows that have none of their own."""
 
     @override
     def prompt(self, row: Row) -> Prompt:
@@ -109,7 +111,7 @@ class ChatPrompts(Prompts):
         find = [of_answers if turn["role"] == ASSISTANT else of_others for turn in turns]
         marks = stand_ins([*zip(turns, find, strict=True), (tools, of_others)])
         written = [hidden(turn, one, marks) for turn, one in zip(turns, find, strict=True)]
-        variables = variables_of(row.get(VARIABLES))
+        variables = {**self.variables, **variables_of(row.get(VARIABLES))}
         return _Talk(written, hidden(tools, of_others, marks), marks, variables)
 
     def _without_end(self, turn: Turn) -> Turn:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -54,13 +54,19 @@ def with_date(template: str, date: str) -> str:
 
 def dated(tokenizer: Any, date: str) -> Any:
     """Return a tokenizer whose chat template, or each of several by name, writes ``date``."""
-    if not date or not names_date(tokenizer):
-        return tokenizer
-    given = tokenizer.chat_template
-    fixed = copy.copy(tokenizer)
-    fixed.chat_template = (
-        {name: with_date(text, date) for name, text in given.items()}
+    return rewritten(tokenizer, lambda template: with_date(template, date))
+
+
+def rewritten(tokenizer: Any, change: Callable[[str], str]) -> Any:
+    """Return a tokenizer whose chat template, or each of several by name, is changed."""
+    given = tokenizer.chat_template or ""
+    made = (
+        {name: change(text) for name, text in given.items()}
         if isinstance(given, Mapping)
-        else with_date(given, date)
+        else given and change(given)
     )
-    return fixed
+    if made == given:
+        return tokenizer
+    changed = copy.copy(tokenizer)
+    changed.chat_template = made
+    return changed

@@ -1,7 +1,12 @@
-"""Variables that rows give to their chat template, as TRL reads them."""
+"""Variables that rows give to their chat template, as TRL reads them.
+
+Those that all rows share are written into the exported template as its defaults, in the one form
+that transformers, vLLM and llama.cpp read alike; who calls the template may still set others.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -29,3 +34,18 @@ def variables_of(value: Any) -> dict[str, Any]:
     if taken := _OWN & given.keys():
         raise DataError(f"{VARIABLES} sets {min(taken)}, which is not a variable of a template.")
     return dict(without_nulls(given))
+
+
+def with_defaults(template: str, variables: Mapping[str, Any]) -> str:
+    """Return a template that has these variables where its caller sets none of their names."""
+    lines = [
+        f"{{%- if {name} is not defined %}}{{%- set {name} = {_literal(value)} %}}{{%- endif %}}\n"
+        for name, value in variables.items()
+        if name.isidentifier()  # no template can read others
+    ]
+    return "".join(lines) + template
+
+
+def _literal(value: Any) -> str:
+    """Return a value as Jinja writes it: JSON has the same literals, but for what is missing."""
+    return json.dumps(without_nulls(value), ensure_ascii=False)

@@ -7,13 +7,15 @@ an answer ends.
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from engine.errors import TrainingError
 from engine.files.sanitize import plain
-from engine.text.chat.template_dates import dated
+from engine.text.chat.template_dates import dated, rewritten
+from engine.text.chat.template_variables import with_defaults
 
 
 @dataclass(frozen=True)
@@ -91,10 +93,16 @@ def use_template(tokenizer: Any, name: str) -> None:
     tokenizer.chat_template = KNOWN[name].text
 
 
-def as_trained(tokenizer: Any, chat: bool, date: str = "") -> Any:
-    """Return the tokenizer to export: with the template of training, and with its ``date``."""
+def as_trained(
+    tokenizer: Any,
+    chat: bool,
+    date: str = "",
+    variables: Mapping[str, Any] = MappingProxyType({}),
+) -> Any:
+    """Return the tokenizer to export: with the template of training, its ``date`` and variables."""
     if not chat or tokenizer.chat_template:
-        return dated(tokenizer, date)
+        fixed = dated(tokenizer, date)
+        return rewritten(fixed, lambda template: with_defaults(template, variables))
     with_template = copy.copy(tokenizer)
     with_template.chat_template = ROLES.text
     return with_template

@@ -63,7 +63,8 @@ class ChatRows(Vertical, can_focus=False):
         """The values of the lines."""
 
         message: str
-        system: str
+        system: str | None
+        """None where nothing else than that of the training is typed."""
         context: dict[str, str]
         settings: dict[str, str]
         """Texts by the names of the task's fields."""
@@ -79,6 +80,7 @@ class ChatRows(Vertical, can_focus=False):
             placeholder="instructions before the first message", compact=True,
             select_on_focus=False,
         )  # fmt: skip
+        self._given = ""
         self._further: dict[str, Line] = {}
         self._titles = {name: title for name, (title, _) in settings.items()}
         self._settings = {
@@ -102,16 +104,22 @@ class ChatRows(Vertical, can_focus=False):
         """Focus the message."""
         self._message.focus()
 
-    async def add_context(self, columns: Mapping[str, str]) -> None:
-        """Add a line for each further column of the prompt, by its role."""
+    async def add_context(self, columns: Mapping[str, str], values: Mapping[str, str]) -> None:
+        """Add a line for each further column of the prompt, by its role.
+
+        ``values`` by roles, and of the system prompt, are what all training rows have.
+        """
         for role, column in columns.items():
-            self._further[role] = Line(compact=True, select_on_focus=False)
-            await self.mount(_row(column, self._further[role]), before="#system")
+            line = Line(_as_line(values.get(role, "")), compact=True, select_on_focus=False)
+            self._further[role] = line
+            await self.mount(_row(column, line), before="#system")
+        self._given = _as_line(values["system"])
+        self._system.value = self._system.value or self._given
 
     def put_back(self, message: str) -> None:
         """Let a message that was not sent be typed further, unless there is another by now."""
         if not self._message.value:
-            self._message.value = message.replace("\n", LINE_END)
+            self._message.value = _as_line(message)
             self._message.cursor_position = len(message)
 
     def go(self, line: Line, step: int) -> None:
@@ -130,7 +138,9 @@ class ChatRows(Vertical, can_focus=False):
             self._message.clear()
         context = {role: _read(line, event) for role, line in self._further.items()}
         settings = {name: _read(line, event) for name, line in self._settings.items()}
-        self.post_message(self.Sent(sent, _read(self._system, event), context, settings))
+        same = _raw(self._system, event) == self._given
+        system = None if same else _read(self._system, event)
+        self.post_message(self.Sent(sent, system, context, settings))
 
     @on(ValueInput.Left)
     def _left(self, event: ValueInput.Left) -> None:
@@ -142,6 +152,13 @@ def _row(title: str, line: Line) -> Horizontal:
     return Horizontal(Static(literal(title), classes="wide"), line)
 
 
+def _as_line(text: str) -> str:
+    return LINE_END.join(text.splitlines())
+
+
 def _read(line: Line, event: Input.Submitted) -> str:
-    value = event.value if line is event.input else line.value
-    return value.replace(LINE_END, "\n").strip()
+    return _raw(line, event).replace(LINE_END, "\n").strip()
+
+
+def _raw(line: Line, event: Input.Submitted) -> str:
+    return event.value if line is event.input else line.value

@@ -115,7 +115,8 @@ class ChatScreen(Screen[None]):
         self._facts = event.facts
         keeps = all(facts["keeps_turns"] for facts in event.facts)
         self._head.say("type, and press enter" if keeps else "continues a text; keeps no turns")
-        await self.query_one(ChatRows).add_context(event.facts[0]["context"])
+        first = event.facts[0]
+        await self.query_one(ChatRows).add_context(first["context"], first["values"])
         self._conversation.ready()
 
     @on(ChatRows.Sent)

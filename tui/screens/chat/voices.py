@@ -32,7 +32,8 @@ class Prompt:
     """A message, and all that is set for its answer."""
 
     message: str
-    system: str
+    system: str | None
+    """None for that of the training."""
     context: dict[str, str]
     """Further values of the prompt by their roles."""
     sampling: dict[str, Any]
