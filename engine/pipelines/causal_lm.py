@@ -1,4 +1,4 @@
-"""Data of language models: plain text, pairs of prompt and completion, or conversations."""
+"""Data of language models: plain or labelled text, pairs, or conversations."""
 
 from __future__ import annotations
 
@@ -26,6 +26,12 @@ from engine.reports.note import Note
 from engine.text.chat.chat_prompts import ChatPrompts, chat_lines
 from engine.text.chat.conversation import ends_of
 from engine.text.chat.instructions import TooLong
+from engine.text.chat.labelled_texts import (
+    SEGMENTS,
+    LabelledTexts,
+    fault_of_segments,
+    whole_text,
+)
 from engine.text.chat.media import media_faults
 from engine.text.chat.plain_prompts import PlainPrompts, prompt_text, separator_of
 from engine.text.chat.prompts import Prompts
@@ -93,7 +99,7 @@ class CausalLmPipeline(ChatPipeline[CausalLmFitted]):
             *_on_turns(raw, roles),
         ]
         raw = raw.with_splits(raw.splits, *notes)
-        faults = _faults_of_pairs if roles.form == "pairs" else _faults_of_messages
+        faults = _FAULTS[roles.form]
 
         def found(table: pa.Table) -> list[str | None]:
             media = media_faults(table, list(roles.by_name.values()))
@@ -171,7 +177,7 @@ class CausalLmPipeline(ChatPipeline[CausalLmFitted]):
             chat=chat,
             too_long=self.section.too_long,
             date=self._date(chat or roles.form == "messages", trained),
-            beginning=self.beginning(chat or roles.form == "messages", trained),
+            beginning=self.beginning(chat or roles.form in ("messages", SEGMENTS), trained),
         )
         return self.with_common(fitted, raw.train) if self.has_answers(fitted) else fitted
 
@@ -185,6 +191,8 @@ class CausalLmPipeline(ChatPipeline[CausalLmFitted]):
         tokenizer = self.tokenizer(fitted.tokenizer)
         if fitted.form == "messages" or fitted.chat:
             return ChatPrompts(tokenizer, fitted.date, fitted.chat, fitted.variables)
+        if fitted.form == SEGMENTS:
+            return LabelledTexts()
         return PlainPrompts(tokenizer.eos_token or "", fitted.separator, fitted.beginning)
 
     def ends(self, fitted: CausalLmFitted) -> list[int]:
@@ -224,7 +232,8 @@ class CausalLmPipeline(ChatPipeline[CausalLmFitted]):
             lengths = self.token_counts(list(some), fitted)
             facts = _named(length_facts(lengths, fitted.max_length), fitted)
             facts |= self._packed(lengths, raw.train.num_rows, fitted) | self._on_prompts(fitted)
-            learned = "answers" if self.section.completions_only else "instructions and answers"
+            answers = "segments labelled true" if fitted.form == SEGMENTS else "answers"
+            learned = answers if self.section.completions_only else "instructions and answers"
             facts["learned"] = learned
         facts["tokenizer"] = f"{len(self.tokenizer(fitted.tokenizer)):,} tokens"
         columns = {name: role for role, name in fitted.roles.by_name.items()}
@@ -269,6 +278,8 @@ class CausalLmPipeline(ChatPipeline[CausalLmFitted]):
             facts["chat template"] = self.template_name(fitted.tokenizer)
         if fitted.chat:
             facts["prompts"] = "a turn of the user, in the chat template"
+        elif fitted.form == SEGMENTS:
+            facts["prompts"] = "segments as they stand, without a chat template"
         elif fitted.form == "pairs":
             facts["prompts"] = f"end in {fitted.separator!r}" if fitted.separator else "as they are"
         facts |= self.beginning_fact(fitted.beginning, fitted.tokenizer)
@@ -294,6 +305,8 @@ def _texts(table: pa.Table, roles: Roles, separator: str) -> Iterator[str]:
     for row in _rows(table, roles):
         if roles.form == "pairs":
             yield prompt_text(row, separator) + str(row["completion"])
+        elif roles.form == SEGMENTS:
+            yield whole_text(row)
         else:
             yield chat_lines(row)
 
@@ -327,6 +340,16 @@ def _fault_of_messages(row: dict[str, Any]) -> str | None:
     if "messages" in row:
         return fault_of_answers(row["messages"])
     return fault_in(row["prompt"]) or fault_of_answers(row["completion"], ASSISTANT)
+
+
+def _faults_of_segments(table: pa.Table, roles: Roles) -> list[str | None]:
+    """A fault for rows of which nothing can be learned."""
+    return [fault_of_segments(row[SEGMENTS]) for row in _rows(table, roles)]
+
+
+_FAULTS = {
+    "pairs": _faults_of_pairs, "messages": _faults_of_messages, SEGMENTS: _faults_of_segments,
+}  # fmt: skip
 
 
 def _on_turns(raw: RawData, roles: Roles) -> Iterator[Note]:

@@ -36,6 +36,7 @@ from engine.tasks.shown_samples import ShownSamples
 from engine.tasks.text import TextTask
 from engine.tasks.writer import ASKED_FOR, Writer
 from engine.text.chat.instructions import ROW, Instructions
+from engine.text.chat.labelled_texts import SEGMENTS
 from engine.text.chat.prompts import Prompt
 from engine.text.chat.roles import by_role
 from engine.text.chat.usable_samples import usable
@@ -52,6 +53,8 @@ from engine.text.tokens.padding import padded
 from engine.text.tokens.source import TokenSource, token_inputs
 
 _SHOWN = 3
+_CONTINUED = ("text", SEGMENTS)
+"""Forms of texts that are continued as they stand, without turns."""
 _AT_ONCE = 256
 """Texts that are written to disk together."""
 
@@ -206,7 +209,7 @@ class CausalLm(TextTask[CausalLmFitted]):
         """Return what a conversation with the model needs."""
         return Writer(
             tokenizer=self.pipeline.tokenizer(fitted.tokenizer),
-            prompts=None if fitted.form == "text" else self.pipeline.prompts(fitted),
+            prompts=None if fitted.form in _CONTINUED else self.pipeline.prompts(fitted),
             sampling=self._continuations(fitted).sampling,
             longest=self.pipeline.longest_conversation(fitted),
             context={role: name for role, name in fitted.context.items() if role in ASKED_FOR},

@@ -252,6 +252,7 @@ async def test_a_system_prompt_that_is_typed_while_the_model_loads_stays(chats, 
             talk.let.release()
         talk.loaded.set()
         await until(pilot, lambda: len(talk.asked) == 2)
+        assert pilot.app.screen.query(Line)[1].value == "Sing."
     assert [asked["system"] for asked in talk.asked] == [None, "Sing."]
 
 

@@ -100,7 +100,7 @@ class Instructions:
             "cut": cut,
             "shortened": marked.shortened,
             "unsaid": marked.unsaid,
-            "literal": bool(marked.literals),
+            "literal": any(begin < until for begin, until in marked.literals),
         }
 
     def _bordered(self, marked: Marked) -> Tokens:
@@ -119,7 +119,7 @@ class Instructions:
         for begin, until in marked.spans:
             first, last = before[begin], before[until]
             # The mark of the end behind a completion is learned with it.
-            last += ids[last : last + 1] == [self.tokenizer.eos_token_id]
+            last += not marked.exact and ids[last : last + 1] == [self.tokenizer.eos_token_id]
             learned[first:last] = [True] * (last - first)
         return ids, learned, sizes
 
@@ -127,7 +127,7 @@ class Instructions:
         """Tokens by their places in the text."""
         ids, offsets = self._tokens(marked)
         # The mark of the end behind a completion is learned with it.
-        end = self.tokenizer.eos_token_id
+        end = None if marked.exact else self.tokenizer.eos_token_id
         spans = sorted(marked.spans)
         begins = [begin for begin, _ in spans]
 

@@ -41,6 +41,8 @@ class Marked:
     """The places of special tokens in it that are plain text."""
     beginning: Sequence[int] = ()
     """The tokens before it."""
+    exact: bool = False
+    """Whether no mark of the end behind a span is learned with it."""
 
 
 class Prompts(ABC):

@@ -15,12 +15,13 @@ from engine.config.tasks.generation import GenerationConfig
 from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.reports.note import Note
+from engine.text.chat.labelled_texts import SEGMENTS, holds_segments
 from engine.text.chat.template_variables import VARIABLES
 from engine.text.chat.transcripts import are_transcripts
 from engine.text.chat.turns import fault_in, holds_turns
 from engine.text.columns import by_name, chosen, find_text, is_list, is_text
 
-Form = Literal["text", "pairs", "messages"]
+Form = Literal["text", "pairs", "messages", "segments"]
 
 _PROMPTS = ("prompt", "instruction", "question", "input", "query", "problem", "user", "human")
 _COMPLETIONS = (
@@ -42,6 +43,7 @@ _ADDED: Mapping[Form, tuple[str, ...]] = {
     "text": (),
     "pairs": ("input", "system", "history"),
     "messages": ("system", "tools", VARIABLES),
+    "segments": (),
 }
 _NONE = "-"
 _IDS = re.compile(r"(.*_)?id", re.IGNORECASE)
@@ -80,20 +82,25 @@ def by_role(table: pa.Table, roles: Mapping[str, str]) -> pa.Table:
 def _columns(table: pa.Table, section: CausalLmConfig) -> tuple[Form, list[str]]:
     if section.text:
         return "text", [chosen(table, section.text, "task.text")]
+    segments = section.messages or by_name(table, (SEGMENTS,)) or ""
+    pairs = section.prompt or section.completion
+    if segments in table.column_names and not pairs and holds_segments(table, segments):
+        return "segments", [segments]
     messages = section.messages or by_name(table, _MESSAGES)
     if section.messages or (messages and _holds_objects(table, messages)):
         return "messages", [chosen(table, messages or "", "task.messages")]
     prompt = section.prompt or by_name(table, _PROMPTS)
     completion = section.completion or by_name(table, _COMPLETIONS)
-    if section.prompt or section.completion or (prompt and completion):
-        pair = [
+    if pairs or (prompt and completion):
+        columns = [
             chosen(table, prompt or "", "task.prompt"),
             chosen(table, completion or "", "task.completion"),
         ]
         talks = any(
-            holds_messages(table, name) or reads_transcripts(table, name, section) for name in pair
+            holds_messages(table, name) or reads_transcripts(table, name, section)
+            for name in columns
         )
-        return ("messages" if talks else "pairs"), pair
+        return ("messages" if talks else "pairs"), columns
     names = [*filter(None, [completion]), *table.column_names]
     if found := next((name for name in names if _talks(table, name, section)), None):
         return "messages", [found]

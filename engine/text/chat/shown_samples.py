@@ -22,7 +22,8 @@ def shown_parts(marked: Marked, begin: str, end: str, all_learned: bool) -> tupl
     parts: list[Part] = before
     done = 0
     for first, until in marked.spans:
-        stop = until + len(end) if marked.text.startswith(end, until) else until
+        ended = not marked.exact and marked.text.startswith(end, until)
+        stop = until + len(end) if ended else until
         parts += [(marked.text[done:first], False), (marked.text[first:stop], True)]
         done = stop
     return _cut([*parts, (marked.text[done:], False)])

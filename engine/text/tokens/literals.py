@@ -85,12 +85,16 @@ def literals_in(text: str, marks: Mapping[str, str], special: Collection[str]) -
 
 
 def parts(text: str, literals: Sequence[Span]) -> Iterator[tuple[str, bool]]:
-    """Yield the parts of a text, and whether each is a special token that is plain text."""
+    """Yield the parts of a text, and whether each is a special token that is plain text.
+
+    An empty span is a border between parts.
+    """
     done = 0
     for begin, until in literals:
         if done < begin:
             yield text[done:begin], False
-        yield text[begin:until], True
+        if begin < until:
+            yield text[begin:until], True
         done = until
     if done < len(text):
         yield text[done:], False
