@@ -5,7 +5,9 @@
 Processor seconds of all its processes, the peak memory of the largest, and the loss of the
 completions of ``instructions/test.jsonl`` in nats a token, end marks included. Each program has the
 updates that it needs to come to a loss of about 4.86 from ``instructions/tiny-llama``, and a
-schedule over just these. They take turns, one seed a round, on one thread. ``--peer`` is a folder
+schedule over just these. They take turns, one seed a round, on one thread. TRL evaluates the test
+rows alone; rows of this program do more (the base model, validation, forgetting) unless they say
+``test alone``. ``--peer`` is a folder
 in which TRL was installed without its requirements (``pip install --no-deps --target FOLDER trl``),
 ``--before`` an earlier checkout of this project; without them these rows are left out. Prints a
 table in Markdown and writes ``results/tuning-cpu.json`` beside this file.
@@ -18,7 +20,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -91,9 +93,19 @@ print("result", json.dumps({"loss": total / count, "updates": trainer.state.glob
 """
 
 
-def by_dltui(size: dict[str, int], checkout: Path, seed: int) -> dict[str, float]:
+TEST_ALONE = (
+    "train.evaluate_base=off", "task.forgetting_path=-", "data.validation_path=",
+    "data.validation_fraction=0",
+)  # fmt: skip
+"""No evaluation but that of the test rows, as the program of TRL has it."""
+
+
+def by_dltui(
+    size: dict[str, int], checkout: Path, seed: int, further: Sequence[str] = ()
+) -> dict[str, float]:
     """The figures of this program as it is in a checkout, with batches of a size."""
     changes = [f"train.{field}={value}" for field, value in (size | {"seed": seed}).items()]
+    changes += further
     with tempfile.TemporaryDirectory() as folder:
         preset = Path(folder) / "tuning.toml"
         preset.write_text(PRESET.replace("DATA", str(DATA)))
@@ -119,10 +131,10 @@ Program = Callable[[int], dict[str, float]]
 def programs(peer: str, before: str) -> dict[str, Program]:
     """The rows of the table."""
     mine = HERE.parents[1]
+    small = {"batch_size": 16, "batch_tokens": 300, "max_steps": 520}
     rows: dict[str, Program] = {
-        "dltui, batch_tokens 300": partial(
-            by_dltui, {"batch_size": 16, "batch_tokens": 300, "max_steps": 520}, mine
-        ),
+        "dltui, batch_tokens 300": partial(by_dltui, small, mine),
+        "dltui, batch_tokens 300, test alone": partial(by_dltui, small, mine, further=TEST_ALONE),
         "dltui, batch 16, one epoch": partial(by_dltui, {"batch_size": 16, "max_steps": 188}, mine),
     }
     if before:
@@ -139,7 +151,8 @@ def programs(peer: str, before: str) -> dict[str, Program]:
 
 _FORMS = ("packed", "plain")
 _ROWS = (
-    "dltui, batch_tokens 300", "dltui, batch 16, one epoch", "before, batch 16", "before, batch 8",
+    "dltui, batch_tokens 300", "dltui, batch_tokens 300, test alone", "dltui, batch 16, one epoch",
+    "before, batch 16", "before, batch 8",
     *(f"TRL, {form}, one epoch" for form in _FORMS),
 )  # fmt: skip
 

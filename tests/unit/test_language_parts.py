@@ -19,6 +19,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, 
 from engine.batches.source import Batch, Noise
 from engine.config.compute import ComputeConfig
 from engine.config.tasks.causal_lm import CausalLmConfig
+from engine.data import on_disk
 from engine.data.labels import IGNORED
 from engine.errors import DataError, TrainingError
 from engine.hardware.device import choose
@@ -104,7 +105,11 @@ def test_the_tail_of_a_text_is_measured_in_characters() -> None:
     assert tail_rows(sizes_of(["a", "b"]), 0.0) == 0
 
 
-def test_rows_of_tokens_are_put_one_after_the_other() -> None:
+@pytest.mark.parametrize("large", [on_disk.LARGE, 0])
+def test_rows_of_tokens_are_put_one_after_the_other_in_memory_and_on_the_disk(
+    monkeypatch: pytest.MonkeyPatch, large: int
+) -> None:
+    monkeypatch.setattr(on_disk, "LARGE", large)
     column = pa.chunked_array([[[1, 2], []], [[3]]])
     assert token_row(column).tolist() == [1, 2, 3]
 
