@@ -17,6 +17,7 @@ from engine.data.boxes.records import Tally
 from engine.data.boxes.shapes import Points, document_of, points_of
 from engine.data.image_index import ImageIndex
 from engine.data.image_limits import ImageFault
+from engine.data.image_record import IMAGE_RECORD, of_bytes, of_file
 from engine.data.images import upright_size
 from engine.data.raw import TEST, TRAIN, VALIDATION, RawData
 from engine.data.readers.files import split_of
@@ -26,7 +27,6 @@ from engine.reports.note import Note
 
 BACKGROUND = "background"
 _MOST_CLASSES = 254
-MASK = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ def load_outlines(
         if rows:
             splits[split] = pa.table({
                 "image": pa.array([str(root / path) for path, _ in rows], pa.string()),
-                "mask": pa.array([{"bytes": mask, "path": None} for _, mask in rows], MASK),
+                "mask": pa.array([of_bytes(mask) for _, mask in rows], IMAGE_RECORD),
             })  # fmt: skip
     if TRAIN not in splits:
         raise DataError(f"{plain(root)} has no images with outlines to train on.")
@@ -121,7 +121,7 @@ def classes_of(labels: Set[str]) -> list[str]:
 
 def _drawn(found: _Outlines, path: Path, classes: Sequence[str]) -> bytes | None:
     try:
-        size = upright_size({"bytes": None, "path": str(found.root / path)})
+        size = upright_size(of_file(str(found.root / path)))
     except ImageFault as fault:
         found.tally.add(plain(fault), path)
         return None
