@@ -1,4 +1,4 @@
-"""Images in tables: their bytes, or the path of their file, as Hugging Face's datasets have them."""
+"""Images in tables: bytes, or the path of a file, as Hugging Face's datasets have them."""
 
 from __future__ import annotations
 
