@@ -28,6 +28,7 @@ from engine.data.readers.reading import (
     unique_names,
 )
 from engine.data.readers.records import check_levels
+from engine.data.readers.tmx import read_tmx
 from engine.data.readers.tsf import read_tsf
 from engine.data.readers.view_types import cast_views, without_views
 from engine.data.readers.webdataset import read_webdataset
@@ -147,6 +148,11 @@ def _read_arrow(path: Path, options: ReadOptions) -> Reading:
         raise DataError(problem, INCOMPLETE) from error
 
 
+def _read_tmx(path: Path, options: ReadOptions) -> Reading:
+    table, notes = read_tmx(path, read_text(path, options.encoding))
+    return Reading(table, notes)
+
+
 def _with_good_names(path: Path, reading: Reading) -> Reading:
     """Every column has a name of its own; refuses a file without rows."""
     table = reading.table
@@ -231,6 +237,7 @@ READERS: dict[str, Reader] = {
     ".iob2": _read_conll,
     ".txt": _read_txt,
     ".tsf": _read_tsf,
+    ".tmx": _read_tmx,
     ".tar": read_webdataset,
 }
 """By suffix: how a file is read. Names of formats are the suffixes without the dot."""
