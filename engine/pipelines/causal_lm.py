@@ -382,8 +382,11 @@ def _missing_context(raw: RawData, roles: Roles) -> Iterator[Note]:
     for split, table in raw.splits.items():
         for role, name in roles.context.items():
             if name not in table.column_names:
+                have = f"are without {role}"
+                if role == VARIABLES:
+                    have = "have the variables that all training rows share"
                 yield Note(
-                    f"{split} has no column {plain(name, 40)}; its prompts are without {role}",
+                    f"{split} has no column {plain(name, 40)}; its prompts {have}",
                     column=plain(name, 40),
                     rows=table.num_rows,
                 )

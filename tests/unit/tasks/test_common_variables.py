@@ -123,6 +123,13 @@ def test_the_variables_of_all_rows_are_kept(
     assert prepared.task.writer(prepared.fitted).variables == found
 
 
+def test_a_split_without_the_column_has_the_variables_of_the_training_rows(prepare: Make) -> None:
+    given = rows("S", "S", chat_template_kwargs=[{"mood": "x"}] * 2)
+    prepared = prepare("causal_lm", given, test=rows("S"), max_length=200)
+    [note] = [note.why for note in prepared.raw.notes if "test has no column" in note.why]
+    assert note.endswith("its prompts have the variables that all training rows share")
+
+
 def test_preferences_have_what_all_their_rows_share(prepare: Make) -> None:
     given = {
         "prompt": [[{"role": "system", "content": "S"}, TURNS[0]]] * 2,
