@@ -15,6 +15,7 @@ from engine.artifacts.build import build_network
 from engine.hardware import device
 from engine.metrics.text.answer_likelihoods import measured
 from engine.runs.directory import RunDirectory
+from engine.runs.events import Log, decode
 from engine.runs.follower import read_history
 from engine.tasks.create import create_task
 from engine.training.checkpoints import checkpoint
@@ -55,6 +56,9 @@ def test_a_resumed_run_has_the_same_reference_and_ends_with_the_same_bits(
         shutil.rmtree(newer.path)
     resumed = train(config, run)
     assert resumed.start_values.read_bytes() == reference
+    logged = map(decode, resumed.events.path.read_bytes().splitlines())
+    said = [event.message for event in logged if isinstance(event, Log)]
+    assert len([text for text in said if text.startswith("Measuring the untuned model")]) == 1
     assert weights(resumed).keys() == whole.keys()
     assert all(torch.equal(value, whole[name]) for name, value in weights(resumed).items())
     again = [event.metrics for event in read_history(resumed).evaluations]
