@@ -543,7 +543,7 @@ def test_rows_with_images_are_left_out_and_counted(pairs: bool, tmp_path: Path) 
     ("rows", "what"),
     [
         ({"conv": [{"speaker": "user", "utterance": "Q"}]}, "objects with speaker and utterance"),
-        ({"segments": [{"label": True, "text": "Q"}]}, "objects with label and text"),
+        ({"segments": [{"label": "PER", "text": "Q"}]}, "objects with label and text"),
         ({"id": "a", "data": ["Q", "A"]}, "texts"),
     ],
 )
