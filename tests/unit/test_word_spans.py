@@ -43,7 +43,8 @@ def test_spans_of_words_are_tags(
 ) -> None:
     raw = load(tmp_path, {words: WORDS, spans: given})
     assert tagged(raw, words, spans) == [(WORDS, TAGS)]
-    assert any("count words" in note.why and note.column == spans for note in raw.notes)
+    ends = "inclusive" if given is LAST else "exclusive"
+    assert any(f"{ends} ends" in note.why and note.column == spans for note in raw.notes)
 
 
 def test_spans_may_be_objects(tmp_path: Path) -> None:

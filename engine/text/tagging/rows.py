@@ -62,10 +62,10 @@ def _from_spans(raw: RawData, columns: SpanColumns) -> RawData:
 
 def _from_numbers(raw: RawData, columns: WordSpans) -> RawData:
     raw = without_faults(raw, columns.faults)
-    last = "last word" if columns.past_end else "word behind the last"
+    ends = "inclusive" if columns.past_end else "exclusive"
     name = plain(columns.spans, 40)
     note = Note(
-        f"the spans in {name} count words, up to the {last} of an entity, and are made tags",
+        f"the spans in {name} are of words, with {ends} ends, and are made tags",
         column=name, read_as="tags", kind="converted",
     )  # fmt: skip
     splits = {split: columns.sentences(table) for split, table in raw.splits.items()}
