@@ -13,6 +13,7 @@ import pyarrow.json
 import pyarrow.parquet
 
 from engine.data.on_disk import LARGE, WINDOW, mapped
+from engine.data.readers.brat import read_brat
 from engine.data.readers.conll import is_tagged, read_conll, read_conllu
 from engine.data.readers.csv import read_csv
 from engine.data.readers.json import read_json, read_json_lines
@@ -238,6 +239,7 @@ READERS: dict[str, Reader] = {
     ".txt": _read_txt,
     ".tsf": _read_tsf,
     ".tmx": _read_tmx,
+    ".ann": read_brat,
     ".tar": read_webdataset,
 }
 """By suffix: how a file is read. Names of formats are the suffixes without the dot."""
