@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from functools import partial
 
 from engine.errors import RunError, TrainingFailed, UserError
 from engine.files.disk_space import why_not_written
 from engine.loggers.base import notified, reported
+from engine.processes.heartbeat import beating
 from engine.processes.identity import ProcessIdentity
 from engine.processes.signals import Terminated, Termination
 from engine.processes.spawn import open_log
@@ -18,7 +18,6 @@ from engine.runs.directory import RunDirectory
 from engine.runs.events import Event, EventLog, Failed, Interrupted
 from engine.runs.log_file import trim_logs
 from engine.runs.session import RunSession
-from engine.runs.status import HEARTBEAT_SECONDS
 
 Work = Callable[[RunSession], Event]
 """Trains; returns the event that ends the run, without writing it."""
@@ -36,7 +35,7 @@ def attempt(run: RunDirectory, work: Work, patience: float = 0.0) -> Event:
         with (
             termination.deferred(),
             termination.handled(),
-            _beating(run),
+            beating(partial(_beat, run)),
             _log_of(run) as events,
             notified(run, events) as close_notifier,
         ):
@@ -94,22 +93,6 @@ def _note(run: RunDirectory) -> None:
         log.write(traceback.format_exc().encode(errors="replace"))
 
 
-@contextmanager
-def _beating(run: RunDirectory) -> Iterator[None]:
-    """Write the heartbeat while the process is running, and trim its logs."""
-    ended = threading.Event()
-    heart = threading.Thread(target=_beat, args=(run, ended), daemon=True)
-    heart.start()
-    try:
-        yield
-    finally:
-        ended.set()
-
-
-def _beat(run: RunDirectory, ended: threading.Event) -> None:
-    while True:
-        with contextlib.suppress(OSError):  # a full or vanished disk ends the run by itself
-            run.status.beat()
-            trim_logs(run)
-        if ended.wait(HEARTBEAT_SECONDS):
-            return
+def _beat(run: RunDirectory) -> None:
+    run.status.beat()
+    trim_logs(run)

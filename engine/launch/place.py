@@ -84,13 +84,41 @@ def place_of(train: TrainConfig, environment: Mapping[str, str] = os.environ) ->
             f"train.nodes={train.nodes} needs the address of the main node, as host:port.",
             "Set train.rendezvous, or MASTER_ADDR and MASTER_PORT.",
         )
+    tasks, machines = _tasks_of_slurm(environment)
     node = _first(_NODE, environment) or "0"
+    if tasks > machines and not _first(_NODE[:-1], environment):
+        raise UserError(
+            f"Slurm started {tasks} tasks on {machines} machines, and each machine needs one.",
+            "Set --ntasks-per-node=1: train.devices are the processes of a machine.",
+        )
     if not node.isdecimal() or int(node) >= train.nodes:
         raise UserError(
             f"NODE_RANK {node[:20]!r} is none of {train.nodes} machines.",
             f"They are counted from 0 to {train.nodes - 1}.",
         )
     return Place(int(node), host, int(port))
+
+
+def runs_apart(train: TrainConfig, environment: Mapping[str, str] = os.environ) -> str:
+    """Return a sentence where several tasks of Slurm would each train a run of their own.
+
+    The first task returns it for all; otherwise it is empty.
+    """
+    tasks, machines = _tasks_of_slurm(environment)
+    if train.machines > 1 or tasks == 1 or environment.get("SLURM_PROCID") != "0":
+        return ""
+    nodes = f", train.nodes={machines}" if machines > 1 else ""
+    return (
+        f"Slurm starts this command {tasks} times, and each trains a run of its own. For one run, "
+        f"set --ntasks-per-node=1{nodes} and train.devices={-(-tasks // machines)}."
+    )
+
+
+def _tasks_of_slurm(environment: Mapping[str, str]) -> tuple[int, int]:
+    """Return the number of tasks in this step of Slurm, and of its machines; 1 outside of one."""
+    counts = (environment.get(f"SLURM_STEP_NUM_{what}", "") for what in ("TASKS", "NODES"))
+    tasks, machines = (int(count) if count.isdecimal() else 1 for count in counts)
+    return tasks, machines
 
 
 def _first(names: tuple[str, ...], environment: Mapping[str, str]) -> str:

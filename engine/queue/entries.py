@@ -2,7 +2,9 @@
 
 waiting/         a file for each run of the queue, in the order in which they came
 worker.json      the process that starts them
+heartbeat        touched every two seconds while it does (engine.processes.heartbeat)
 lock             held while it does
+stop             asks it to start no more, from where it cannot be seen
 log.txt          what it prints
 
 A run in the queue is an ordinary run, in the state *queued* until it is started. Everything is in
@@ -28,6 +30,7 @@ from engine.errors import RunError
 from engine.files import atomic, safe_json
 from engine.files.disk_space import if_full
 from engine.files.paths import queue_folder, runs_folder
+from engine.processes.heartbeat import Heartbeat, beating
 from engine.processes.identity import ProcessIdentity
 from engine.processes.lock import locked
 from engine.processes.spawn import open_log, spawn
@@ -199,19 +202,46 @@ def _await(process: subprocess.Popen[bytes], before: int) -> None:
 
 
 def running() -> bool:
-    """Whether a process works the queue off."""
-    worker = _worker()
-    return worker is not None and worker.alive()
+    """Whether a process works the queue off, here or in a container or on another machine."""
+    return _running_worker() is not None
 
 
 def stop() -> bool:
-    """Start no more runs, current ones continue; returns whether the queue had a worker."""
-    worker = _worker()
-    if worker is None or not worker.alive():
+    """Start no more runs, current ones continue; returns whether the queue had a worker.
+
+    Raises :class:`RunError`.
+    """
+    worker = _running_worker()
+    if worker is None:
         return False
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(worker.pid, signal.SIGTERM)
+    try:
+        if worker.here:
+            os.kill(worker.pid, signal.SIGTERM)
+        else:
+            _stop_request().touch(mode=0o600)
+    except ProcessLookupError:
+        pass  # it has ended meanwhile
+    except OSError as error:
+        raise RunError(f"Cannot stop the queue: {error.strerror}.") from error
     return True
+
+
+def asked_to_stop() -> bool:
+    """Whether the worker of the queue was asked to stop by :func:`stop`, from where it is not."""
+    return _stop_request().exists()
+
+
+def _stop_request() -> Path:
+    return queue_folder() / "stop"
+
+
+def _running_worker() -> ProcessIdentity | None:
+    worker = _worker()
+    return worker if worker is not None and _heartbeat().shows_running(worker) else None
+
+
+def _heartbeat() -> Heartbeat:
+    return Heartbeat(queue_folder() / "heartbeat")
 
 
 def _worker() -> ProcessIdentity | None:
@@ -227,9 +257,11 @@ def held() -> Iterator[None]:
     """Be the one who works the queue off; raises :class:`RunError` where another does."""
     with locked(queue_folder() / "lock", "Another process already works the queue off."):
         noted = queue_folder() / "worker.json"
+        _stop_request().unlink(missing_ok=True)  # meant for an earlier worker
         atomic.write_json(noted, ProcessIdentity.own().record())
         try:
-            yield
+            with beating(_heartbeat().beat):
+                yield
         finally:
             noted.unlink(missing_ok=True)  # this process may continue and do something else
 

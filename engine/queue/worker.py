@@ -1,7 +1,7 @@
 """The process that works the queue off: ``python -m engine.queue.worker``.
 
-It ends when nothing waits any more, or at SIGTERM or SIGINT; neither that nor its death touches
-the runs, and the one that comes after it finds everything in the files.
+It ends when nothing waits any more, at SIGTERM or SIGINT, or when it is asked to stop. No end of it
+touches the runs, and the one that comes after it finds everything in the files.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def work(parallel: int, per_gpu: bool, tell: Tell) -> None:
     termination = Termination()
     try:
         with queue.held(), termination.handled(), termination.deferred():
-            QueueWorker(places, tell).run(termination.asked)
+            QueueWorker(places, tell).run(lambda: termination.asked() or queue.asked_to_stop())
     except BrokenPipeError:
         raise  # whoever reads what it prints has left
     except OSError as error:

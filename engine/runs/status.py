@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.files import atomic, plain_paths, safe_json
+from engine.processes.heartbeat import Heartbeat
 from engine.processes.identity import ProcessIdentity
 from engine.runs.event_file import EventFile
 from engine.runs.events import (
@@ -19,9 +20,6 @@ from engine.runs.events import (
     Interrupted,
     Stopped,
 )
-
-HEARTBEAT_SECONDS = 2.0
-_STALE_SECONDS = 30.0
 
 
 class State(StrEnum):
@@ -64,8 +62,8 @@ class Status:
         self._events = events
 
     @property
-    def _heartbeat(self) -> Path:
-        return self._folder / "heartbeat"
+    def _heartbeat(self) -> Heartbeat:
+        return Heartbeat(self._folder / "heartbeat")
 
     def set_worker(self, worker: ProcessIdentity) -> None:
         """Record the process that works on the run from now on, and which events are earlier."""
@@ -85,7 +83,7 @@ class Status:
 
     def beat(self) -> None:
         """Touch the heartbeat, for those who cannot see the worker's process."""
-        self._heartbeat.touch(mode=0o600)
+        self._heartbeat.beat()
 
     def state(self) -> State:
         """Return the current state, from the last event and the worker's process."""
@@ -99,7 +97,7 @@ class Status:
         worker = ProcessIdentity.from_record(record)
         if worker is None:
             return State.QUEUED, last
-        if worker.alive() if worker.here else self._beats():
+        if self._heartbeat.shows_running(worker):
             return State.RUNNING, last
         # The final event may have been written between the two reads.
         last = self._events.last()
@@ -119,9 +117,3 @@ class Status:
             return next(self._events.newest(after=earlier), None) is None
         # Records of earlier versions, and of mirrored runs, have no position.
         return isinstance(noted, float) and last.time < noted
-
-    def _beats(self) -> bool:
-        try:
-            return time.time() - self._heartbeat.stat().st_mtime < _STALE_SECONDS
-        except OSError:
-            return False

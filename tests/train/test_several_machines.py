@@ -22,7 +22,7 @@ from engine.config.train import TrainConfig
 from engine.errors import UserError
 from engine.files.paths import runs_folder
 from engine.launch.agent import change_of_machines
-from engine.launch.place import place_of
+from engine.launch.place import place_of, runs_apart
 from engine.launch.start import launch
 from engine.runs import control
 from engine.runs.control import Request
@@ -39,6 +39,9 @@ TABLE = {
     "train": {"epochs": 2, "batch_size": 51, "gradient_accumulation_steps": 3},
     "compute": {"device": "cpu", "threads": 1},
 }
+SLURM = {"SLURM_NODEID": "0", "SLURM_PROCID": "0", "SLURM_STEP_NUM_TASKS": "8",
+         "SLURM_STEP_NUM_NODES": "2"}  # fmt: skip
+"""Variables of a step of Slurm with a task for each of four GPUs on two machines."""
 LONG = ["train.epochs=100000", "train.eval_steps=50", "train.save_steps=20"]
 
 
@@ -305,6 +308,7 @@ def test_a_machine_learns_its_place_from_configuration_and_environment(
         ("10.0.0.1:70000", {}, "host:port"),
         ("10.0.0.1:7", {"NODE_RANK": "2"}, "NODE_RANK"),
         ("10.0.0.1:7", {"NODE_RANK": "-1"}, "NODE_RANK"),
+        ("10.0.0.1:7", SLURM, "Slurm started 8 tasks on 2 machines"),
     ],
 )
 def test_a_place_that_is_none_is_refused(
@@ -312,3 +316,17 @@ def test_a_place_that_is_none_is_refused(
 ) -> None:
     with pytest.raises(UserError, match=said):
         place_of(TrainConfig(nodes=2, rendezvous=given), environment)
+
+
+def test_tasks_of_slurm_that_would_each_train_a_run_are_told_once() -> None:
+    assert runs_apart(TrainConfig(), SLURM).endswith(
+        "For one run, set --ntasks-per-node=1, train.nodes=2 and train.devices=4."
+    )
+    single = SLURM | {"SLURM_STEP_NUM_TASKS": "3", "SLURM_STEP_NUM_NODES": "1"}
+    assert runs_apart(TrainConfig(), single).endswith("=1 and train.devices=3.")
+    for silent in ({}, SLURM | {"SLURM_PROCID": "1"}, SLURM | {"SLURM_STEP_NUM_TASKS": "1"}):
+        assert not runs_apart(TrainConfig(), silent)
+    one_a_machine = SLURM | {"SLURM_STEP_NUM_TASKS": "2"}
+    assert not runs_apart(TrainConfig(nodes=2), one_a_machine)
+    assert place_of(TrainConfig(nodes=2, rendezvous="a:7"), one_a_machine).node == 0
+    assert place_of(TrainConfig(nodes=2, rendezvous="a:7"), SLURM | {"NODE_RANK": "1"}).node == 1

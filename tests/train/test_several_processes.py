@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -367,6 +368,16 @@ def test_numbers_that_stay_infinite_take_all_back_to_the_checkpoint() -> None:
     assert any("resuming from update" in log.message for log in events(run, Log))
 
 
+def both_new(handle: Handle, seen: set[psutil.Process]) -> set[psutil.Process] | None:
+    """The two processes of an attempt, once both are there and none of an earlier one."""
+    new = set(ranks_of(handle)) - seen
+    return new if len(new) == 2 else None
+
+
+def newest_step(run: RunDirectory) -> int:
+    return max((one.step for one in checkpoint.found(run.checkpoints)), default=0)
+
+
 @pytest.mark.faults
 @pytest.mark.parametrize(("strategy", "epochs"), [("ddp", 1500), ("fsdp", 700)])
 def test_every_random_death_is_recovered_from(strategy: str, epochs: int) -> None:
@@ -376,16 +387,19 @@ def test_every_random_death_is_recovered_from(strategy: str, epochs: int) -> Non
     undisturbed.wait(600)
     chance = random.Random(0)
     handle = launch(RunConfig.parse(TABLE).override(changes))
-    deaths = 0
-    while deaths < 20 and handle.process.poll() is None:
-        time.sleep(chance.uniform(0.5, 8.0))
-        ranks = ranks_of(handle) if handle.process.poll() is None else []
-        if ranks:
-            os.kill(chance.choice(ranks).pid, signal.SIGKILL)
-            deaths += 1
+    seen: set[psutil.Process] = set()
+    for death in range(20):
+        ranks = wait_for(partial(both_new, handle, seen))
+        seen |= ranks
+        if death % 2:  # while they train, however long they took to start; else while they start
+            step = newest_step(handle.run) + chance.randrange(1, 60)
+            wait_for(lambda step=step: newest_step(handle.run) >= step)
+        time.sleep(chance.uniform(0.0, 0.3 if death % 2 else 3.0))
+        os.kill(chance.choice(sorted(rank.pid for rank in ranks)), signal.SIGKILL)
     handle.wait(600)
-    assert deaths == 20
     assert handle.run.status.state() is State.FINISHED
+    assert len(events(handle.run, Started)) > 10
+    assert any("(20 of 1000 times)" in log.message for log in events(handle.run, Log))
     one, other = weights(handle.run), weights(undisturbed.run)
     assert all(torch.equal(one[name], other[name]) for name in other)
 

@@ -120,20 +120,21 @@ def language(folder: Path, **changes: Any) -> dict[str, Any]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("adapter", "precision", "within"),
+    ("strategy", "adapter", "precision", "within"),
     [
-        ({}, "float32", 1e-5),
-        ({"method": "lora", "r": 4}, "float32", 1e-5),
+        ("fsdp", {}, "float32", 1e-5),
+        ("fsdp", {"method": "lora", "r": 4}, "float32", 1e-5),
         # The frozen weights have half the bytes; eight bits of mantissa are 4e-3 of each number.
-        ({"method": "lora", "r": 4, "init_lora_weights": "pissa"}, "bfloat16", 2e-2),
+        ("fsdp", {"method": "lora", "r": 4, "init_lora_weights": "pissa"}, "bfloat16", 2e-2),
+        ("ddp", {}, "float32", 1e-5),
     ],
 )
-def test_transformers_are_shared_out_layer_by_layer_with_adapters_or_without(
-    tmp_path: Path, adapter: dict[str, Any], precision: str, within: float
+def test_transformers_are_shared_with_gradient_checkpointing_and_adapters_or_without(
+    tmp_path: Path, strategy: str, adapter: dict[str, Any], precision: str, within: float
 ) -> None:
     values = language(tmp_path, adapter=adapter, compute=CPU | {"precision": precision})
     one = gone_on(begun(values))
-    several = begun(values, "train.devices=2", "train.strategy=fsdp")
+    several = begun(values, "train.devices=2", f"train.strategy={strategy}")
     # Training a tokenizer again may number its tokens differently.
     shutil.copy(one.fitted, several.fitted)
     gone_on(several)

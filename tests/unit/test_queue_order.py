@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 import subprocess
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -184,3 +186,44 @@ def test_an_empty_queue_is_not_at_work() -> None:
     for text in ("", "[]", "{}", '{"pid": "x"}', "nonsense"):
         (queue_folder() / "worker.json").write_text(text)
         assert not entries.running()
+
+
+def elsewhere() -> None:
+    """Let the process that works the queue off be one of a container, whose number is not here."""
+    hidden = replace(ProcessIdentity.own(), pid=2**22 + 1, namespace="pid:[1]")
+    atomic.write_json(queue_folder() / "worker.json", hidden.record())
+
+
+def test_a_queue_worked_off_in_a_container_runs_while_its_heart_beats() -> None:
+    fill("a")
+    heartbeat = queue_folder() / "heartbeat"
+    with entries.held():
+        elsewhere()
+        while not heartbeat.exists():
+            time.sleep(0.01)
+        assert entries.running()
+        with pytest.raises(RunError, match="already running"):
+            entries.start()
+    assert not entries.running(), "it has ended by itself"
+    elsewhere()
+    os.utime(heartbeat, (time.time() - 60,) * 2)
+    assert not entries.running()
+    assert not entries.stop()
+
+
+def test_a_queue_worked_off_in_a_container_is_stopped_by_a_request(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(worker, "start", finish)
+    fill("ab")
+    with entries.held():
+        elsewhere()
+        (queue_folder() / "heartbeat").touch()
+        assert entries.stop()
+    told: list[str] = []
+    with entries.held():
+        (queue_folder() / "stop").touch()
+        worker.QueueWorker([""], told.append).run(entries.asked_to_stop)
+    assert names() == ["a", "b"]
+    worker.work(1, False, told.append)
+    assert names() == [], "a request to an earlier process has stopped this one"

@@ -81,10 +81,11 @@ class GradientBuckets:
         self._unused: set[nn.Parameter] = set()
         """Those that had no gradient in any process in the last update; they are not waited for."""
         self._awaited: list[set[nn.Parameter]] = []
-        """Of each bucket, those without a gradient in the last backward pass of this update."""
+        """Of each bucket but the last, those without a gradient in the last backward pass."""
         self._last = False
         self._forget()
-        for parameter in self._parameters:
+        # The last bucket is complete when the backward pass ends: it is sent then, without hooks.
+        for parameter in (part for bucket in self._buckets[:-1] for part in bucket.parameters):
             parameter.register_post_accumulate_grad_hook(self._accumulated)  # type: ignore[no-untyped-call]
 
     def _forget(self) -> None:
@@ -105,7 +106,7 @@ class GradientBuckets:
 
     def backward(self, loss: Tensor, last: bool) -> None:
         """Accumulate the gradients of ``loss``; send them meanwhile if no more follow."""
-        self._awaited = [set(bucket.parameters) - self._unused for bucket in self._buckets]
+        self._awaited = [set(bucket.parameters) - self._unused for bucket in self._buckets[:-1]]
         self._last = last
         try:
             torch.autograd.backward(loss)
@@ -119,7 +120,7 @@ class GradientBuckets:
         self._awaited[self._number[parameter]].discard(parameter)
         assert self._total is not None
         known, work = self._total
-        while len(self._sums) < len(self._buckets) and not self._awaited[len(self._sums)]:
+        while len(self._sums) < len(self._awaited) and not self._awaited[len(self._sums)]:
             if not work.is_completed():
                 return
             for part in self._sums:

@@ -25,7 +25,7 @@ from engine.training.checkpoints.peers import PeerLost, among_peers
 _MOST = 4
 """Processes that share memory: each reads what all wrote, which grows with their square."""
 _ROOM = 1 << 26
-"""Most bytes that each process shares."""
+"""Most bytes that each process shares at once, twice over."""
 _ALIGNED = 64
 _MEETING = 300.0
 """Seconds within which the processes connect."""
@@ -87,29 +87,33 @@ class SharedSums(Sums):
     def __init__(self, peers: Sequence[socket.socket], parts: Sequence[Tensor], rank: int) -> None:
         """``peers`` are connections to the others, ``parts`` the bytes of all, by rank."""
         self._peers = peers
-        self._parts = parts
-        self._own = parts[rank]
+        # One half after the other, so that none waits until all have read what it wrote last.
+        self._halves = list(zip(*(part.chunk(2) for part in parts), strict=True))
+        self._rank = rank
         self._heard = [0] * len(peers)
         """Signals received from each."""
-        self._given = self._free = self._used = 0
-        """Signals given; the one after which the own part may be overwritten; bytes used of it."""
+        self._given = self._used = 0
+        """Signals given; bytes used of the own half."""
+        self._free = [0, 0]
+        """The signal after which each half may be overwritten, the one in use first."""
         self._open: list[_Shared] = []
 
     @override
     def start(self, tensor: Tensor) -> Pending:
         """Write ``tensor`` for the others; torch sums what the memory has no room for."""
-        size = -(-tensor.nbytes // _ALIGNED) * _ALIGNED
-        if tensor.device.type != "cpu" or size > self._own.nbytes:
+        size = _aligned(tensor.nbytes)
+        room = self._halves[0][self._rank].nbytes
+        if tensor.device.type != "cpu" or size > room:
             return super().start(tensor)
-        if self._used + size > self._own.nbytes:
+        if self._used + size > room:
             self.release()
-        self.wait_for(self._free)
+        self.wait_for(self._free[0])
         place = slice(self._used, self._used + tensor.nbytes)
         flat = tensor.view(-1)
-        self._own[place].view(flat.dtype).copy_(flat)
+        parts = [part[place].view(flat.dtype) for part in self._halves[0]]
+        parts[self._rank].copy_(flat)
         self._used += size
-        started = _Shared(self, flat, [part[place].view(flat.dtype) for part in self._parts],
-                          self._signal())  # fmt: skip
+        started = _Shared(self, flat, parts, self._signal())
         self._open.append(started)
         return started
 
@@ -118,7 +122,9 @@ class SharedSums(Sums):
         for one in self._open:
             one.wait()
         self._open.clear()
-        self._used, self._free = 0, self._signal()
+        self._used = 0
+        self._free = [self._free[1], self._signal()]
+        self._halves.reverse()
 
     def _signal(self) -> int:
         self._given += 1
@@ -185,7 +191,7 @@ class _Shared:
 def shared_bytes(train: TrainConfig, needed: int) -> int:
     """Return the bytes that a process on a CPU shares, for ``needed`` ones of an update."""
     one_node = train.processes == train.devices
-    return min(_ROOM, needed) if one_node and train.processes <= _MOST else 0
+    return 2 * min(_ROOM, needed) if one_node and train.processes <= _MOST else 0
 
 
 def fastest_sums(rank: int, size: int, device: torch.device, needed: int) -> Sums:
@@ -207,7 +213,7 @@ def fastest_sums(rank: int, size: int, device: torch.device, needed: int) -> Sum
             assert peers is not None
             with contextlib.suppress(OSError):
                 peers += [_accepted(listening) for _ in addresses[rank + 1 :]]
-                made = _met(rank, peers, min(_ROOM, needed))
+                made = _met(rank, peers, _aligned(min(_ROOM, needed)))
         return made if _all(made is not None) and made is not None else Sums()
 
 
@@ -277,12 +283,19 @@ def _of_same_user(peer: socket.socket) -> bool:
     return bool(user == os.geteuid())
 
 
+def _aligned(size: int) -> int:
+    return -(-size // _ALIGNED) * _ALIGNED
+
+
 def _met(rank: int, peers: Sequence[socket.socket], room: int) -> SharedSums:
-    """Exchange ranks and memory with the other processes. Raises ``OSError``."""
+    """Exchange ranks and memory, ``room`` bytes twice over, with the other processes.
+
+    Raises ``OSError``.
+    """
     handle = os.memfd_create("dltui-sums", os.MFD_CLOEXEC)
     try:
-        os.posix_fallocate(handle, 0, room)
-        parts = {rank: _mapped(handle, room)}
+        os.posix_fallocate(handle, 0, 2 * room)
+        parts = {rank: _mapped(handle, 2 * room)}
         for peer in peers:
             peer.settimeout(_MEETING)
             socket.send_fds(peer, [bytes([rank])], [handle])
@@ -290,7 +303,7 @@ def _met(rank: int, peers: Sequence[socket.socket], room: int) -> SharedSums:
             name, handles, _, _ = socket.recv_fds(peer, 1, 1)
             if not handles:
                 raise ConnectionError("A process closed its connection.")
-            parts[name[0]] = _mapped(handles[0], room)
+            parts[name[0]] = _mapped(handles[0], 2 * room)
             os.close(handles[0])
             peer.settimeout(None)
     finally:

@@ -8,8 +8,9 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+import torch
 
-from engine.training.distributed.sums import _accepted, _connected, _listening
+from engine.training.distributed.sums import SharedSums, _accepted, _connected, _listening
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="others sum by torch")
 
@@ -52,3 +53,26 @@ def test_a_process_that_cannot_be_reached_is_done_without() -> None:
         assert gone is not None
         address = gone.getsockname()
     assert _connected([address]) is None
+
+
+def test_a_process_sends_the_next_sums_before_another_has_read_those_before() -> None:
+    memory = list(torch.zeros(2, 256, dtype=torch.uint8))
+    mine, yours = socket.socketpair()
+    for end in (mine, yours):
+        end.settimeout(0.2)  # in place of waiting forever
+    with mine, yours:
+        one, other = SharedSums([mine], memory, 0), SharedSums([yours], memory, 1)
+        numbers = torch.tensor([1.0, 2.0, 4.0, 8.0, 16.0, 32.0]).split(1)
+        for first, second, third in (numbers[:3], numbers[3:]):  # both halves of the memory twice
+            one.start(first)
+            late = other.start(second)
+            one.release()
+            one.start(third)
+            late.wait()
+            other.release()
+            other.start(last := torch.tensor([64.0]))
+            for each in (one, other):
+                each.release()
+            assert torch.equal(first, second)
+            assert torch.equal(third, last)
+    assert [float(number) for number in numbers] == [3.0, 3.0, 68.0, 24.0, 24.0, 96.0]

@@ -20,7 +20,7 @@ from engine.config.requirements import check_requirements
 from engine.config.run_config import RunConfig
 from engine.errors import RunError, UserError
 from engine.files.paths import runs_folder
-from engine.launch.place import Place, place_of
+from engine.launch.place import Place, place_of, runs_apart
 from engine.launch.start import Handle, start
 from engine.processes.environment import worker_environment
 from engine.processes.spawn import spawn
@@ -131,6 +131,9 @@ def _elsewhere(options: Namespace) -> Place | None:
         train = _configured(options).train
     else:
         return None
+    # A shell within a step is one task; with --resume, the others follow the run of the first.
+    if options.resume is None and not os.isatty(0) and (text := runs_apart(train)):
+        console.complain(text)
     place = place_of(train) if train.machines > 1 else None
     return place if place is not None and place.node else None
 
