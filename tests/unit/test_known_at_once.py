@@ -24,6 +24,10 @@ def test_the_length_of_a_run(changes: list[str], length: str) -> None:
     assert length_of(load_preset(find_preset("digits-cnn")).override(changes)) == length
 
 
+def test_what_the_data_decides_is_left_open() -> None:
+    assert length_of(load_preset(find_preset("table-classification"))) == ""
+
+
 @pytest.mark.parametrize(
     ("preset", "needs"),
     [

@@ -5,21 +5,25 @@ from __future__ import annotations
 from engine.config.needs import DOWNLOAD, GPU, needs_of
 from engine.config.requirements import missing_extras
 from engine.config.run_config import RunConfig
+from engine.config.usual import BY_DATA, usual_value
 from tui.format.key_settings import batch_size
 
 _NEEDS = {DOWNLOAD: "a download unless it is on this machine", GPU: "a GPU for its size"}
 
 
 def length_of(config: RunConfig) -> str:
-    """Return how long a run trains and by which batches, in words."""
+    """Return how long a run trains and by which batches, in words; not what the data decides."""
     train = config.train
-    length = f"{train.epoch_count:,} epoch{'s' * (train.epoch_count != 1)}"
+    known = []
     if train.max_steps is not None:
-        length = f"{train.max_steps:,} updates"
+        known.append(f"{train.max_steps:,} updates")
+    elif train.epochs is not None or usual_value(config, "train.epochs") != BY_DATA:
+        known.append(f"{train.epoch_count:,} epoch{'s' * (train.epoch_count != 1)}")
     if train.max_minutes is not None:
-        length += f", {train.max_minutes:g} min at most"
-    rows = batch_size(config)
-    return f"{length}, batches of {rows}" if rows else length
+        known.append(f"{train.max_minutes:g} min at most")
+    if rows := batch_size(config):
+        known.append(f"batches of {rows}")
+    return ", ".join(known)
 
 
 def needs_in_words(config: RunConfig) -> str:

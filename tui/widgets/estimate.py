@@ -145,7 +145,8 @@ class EstimateBar(FewLines):
             rows = f"{self._rows:,} training rows" if self._rows else ""
             known = " · ".join(filter(None, [rows, length_of(self._config), self._needs]))
             awaited = self._measuring() or _AWAITED
-            lines += [literal(line, 300).stylize("$text-muted") for line in (known, awaited)]
+            told = filter(None, [known, awaited])
+            lines += [literal(line, 300).stylize("$text-muted") for line in told]
         else:
             return
         self.say(Content("\n").join(lines))
