@@ -92,7 +92,7 @@ class TryItScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """Load the model in a thread."""
-        self._head.say("loading the model; what is typed by then is kept …")
+        self._head.say("loading the model; type ahead …")
         self._load()
 
     def on_unmount(self) -> None:
@@ -113,8 +113,7 @@ class TryItScreen(Screen[None]):
             return
         event.stop()
         event.prevent_default()
-        sent = f"it is asked then: {self._sent}   " if self._sent else ""
-        self._head.say(f"loading the model …   {sent}› {self._typed}")
+        self._head.loads(self._sent, self._typed)
 
     @work(thread=True, exit_on_error=False)
     def _load(self) -> None:
