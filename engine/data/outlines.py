@@ -1,4 +1,4 @@
-"""Masks that are drawn from outlines: polygons and run lengths of COCO, polygons of LabelMe."""
+"""Masks that are drawn from outlines: those of COCO and CVAT, and polygons of LabelMe."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image, ImageDraw
 
+from engine.data.boxes.cvat import marked_images
 from engine.data.boxes.records import Tally
 from engine.data.boxes.shapes import Points, document_of, points_of
 from engine.data.image_index import ImageIndex
 from engine.data.image_limits import ImageFault
+from engine.data.image_record import IMAGE_RECORD, of_bytes, of_file
 from engine.data.images import upright_size
 from engine.data.raw import TEST, TRAIN, VALIDATION, RawData
 from engine.data.readers.files import split_of
@@ -26,7 +28,6 @@ from engine.reports.note import Note
 
 BACKGROUND = "background"
 _MOST_CLASSES = 254
-MASK = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,25 +48,28 @@ class _Outlines:
     images: dict[Path, list[Region]] = field(default_factory=dict)
     places: dict[Path, str] = field(default_factory=dict)
 
-    def add(self, name: str, file: Path, regions: Sequence[Region]) -> None:
-        """Add the regions of an image that annotations call ``name``."""
+    def add(self, name: str, file: Path, regions: Sequence[Region], split: str = "") -> None:
+        """Add the regions of an image that annotations call ``name``, and put into ``split``."""
         path = self.index.find(name, file)
         if path is None:
             self.tally.add("an image of the annotations is missing", name or file)
             return
         self.images.setdefault(path, []).extend(regions)
-        self.places[path] = split_of(file) or split_of(path) or TRAIN
+        self.places[path] = split or split_of(file) or split_of(path) or TRAIN
 
 
 def load_outlines(
     root: Path, files: Sequence[Path], images: Sequence[Path]
 ) -> tuple[RawData, list[str]] | None:
-    """Return paths and masks drawn from JSON files below ``root``, and the classes as ``1=car``.
+    """Return paths, masks drawn from JSON and XML files below ``root``, and classes as ``1=car``.
 
     ``None`` where no file has outlines. Raises :class:`DataError` for too many classes.
     """
     found = _Outlines(root, ImageIndex(images))
     for file in files:
+        if file.suffix.lower() == ".xml":
+            _add_cvat(file, found)
+            continue
         content = document_of(root / file)
         if isinstance(content, dict) and isinstance(content.get("shapes"), list):
             _add_labelme(content, file, found)
@@ -82,7 +86,7 @@ def load_outlines(
         if rows:
             splits[split] = pa.table({
                 "image": pa.array([str(root / path) for path, _ in rows], pa.string()),
-                "mask": pa.array([{"bytes": mask, "path": None} for _, mask in rows], MASK),
+                "mask": pa.array([of_bytes(mask) for _, mask in rows], IMAGE_RECORD),
             })  # fmt: skip
     if TRAIN not in splits:
         raise DataError(f"{plain(root)} has no images with outlines to train on.")
@@ -121,7 +125,7 @@ def classes_of(labels: Set[str]) -> list[str]:
 
 def _drawn(found: _Outlines, path: Path, classes: Sequence[str]) -> bytes | None:
     try:
-        size = upright_size({"bytes": None, "path": str(found.root / path)})
+        size = upright_size(of_file(str(found.root / path)))
     except ImageFault as fault:
         found.tally.add(plain(fault), path)
         return None
@@ -142,6 +146,15 @@ def _add_labelme(content: Mapping[str, Any], file: Path, found: _Outlines) -> No
         regions.append(Region(str(shape["label"]).strip(), [points]))
     name = str(content.get("imagePath") or "")
     found.add(name if found.index.find(name, file) else file.stem, file, regions)
+
+
+def _add_cvat(file: Path, found: _Outlines) -> None:
+    for image in marked_images(found.root / file, found.tally):
+        regions = [
+            Region(shape.label, () if shape.runs else [shape.points], shape.runs)
+            for shape in image.shapes
+        ]
+        found.add(image.name, file, regions, image.split)
 
 
 def _add_coco(content: Mapping[str, Any], file: Path, found: _Outlines) -> None:

@@ -14,8 +14,7 @@ from engine.data.column_roles import ColumnRoles
 from engine.data.raw import RawData, Skip
 from engine.pipelines.pipeline import DataPipeline
 from engine.vision.annotated_fitted import AnnotatedFitted
-from engine.vision.files.bare_names import named_in
-from engine.vision.files.column import RECORD, images_of
+from engine.vision.files.bare_names import with_records
 
 F = TypeVar("F", bound=AnnotatedFitted)
 
@@ -41,9 +40,7 @@ class AnnotatedImagesPipeline(DataPipeline[F]):
 
     def from_file(self, table: pa.Table, fitted: F, folder: Path) -> pa.Table:
         """Rows whose images are read; relative paths begin at the file's folder, as in training."""
-        table = named_in(table, fitted.image, folder)
-        images = pa.chunked_array(images_of(table, fitted.image, folder=folder).chunks, RECORD)
-        return table.set_column(table.column_names.index(fitted.image), fitted.image, images)
+        return with_records(table, fitted.image, folder)
 
     @override
     def column_roles(self, raw: RawData) -> ColumnRoles:

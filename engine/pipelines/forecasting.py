@@ -41,6 +41,7 @@ from engine.data.series.splits import (
     split_series,
 )
 from engine.data.series.static import find_static
+from engine.data.series.time_ranges import file_with_beginnings, with_beginnings
 from engine.data.tables.other_marks import other_marks
 from engine.data.tables.schema import Column
 from engine.pipelines.pipeline import DataPipeline
@@ -66,18 +67,21 @@ class ForecastingPipeline(DataPipeline[SeriesFitted]):
     section: ForecastingConfig
     fitted_type = SeriesFitted
     rows_alone = False
-    arranged = staticmethod(file_with_a_row_a_step)
 
     def __init__(self, config: RunConfig) -> None:
         super().__init__(config)
         self._reader = SeriesReader(self.section, config.data)
+
+    def arranged(self, table: pa.Table) -> pa.Table:
+        """Rows to predict from, a row a step, each with one time."""
+        return file_with_a_row_a_step(file_with_beginnings(table))
 
     def load(self) -> RawData:
         """Read the data, make it a regular series, and cut it in the order of time."""
         section = self.section
         refuse_choice(self.config.data)
         raw = without_ignored(load_data(self.config.data), self.config.data)
-        raw = with_a_row_a_step(raw)
+        raw = with_a_row_a_step(with_beginnings(raw))
         roles = self._reader.roles(raw.train)
         if roles.series:
             return self._load_panel(raw, roles)

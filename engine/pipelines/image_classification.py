@@ -23,8 +23,8 @@ from engine.text.classes.names import with_named_classes
 from engine.text.classes.spellings import with_label_lists
 from engine.text.columns import chosen, find_label, is_list
 from engine.vision.contact_sheet import Sheet
-from engine.vision.files.bare_names import named_in, with_suffixes
-from engine.vision.files.column import RECORD, find_image, images_of
+from engine.vision.files.bare_names import with_records, with_suffixes
+from engine.vision.files.column import find_image
 from engine.vision.files.list_paths import located
 from engine.vision.fitted import ImageFitted
 from engine.vision.fitting import classes_in, measure
@@ -79,9 +79,7 @@ class ImageClassificationPipeline(DataPipeline[ImageFitted]):
 
     def from_file(self, table: pa.Table, fitted: ImageFitted, folder: Path) -> pa.Table:
         """Rows whose images are read; relative paths begin at the file's folder, as in training."""
-        table = named_in(table, fitted.image, folder)
-        images = pa.chunked_array(images_of(table, fitted.image, folder=folder).chunks, RECORD)
-        return table.set_column(table.column_names.index(fitted.image), fitted.image, images)
+        return with_records(table, fitted.image, folder)
 
     def pictures(self, raw: RawData, fitted: ImageFitted) -> Sequence[Picture]:
         """An image of each of the most frequent classes."""

@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 
 from engine.data.fitted import Fitted
+from engine.data.image_record import of_bytes
 from engine.errors import DataError
 from engine.reports.note import Note
 from engine.reports.picture import Picture
@@ -67,5 +68,5 @@ def _drawn(task: Task[Any], fitted: Fitted, picture: Picture, notes: list[Note])
     file = io.BytesIO()
     size = picture.width, picture.height
     Image.frombytes("RGB", size, picture.pixels).save(file, "PNG")
-    stored = {"bytes": file.getvalue(), "path": picture.name or "picture"}
+    stored = of_bytes(file.getvalue(), picture.name or "picture")
     return pa.table({name: [stored] for name in task.pipeline.inputs(fitted)[:1]})

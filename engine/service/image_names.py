@@ -5,6 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 
 from engine.data.fitted import Fitted
+from engine.data.image_record import is_image_record
 from engine.reports.note import Note
 from engine.vision.annotated_fitted import AnnotatedFitted
 from engine.vision.files.column import images_of
@@ -20,7 +21,7 @@ def with_image_names(table: pa.Table, fitted: Fitted) -> tuple[pa.Table, list[No
     notes = []
     taken = fitted.image if isinstance(fitted, ImageFitted | AnnotatedFitted) else None
     for place, field in enumerate(table.schema):
-        if _has_bytes(field.type) or (field.name == taken and not _is_text(field.type)):
+        if is_image_record(field.type) or (field.name == taken and not _is_text(field.type)):
             images = table.column(place)
             pairs = zip(images_of(table, field.name).names(), images.is_null().to_pylist(),
                         strict=True)  # fmt: skip
@@ -29,12 +30,6 @@ def with_image_names(table: pa.Table, fitted: Fitted) -> tuple[pa.Table, list[No
             why = "the file has the paths or numbers of images, not the images themselves"
             notes.append(Note(why, field.name, kind="converted"))
     return table, notes
-
-
-def _has_bytes(kind: pa.DataType) -> bool:
-    if not pa.types.is_struct(kind):
-        return False
-    return {kind.field(place).name for place in range(kind.num_fields)} == {"bytes", "path"}
 
 
 def _is_text(kind: pa.DataType) -> bool:

@@ -11,15 +11,16 @@ import pytest
 from PIL import Image
 
 from engine.config.run_config import RunConfig
+from engine.data.image_record import IMAGE_RECORD
 from engine.data.images import decode
 from engine.data.raw import TEST, TRAIN, RawData
 from engine.errors import DataError
 from engine.pipelines.image_classification import ImageClassificationPipeline
-from engine.vision.files.column import RECORD, Aside, find_image, images_of
+from engine.vision.files.column import Aside, find_image, images_of
 
 
 def records(names: list[str | None]) -> pa.Array:
-    return pa.array([{"bytes": b"x", "path": name} for name in names], RECORD)
+    return pa.array([{"bytes": b"x", "path": name} for name in names], IMAGE_RECORD)
 
 
 @pytest.mark.parametrize(
@@ -186,7 +187,7 @@ def test_rows_that_are_cut_for_another_split_are_not_called_training_rows() -> N
 
 
 def test_no_image_is_copied() -> None:
-    large = pa.array([{"bytes": bytes(1000), "path": str(i)} for i in range(1000)], RECORD)
+    large = pa.array([{"bytes": bytes(1000), "path": str(i)} for i in range(1000)], IMAGE_RECORD)
     aside = Aside({TRAIN: pa.table({"image": large})}, "image")
     before = pa.total_allocated_bytes()
     table = aside.back(aside.splits[TRAIN].take(pa.array(np.arange(0, 1000, 2))))

@@ -12,11 +12,11 @@ from PIL import Image
 
 from engine.config.data.file import FileConfig
 from engine.config.tasks.semantic_segmentation import SemanticSegmentationConfig
+from engine.data.image_record import IMAGE_RECORD
 from engine.data.raw import TRAIN, RawData
 from engine.errors import DataError
 from engine.vision.annotated.mask_rows import classes_noted, usable_masks, written
 
-RECORD = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 Pixels = np.ndarray[Any, Any]
 
 
@@ -33,7 +33,9 @@ def usable(masks: list[Pixels | bytes], **task: Any) -> RawData:
         for i, mask in enumerate(masks)
     ]
     images = [record(np.zeros((2, 4), np.uint8), f"i{i}.png") for i in range(len(masks))]
-    table = pa.table({"image": pa.array(images, RECORD), "mask": pa.array(cells, RECORD)})
+    table = pa.table(
+        {"image": pa.array(images, IMAGE_RECORD), "mask": pa.array(cells, IMAGE_RECORD)}
+    )
     config = FileConfig(path="x", validation_fraction=0, test_fraction=0)
     section = SemanticSegmentationConfig(**task)
     return usable_masks(RawData({TRAIN: table}), config, section, ("image", "mask"), None)

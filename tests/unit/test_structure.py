@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Iterator
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from importlib import import_module
 from importlib.util import find_spec
@@ -29,9 +30,26 @@ _NAME = re.compile(r"(?:engine|tui)(?:\.\w+)+(?::\w+)?")
 _REFERENCE = re.compile(r":(?:mod|class|func|data|meth|attr):`~?((?:engine|tui)\.[\w.]+)`")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def trees_are_freed() -> Iterator[None]:
+    yield
+    tree_of.cache_clear()
+    nodes_of.cache_clear()
+
+
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
+@cache
+def nodes_of(path: Path) -> list[ast.AST]:
+    return list(ast.walk(tree_of(path)))
+
+
 def imported(path: Path) -> Iterator[str]:
     """Modules that a file imports anywhere: also in functions, and for type checkers only."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in nodes_of(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -55,6 +73,7 @@ def loaded(statements: Iterable[ast.stmt]) -> Iterator[str]:
             yield from loaded(node.body)
 
 
+@cache
 def reached(module: str) -> set[str]:
     """The modules of this program, and those of others, that are loaded with a module."""
     found: set[str] = set()
@@ -63,12 +82,12 @@ def reached(module: str) -> set[str]:
         name = left.pop()
         found.add(name)
         if name in MODULES:
-            left |= set(loaded(ast.parse(MODULES[name].read_text()).body)) - found
+            left |= set(loaded(tree_of(MODULES[name]).body)) - found
     return found
 
 
 def strings(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in nodes_of(path):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield node.value
 
@@ -145,7 +164,7 @@ def test_imports_stand_at_the_top_of_files_with_few_exceptions() -> None:
     """An import inside a function is for an extra, or for what is large and seldom needed."""
     inside, for_types = [], []
     for name, path in MODULES.items():
-        tree = ast.parse(path.read_text())
+        tree = tree_of(path)
         top = {id(node) for node in tree.body}
         for node in ast.walk(tree):
             if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
@@ -164,7 +183,7 @@ def test_every_package_that_is_imported_later_exists() -> None:
     named = {
         node.args[0].value
         for path in MODULES.values()
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in nodes_of(path)
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Name)
         and node.func.id == "Later"
@@ -191,7 +210,7 @@ def test_classes_have_few_methods() -> None:
     large = {
         f"{name}:{node.name}": len(methods)
         for name, path in MODULES.items()
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in nodes_of(path)
         if isinstance(node, ast.ClassDef)
         for methods in [{f.name for f in node.body if isinstance(f, _FUNCTION)}]
         if len(methods) > 15

@@ -22,7 +22,7 @@ class ImageBoxesConfig(DataConfig):
     format: Literal["auto", "coco", "yolo", "voc"] = option(
         "auto",
         "Format of the annotations: JSON of COCO or of a drawing tool (coco), YOLO's text files, "
-        "Pascal VOC's XML; auto goes by the suffix of the files",
+        "XML of Pascal VOC or CVAT (voc); auto goes by the suffix of the files",
     )
 
     def anchored(self) -> ImageBoxesConfig:

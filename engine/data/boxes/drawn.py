@@ -14,7 +14,7 @@ from typing import Any
 
 from engine.data.boxes.coco import corners
 from engine.data.boxes.records import ONLY_CLASS, Annotations, Tally
-from engine.data.boxes.shapes import Points, document_of, points_of
+from engine.data.boxes.shapes import Object, Points, around, document_of, finite, points_of
 from engine.data.image_index import ImageIndex
 from engine.data.image_suffixes import SUFFIXES
 from engine.data.raw import TRAIN
@@ -25,8 +25,6 @@ _AROUND = "an outline is read as the box around it"
 _UPLOADED = 9
 """Characters that Label Studio puts before the name of a file that was uploaded: ``1a2b3c4d-``."""
 _NAMES = ("class", "label", "name", "type", "category", "object")
-
-Object = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +106,7 @@ def _of_labelme(content: Mapping[str, Any], file: Path, tally: Tally) -> _Image:
             continue
         if kind != "rectangle":
             tally.add(_AROUND, file, "converted")
-        objects.append(_around(shape.get("label"), points))
+        objects.append(around(shape.get("label"), points))
     name = str(content.get("imagePath") or "")
     return _Image((name, file.stem), (content.get("imageWidth"), content.get("imageHeight")),
                   objects)  # fmt: skip
@@ -121,7 +119,7 @@ def _of_createml(entry: Mapping[str, Any]) -> _Image:
         x, y, width, height = _numbers(place, ("x", "y", "width", "height"))
         label = one.get("label")
         box = corners([x - width / 2, y - height / 2, width, height])
-        objects.append({"label": "" if label is None else str(label), "box": _finite(box)})
+        objects.append({"label": "" if label is None else str(label), "box": finite(box)})
     return _Image((str(entry["image"]),), (None, None), objects)
 
 
@@ -137,7 +135,7 @@ def _of_via(entry: Mapping[str, Any], file: Path, tally: Tally) -> _Image:
             continue
         if shape.get("name") != "rect":
             tally.add(_AROUND, file, "converted")
-        objects.append(_around(_via_label(region.get("region_attributes")), points))
+        objects.append(around(_via_label(region.get("region_attributes")), points))
     return _Image((str(entry["filename"]),), (None, None), objects)
 
 
@@ -181,7 +179,7 @@ def _of_label_studio(task: Mapping[str, Any], file: Path, tally: Tally) -> _Imag
         points = _pixels(value, width / 100, height / 100)
         if "points" in value or value.get("rotation"):
             tally.add(_AROUND, file, "converted")
-        objects += [_around(label, points) for label in labels if points]
+        objects += [around(label, points) for label in labels if points]
     names = [str(value) for value in task["data"].values() if _names_image(value)]
     name = PurePosixPath(names[0].rpartition("?d=")[2]).name if names else ""
     return _Image((name, name[_UPLOADED:]), size, objects)
@@ -219,14 +217,3 @@ def _numbers(record: Any, names: Sequence[str]) -> list[float]:
         float(one) if isinstance(one, int | float) and not isinstance(one, bool) else math.nan
         for one in values
     ]
-
-
-def _around(label: Any, points: Sequence[tuple[float, float]]) -> Object:
-    across, down = zip(*points, strict=True)
-    box = [min(across), min(down), max(across), max(down)]
-    return {"label": "" if label is None else str(label).strip(), "box": _finite(box)}
-
-
-def _finite(box: Sequence[float]) -> list[float]:
-    """Return a box; empty where one of its numbers is none, which is counted later."""
-    return list(box) if all(map(math.isfinite, box)) else []

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from engine.config.data.image_boxes import ImageBoxesConfig
 from engine.data.boxes.coco import read_coco
+from engine.data.boxes.cvat import read_cvat
 from engine.data.boxes.drawn import read_drawn
 from engine.data.boxes.records import Annotations
 from engine.data.boxes.voc import read_voc
@@ -33,7 +34,7 @@ def load_boxes(config: ImageBoxesConfig) -> RawData:
     if format == "auto":
         format = "voc" if by_suffix[".xml"] else "coco" if by_suffix[".json"] else "yolo"
     found = (
-        read_voc(root, by_suffix[".xml"], ImageIndex(images))
+        _of_xml(root, by_suffix[".xml"], ImageIndex(images))
         if format == "voc"
         else _of_json(root, by_suffix[".json"], ImageIndex(images))
         if format == "coco"
@@ -43,6 +44,10 @@ def load_boxes(config: ImageBoxesConfig) -> RawData:
     if TRAIN not in raw.splits:
         raise DataError(f"{plain(root)} has no annotated images to train on.")
     return raw
+
+
+def _of_xml(root: Path, files: list[Path], images: ImageIndex) -> Annotations:
+    return read_cvat(root, files, images) or read_voc(root, files, images)
 
 
 def _of_json(root: Path, files: list[Path], images: ImageIndex) -> Annotations:

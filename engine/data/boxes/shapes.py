@@ -1,13 +1,17 @@
-"""JSON of drawing tools: documents and points, where they are such."""
+"""Shapes of drawing tools: documents, points, and the boxes around them."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from engine.files import safe_json
 
 Points = list[tuple[float, float]]
+Object = dict[str, Any]
+"""A class and its box, as a cell of a table has it."""
 
 
 def document_of(path: Path) -> Any:
@@ -24,3 +28,15 @@ def points_of(given: Any) -> Points:
         return [(float(x), float(y)) for x, y in given]
     except (TypeError, ValueError):
         return []
+
+
+def around(label: Any, points: Sequence[tuple[float, float]]) -> Object:
+    """Return the object whose box lies around some points."""
+    across, down = zip(*points, strict=True)
+    box = [min(across), min(down), max(across), max(down)]
+    return {"label": "" if label is None else str(label).strip(), "box": finite(box)}
+
+
+def finite(box: Sequence[float]) -> list[float]:
+    """Return a box; empty where one of its numbers is none, which is counted later."""
+    return list(box) if all(map(math.isfinite, box)) else []

@@ -14,6 +14,7 @@ from engine.data.raw import TRAIN
 from engine.data.readers.files import split_of
 from engine.errors import DataError
 from engine.files.sanitize import plain
+from engine.files.xml_file import XmlFault, root_element
 
 _LARGEST = 5_000_000
 """Bytes of an annotation."""
@@ -65,16 +66,9 @@ def _first_pixel(read: Sequence[tuple[str, Path, list[dict[str, Any]]]]) -> int:
 
 def _tree(path: Path, tally: Tally) -> ElementTree.Element | None:
     try:
-        if path.stat().st_size > _LARGEST:
-            tally.add("an XML file is too large for an annotation", path)
-            return None
-        text = path.read_bytes()
-        if b"<!DOCTYPE" in text or b"<!ENTITY" in text:
-            tally.add("an XML file has a DOCTYPE, which annotations have not", path)
-            return None
-        tree = ElementTree.fromstring(text)
-    except (OSError, ElementTree.ParseError):
-        tally.add("an XML file cannot be read", path)
+        tree = root_element(path, _LARGEST)
+    except XmlFault as fault:
+        tally.add(str(fault), path)
         return None
     return tree if tree.tag == "annotation" else None
 

@@ -11,6 +11,7 @@ import yaml
 from engine.data.boxes.records import Annotations, Tally
 from engine.data.image_index import ImageIndex
 from engine.data.image_limits import ImageFault
+from engine.data.image_record import of_file
 from engine.data.images import in_threads, upright_size
 from engine.data.raw import TRAIN
 from engine.data.readers.files import split_of
@@ -66,7 +67,7 @@ def read_yolo(root: Path, files: Sequence[Path], images: Sequence[Path]) -> Anno
 def _size(path: Path) -> tuple[int, int] | None:
     """Return width and height; ``None`` for an image that is left out later, with its fault."""
     try:
-        return upright_size({"bytes": None, "path": str(path)})
+        return upright_size(of_file(str(path)))
     except ImageFault:
         return None
 

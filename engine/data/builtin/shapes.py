@@ -12,6 +12,7 @@ import pyarrow as pa
 from PIL import Image, ImageDraw
 
 from engine.data.boxes.records import OBJECTS
+from engine.data.image_record import IMAGE_RECORD, of_bytes
 from engine.data.mask_files import with_mask_classes
 from engine.data.raw import TRAIN, RawData
 
@@ -24,8 +25,6 @@ _RADII = (5, 12)
 _FINER = 4
 """Supersampling: factor by which images are drawn larger, before they are reduced."""
 _TRIES = 50
-
-RECORD = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
 
 def shapes() -> RawData:
@@ -41,8 +40,9 @@ def _shapes() -> pa.Table:
     images, masks, objects = zip(*drawn, strict=True)
     return pa.table({
         "image": pa.array([_record(image, f"shapes-{i}.png") for i, image in enumerate(images)],
-                          RECORD),
-        "mask": pa.array([_record(mask, f"mask-{i}.png") for i, mask in enumerate(masks)], RECORD),
+                          IMAGE_RECORD),
+        "mask": pa.array([_record(mask, f"mask-{i}.png") for i, mask in enumerate(masks)],
+                         IMAGE_RECORD),
         "objects": pa.array(objects, OBJECTS),
     })  # fmt: skip
 
@@ -106,4 +106,4 @@ def _outline(
 def _record(image: Image.Image, name: str) -> dict[str, Any]:
     file = io.BytesIO()
     image.save(file, "PNG", compress_level=1)
-    return {"bytes": file.getvalue(), "path": name}
+    return of_bytes(file.getvalue(), name)

@@ -12,6 +12,7 @@ from PIL import Image
 from sklearn import datasets as sk
 
 from engine.data.class_labels import with_class_names
+from engine.data.image_record import IMAGE_RECORD, of_bytes
 from engine.data.raw import TRAIN, RawData
 
 
@@ -25,10 +26,9 @@ def _digits() -> pa.Table:
     """Return the digits, which every request of a process would otherwise encode again."""
     bunch = sk.load_digits()
     pixels = (bunch.images * (255 / 16)).round().astype(np.uint8)
-    images = [{"bytes": _png(image), "path": None} for image in pixels]
-    image_type = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    images = [of_bytes(_png(image)) for image in pixels]
     table = pa.table({
-        "image": pa.array(images, image_type),
+        "image": pa.array(images, IMAGE_RECORD),
         "label": pa.array(bunch.target, pa.int64()),
     })  # fmt: skip
     return with_class_names(table, "label", [str(n) for n in range(10)])

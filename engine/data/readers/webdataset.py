@@ -17,6 +17,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from engine.data.image_record import IMAGE_RECORD
 from engine.data.image_suffixes import SUFFIXES
 from engine.data.on_disk import table_of
 from engine.data.raw import Skip
@@ -26,7 +27,6 @@ from engine.errors import DataError
 from engine.files import safe_json
 from engine.files.sanitize import plain
 
-_RECORD = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 _NUMBERS = frozenset(("cls", "cls2", "class", "index", "inx", "id", "count"))
 _TEXTS = frozenset(("txt", "text", "caption", "label", "transcript"))
 _JSON = frozenset(("json", "jsn"))
@@ -168,7 +168,7 @@ def _image_columns(contents: _Contents) -> Mapping[str, str]:
 
 
 def _schema(columns: Mapping[str, str]) -> pa.Schema:
-    return pa.schema([(name, _RECORD) for name in dict.fromkeys(columns.values())])
+    return pa.schema([(name, IMAGE_RECORD) for name in dict.fromkeys(columns.values())])
 
 
 def _images(path: Path, columns: Mapping[str, str]) -> Iterator[pa.RecordBatch]:
@@ -199,5 +199,5 @@ def _image(path: Path, tar: tarfile.TarFile, member: tarfile.TarInfo) -> dict[st
 
 def _batch(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> pa.RecordBatch:
     schema = _schema(columns)
-    arrays = [pa.array([row.get(name) for row in rows], _RECORD) for name in schema.names]
+    arrays = [pa.array([row.get(name) for row in rows], IMAGE_RECORD) for name in schema.names]
     return pa.record_batch(arrays, schema=schema)

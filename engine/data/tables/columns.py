@@ -22,6 +22,7 @@ from engine.data.dates.spellings import (
     order_of_day,
     spelled,
 )
+from engine.data.image_record import is_image_record
 from engine.data.raw import decimal_mark_of
 from engine.data.tables.categories import TRUTH
 from engine.data.tables.clocks import find_clock_format
@@ -182,7 +183,7 @@ def _ignored(name: str, column: pa.ChunkedArray) -> Column:
 
 def _nested_type(kind: pa.DataType) -> ColumnType | None:
     if pa.types.is_struct(kind):
-        return "image" if {"bytes", "path"} <= {field.name for field in kind} else "ignored"
+        return "image" if is_image_record(kind) else "ignored"
     if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
         return "list"
     plain_kind = pa.types.is_string(kind) or pa.types.is_temporal(kind) or is_number(kind)

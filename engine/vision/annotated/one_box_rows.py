@@ -16,6 +16,7 @@ import pyarrow as pa
 from engine.data.boxes.coco import corners
 from engine.data.boxes.records import OBJECTS, ONLY_CLASS
 from engine.data.image_limits import ImageFault
+from engine.data.image_record import of_file
 from engine.data.images import in_threads, upright_size
 from engine.data.raw import RawData
 from engine.data.written_value import written_value
@@ -162,6 +163,6 @@ def _in_pixels(paths: Sequence[str], boxes: Sequence[Sequence[Any]]) -> list[lis
 def _size(path: str | None) -> tuple[int, int]:
     """Return width and height; of an image that cannot be read, which is left out later, 1."""
     try:
-        return upright_size({"bytes": None, "path": path})
+        return upright_size(of_file(path))
     except ImageFault:
         return 1, 1

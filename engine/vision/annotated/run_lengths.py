@@ -13,9 +13,10 @@ import pyarrow as pa
 
 from engine.data.boxes.records import ONLY_CLASS, Tally
 from engine.data.image_limits import ImageFault
+from engine.data.image_record import IMAGE_RECORD, of_bytes, of_file
 from engine.data.images import upright_size
 from engine.data.mask_files import with_mask_classes
-from engine.data.outlines import BACKGROUND, MASK, Region, classes_of, png_of
+from engine.data.outlines import BACKGROUND, Region, classes_of, png_of
 from engine.data.raw import RawData
 from engine.files.sanitize import plain
 from engine.reports.counted import counted
@@ -82,7 +83,7 @@ def _drawn(
     masks = [_mask(path, own, classes) for path, own in regions.items()]
     return pa.table({
         image: pa.array(list(regions), pa.string()),
-        mask: pa.array([{"bytes": one, "path": None} for one in masks], MASK),
+        mask: pa.array([of_bytes(one) for one in masks], IMAGE_RECORD),
     })  # fmt: skip
 
 
@@ -101,6 +102,6 @@ def _pairs(text: str) -> Iterator[tuple[int, int]]:
 def _mask(path: str, regions: Sequence[Region], classes: Sequence[str]) -> bytes | None:
     """Return a mask of the size of its image; none where that cannot be read, which is counted."""
     try:
-        return png_of(regions, upright_size({"bytes": None, "path": path}), classes)
+        return png_of(regions, upright_size(of_file(path)), classes)
     except ImageFault:
         return None

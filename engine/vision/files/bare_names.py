@@ -10,12 +10,13 @@ from pathlib import Path
 import pyarrow as pa
 
 from engine.data.image_index import images_below
+from engine.data.image_record import IMAGE_RECORD
 from engine.data.raw import RawData
 from engine.data.readers.files import split_of
 from engine.files.sanitize import plain
 from engine.reports.note import Note
 from engine.text.columns import is_text
-from engine.vision.files.column import holds_images
+from engine.vision.files.column import holds_images, images_of
 
 _TRIED = 100
 """Values of a column that stand for all."""
@@ -49,8 +50,17 @@ def with_suffixes(raw: RawData, column: str, folder: Path) -> RawData:
     return replace(raw, splits=splits, notes=(*raw.notes, note))
 
 
-def named_in(table: pa.Table, column: str, folder: Path) -> pa.Table:
-    """Return rows to predict from with whole paths, as :func:`with_suffixes`."""
+def with_records(table: pa.Table, column: str, folder: Path) -> pa.Table:
+    """Return rows to predict from whose column has records of images.
+
+    Relative paths begin at ``folder``; images are named as :func:`with_suffixes` has it.
+    """
+    table = _named_in(table, column, folder)
+    images = pa.chunked_array(images_of(table, column, folder=folder).chunks, IMAGE_RECORD)
+    return table.set_column(table.column_names.index(column), column, images)
+
+
+def _named_in(table: pa.Table, column: str, folder: Path) -> pa.Table:
     if column not in table.column_names or _is_named(table, column):
         return table
     index = _index(folder) if is_text(table, column) else {}

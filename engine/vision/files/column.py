@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from engine.data.image_record import IMAGE_RECORD
 from engine.data.image_suffixes import SUFFIXES
 from engine.data.raw import TRAIN
 from engine.errors import DataError
@@ -26,7 +27,6 @@ _NAMES = ("image", "img", "images", "photo", "picture", "pixels", "file", "file_
 _ENDS = rf"(?i)\.({'|'.join(SUFFIXES)})$"
 _MOST = 0.5
 """A column with a larger share of names of images holds images."""
-RECORD = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
 
 def find_image(table: pa.Table) -> str:
@@ -93,7 +93,7 @@ class Images(Sequence[Any]):
             begin = self._ends[len(parts)] - len(chunk)
             own = pa.array(numbers[low:high] - begin, pa.int32())
             parts.append(pa.DictionaryArray.from_arrays(own, chunk))
-        return pa.chunked_array(parts, pa.dictionary(pa.int32(), RECORD))
+        return pa.chunked_array(parts, pa.dictionary(pa.int32(), IMAGE_RECORD))
 
     def names(self) -> list[str]:
         """The path, or whatever else names each image."""
@@ -125,7 +125,7 @@ def images_of(
 def _paths(chunk: pa.Array, folder: Path) -> pa.Array:
     paths = [None if path is None else str(folder / path) for path in chunk.to_pylist()]
     values = [pa.nulls(len(paths), pa.binary()), pa.array(paths, pa.string())]
-    return pa.StructArray.from_arrays(values, fields=list(RECORD))
+    return pa.StructArray.from_arrays(values, fields=list(IMAGE_RECORD))
 
 
 def _records(chunk: pa.Array, called: str, first: int) -> pa.Array:
@@ -143,7 +143,7 @@ def _records(chunk: pa.Array, called: str, first: int) -> pa.Array:
     if data.null_count < count and paths.null_count:
         numbered = pa.array([f"{called} {first + i}" for i in range(count)])
         paths = pc.if_else(pc.and_(paths.is_null(), data.is_valid()), numbered, paths)
-    return pa.StructArray.from_arrays([data, paths], fields=list(RECORD))
+    return pa.StructArray.from_arrays([data, paths], fields=list(IMAGE_RECORD))
 
 
 class Aside:
