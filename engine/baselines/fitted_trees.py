@@ -26,42 +26,60 @@ def fitted_trees(model: Any, classes: int | None) -> BoostedTrees:
     ``classes`` is their number, of which the model may not have seen all, or ``None`` for numbers.
     Raises :data:`UNKNOWN` for a version of scikit-learn with other private parts.
     """
-    places = _column_places(model)
-    encoder = _code_places(model)
+    places, known = _column_places(model), _code_places(model)
     output_of, start = _outputs(model, classes)
-    parts: dict[str, list[Any]] = {name: [] for name in _PER_NODE}
+    nodes: dict[str, list[Any]] = {name: [] for name in _PER_NODE}
     goes_left: list[NDArray[np.bool_]] = []
     roots, outputs, begin = [], [], 0
     for round_ in model._predictors:
-        for place, tree in enumerate(round_):
-            nodes = tree.nodes
-            own = np.arange(len(nodes))
-            leaf = nodes["is_leaf"].astype(bool)
-            by_code = nodes["is_categorical"].astype(bool) & ~leaf
-            categories = np.full(len(nodes), -1)
-            for node in np.flatnonzero(by_code):
-                categories[node] = len(goes_left)
-                known = encoder[int(nodes["feature_idx"][node])]
-                bits = tree.raw_left_cat_bitsets[nodes["bitset_idx"][node]]
-                missing_left = bool(nodes["missing_go_to_left"][node])
-                goes_left.append(_codes_to_left(bits, known, missing_left))
-            branches = np.stack([np.where(leaf, own, nodes[side]) for side in ("left", "right")], 1)
-            parts["feature"].append(places[np.where(leaf, 0, nodes["feature_idx"])])
-            parts["threshold"].append(np.where(leaf | by_code, np.inf, nodes["num_threshold"]))
-            parts["categories"].append(categories)
-            parts["branches"].append(branches.astype(np.int64) + begin)
-            parts["value"].append(nodes["value"])
+        for output, tree in zip(output_of, round_, strict=True):
+            own, sets = _nodes_of(tree, places, known)
+            own["categories"] = np.where(
+                own["categories"] < 0, -1, own["categories"] + len(goes_left)
+            )
+            own["branches"] = own["branches"] + begin
+            for name, values in own.items():
+                nodes[name].append(values)
+            goes_left += sets
             roots.append(begin)
-            outputs.append(output_of[place])
-            begin += len(nodes)
+            outputs.append(output)
+            begin += len(tree.nodes)
     found: dict[str, Tensor] = {
         name: torch.from_numpy(np.concatenate(arrays).astype(_PER_NODE[name]))
-        for name, arrays in parts.items()
+        for name, arrays in nodes.items()
     }
     return BoostedTrees(found | {
         "goes_left": _padded(goes_left), "roots": torch.tensor(roots),
         "output": torch.tensor(outputs), "start": start, "columns": torch.tensor([len(places)]),
     })  # fmt: skip
+
+
+def _nodes_of(
+    tree: Any, places: NDArray[np.int64], known: list[NDArray[np.int64]]
+) -> tuple[dict[str, NDArray[Any]], list[NDArray[np.bool_]]]:
+    """Return the nodes of a tree, counted from 0, and the codes that go left at each set of them.
+
+    A leaf leads to itself; ``categories`` is the number of a node's set, -1 for none.
+    """
+    nodes = tree.nodes
+    leaf = nodes["is_leaf"].astype(bool)
+    by_code = nodes["is_categorical"].astype(bool) & ~leaf
+    categories = np.full(len(nodes), -1)
+    goes_left: list[NDArray[np.bool_]] = []
+    for node in np.flatnonzero(by_code):
+        categories[node] = len(goes_left)
+        bits = tree.raw_left_cat_bitsets[nodes["bitset_idx"][node]]
+        missing_left = bool(nodes["missing_go_to_left"][node])
+        goes_left.append(_codes_to_left(bits, known[int(nodes["feature_idx"][node])], missing_left))
+    itself = np.arange(len(nodes))
+    branches = [np.where(leaf, itself, nodes[side]) for side in ("left", "right")]
+    return {
+        "feature": places[np.where(leaf, 0, nodes["feature_idx"])],
+        "threshold": np.where(leaf | by_code, np.inf, nodes["num_threshold"]),
+        "categories": categories,
+        "branches": np.stack(branches, 1).astype(np.int64),
+        "value": nodes["value"],
+    }, goes_left  # fmt: skip
 
 
 _PER_NODE = {

@@ -61,20 +61,22 @@ from engine.reports.data_summary import DataSummary
 from engine.reports.note import Note
 
 
+def _arranged(table: pa.Table) -> pa.Table:
+    """Return rows to predict from, a row a step, each with one time."""
+    return file_with_a_row_a_step(file_with_beginnings(table))
+
+
 class ForecastingPipeline(DataPipeline[SeriesFitted]):
     """Tables as series of one step, without gaps."""
 
     section: ForecastingConfig
     fitted_type = SeriesFitted
     rows_alone = False
+    arranged = staticmethod(_arranged)
 
     def __init__(self, config: RunConfig) -> None:
         super().__init__(config)
         self._reader = SeriesReader(self.section, config.data)
-
-    def arranged(self, table: pa.Table) -> pa.Table:
-        """Rows to predict from, a row a step, each with one time."""
-        return file_with_a_row_a_step(file_with_beginnings(table))
 
     def load(self) -> RawData:
         """Read the data, make it a regular series, and cut it in the order of time."""

@@ -13,6 +13,7 @@ import pyarrow.json
 import pyarrow.parquet
 
 from engine.data.on_disk import LARGE, WINDOW, mapped
+from engine.data.readers.brat import read_brat
 from engine.data.readers.conll import is_tagged, read_conll, read_conllu
 from engine.data.readers.csv import read_csv
 from engine.data.readers.json import read_json, read_json_lines
@@ -28,6 +29,7 @@ from engine.data.readers.reading import (
     unique_names,
 )
 from engine.data.readers.records import check_levels
+from engine.data.readers.tmx import read_tmx
 from engine.data.readers.tsf import read_tsf
 from engine.data.readers.view_types import cast_views, without_views
 from engine.data.readers.webdataset import read_webdataset
@@ -147,6 +149,11 @@ def _read_arrow(path: Path, options: ReadOptions) -> Reading:
         raise DataError(problem, INCOMPLETE) from error
 
 
+def _read_tmx(path: Path, options: ReadOptions) -> Reading:
+    table, notes = read_tmx(path, read_text(path, options.encoding))
+    return Reading(table, notes)
+
+
 def _with_good_names(path: Path, reading: Reading) -> Reading:
     """Every column has a name of its own; refuses a file without rows."""
     table = reading.table
@@ -231,6 +238,8 @@ READERS: dict[str, Reader] = {
     ".iob2": _read_conll,
     ".txt": _read_txt,
     ".tsf": _read_tsf,
+    ".tmx": _read_tmx,
+    ".ann": read_brat,
     ".tar": read_webdataset,
 }
 """By suffix: how a file is read. Names of formats are the suffixes without the dot."""

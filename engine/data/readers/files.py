@@ -17,6 +17,7 @@ from engine.data.class_labels import with_common_classes
 from engine.data.on_disk import LARGE, put_aside
 from engine.data.raw import TEST, TRAIN, VALIDATION, RawData, RowsOfFile, Skip
 from engine.data.readers.base import READERS, read_file
+from engine.data.readers.brat import without_documents
 from engine.data.readers.folder_columns import with_folder_columns
 from engine.data.readers.later import read_later
 from engine.data.readers.parallel_texts import first_halves
@@ -33,6 +34,9 @@ SPLIT_WORDS = {
     VALIDATION: "validation|valid|val|dev",
     TEST: "test|testing",
 }
+_FEW = 3
+"""Files whose notes are shown; of others, such as tell of lost rows, or say the same."""
+_MOST_NOTES = 20
 _SPLIT_NAMES = {
     split: re.compile(rf"(?:^|[^a-z])(?:{words})(?:$|[^a-z])")
     for split, words in SPLIT_WORDS.items()
@@ -90,8 +94,7 @@ def _load(config: FileConfig, options: ReadOptions) -> RawData:
                 name: (RowsOfFile(paths[0], table.num_rows),) for name, table in inside.items()
             } | files
         notes += [*named, *_lacking(paths, readings, splits[split])]
-        # The same few notes come with every shard.
-        notes += dict.fromkeys(note for reading in readings[:3] for note in reading.notes)
+        notes += _summed([reading.notes for reading in readings])
         skips += [skip for reading in readings for skip in reading.skips]
     return RawData(splits, tuple(notes), tuple(skips), files, first.format if first else None)
 
@@ -168,6 +171,7 @@ def _files(path: str, format: str) -> list[Path]:
             raise DataError(f"There is no file or folder {plain(path)!r}.", where_instead(given))
     files = [file for file in found if is_file(file)]
     readable = [file for file in files if format or suffix_of(file) in READERS]
+    readable = readable if format else without_documents(readable)
     readable = readable or first_halves(files)
     if not readable:
         known = ", ".join(READERS)
@@ -222,6 +226,20 @@ def _most_frequent_suffix(files: Sequence[Path]) -> tuple[list[Path], list[Note]
         f"only {kept} files are read, not {some}{more}", change="data.format", kind="dropped"
     )
     return [file for file in files if suffix_of(file) == kept], [note]
+
+
+def _summed(notes: Sequence[Sequence[Note]]) -> list[Note]:
+    """Return the notes on several files, of which those that say the same are one."""
+    found: dict[Note, int | None] = {}
+    for number, own in enumerate(notes):
+        for note in own:
+            alike = replace(note, rows=None)
+            if alike in found:
+                before = found[alike]
+                found[alike] = note.rows if before is None else before + (note.rows or 0)
+            elif number < _FEW or (note.kind in ("dropped", "lost") and len(found) < _MOST_NOTES):
+                found[alike] = note.rows
+    return [replace(note, rows=rows) for note, rows in found.items()]
 
 
 def _unlike(readings: Sequence[Reading]) -> set[str]:

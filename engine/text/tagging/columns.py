@@ -18,7 +18,7 @@ from engine.text.rows import some_of
 from engine.text.tagging.scheme import scheme_of
 from engine.text.tokens.words import words_of
 
-TOKEN_NAMES = ("tokens", "words", "sentence", "text")
+TOKEN_NAMES = ("tokens", "words", "tokenized_text", "sentence", "text")
 TAG_NAMES = ("ner_tags", "tags", "labels", "ner", "label", "word_labels", "upos")
 _REMEDY = (
     "Set task.tokens and task.tags; where each line has a word and its tag, and an empty line ends "

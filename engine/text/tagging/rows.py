@@ -11,6 +11,7 @@ from engine.text.tagging.columns import TAG_NAMES, TOKEN_NAMES
 from engine.text.tagging.span_units import spans_in_characters
 from engine.text.tagging.spans import SpanColumns, span_columns
 from engine.text.tagging.word_rows import WordRows, word_rows
+from engine.text.tagging.word_spans import WordSpans, word_spans
 from engine.text.tagging.written_spans import with_spans
 from engine.text.written_lists import with_lists
 
@@ -27,6 +28,8 @@ def as_sentences(raw: RawData, tokens: str, tags: str, sentence: str) -> RawData
     raw = raw.with_splits({split: with_spans(table, tags) for split, table in splits.items()})
     if (spans := span_columns(raw.train, tokens, tags)) is not None:
         return _from_spans(raw, spans)
+    if (numbered := word_spans(raw.train, tokens, tags)) is not None:
+        return _from_numbers(raw, numbered)
     if (rows := word_rows(raw.train, tokens, tags, sentence)) is not None:
         return _from_words(raw, rows)
     return raw
@@ -55,6 +58,18 @@ def _from_spans(raw: RawData, columns: SpanColumns) -> RawData:
         )
     splits = {split: columns.sentences(table) for split, table in raw.splits.items()}
     return raw.with_splits(splits, *notes)
+
+
+def _from_numbers(raw: RawData, columns: WordSpans) -> RawData:
+    raw = without_faults(raw, columns.faults)
+    ends = "inclusive" if columns.past_end else "exclusive"
+    name = plain(columns.spans, 40)
+    note = Note(
+        f"the spans in {name} are of words, with {ends} ends, and are made tags",
+        column=name, read_as="tags", kind="converted",
+    )  # fmt: skip
+    splits = {split: columns.sentences(table) for split, table in raw.splits.items()}
+    return raw.with_splits(splits, note)
 
 
 def _from_words(raw: RawData, columns: WordRows) -> RawData:

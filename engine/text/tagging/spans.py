@@ -73,14 +73,15 @@ def span_columns(table: pa.Table, tokens: str, tags: str) -> SpanColumns | None:
     flat = table.select([name for name in table.column_names if is_flat_list(table, name)])
     if not tags and by_name(flat, TOKEN_NAMES) and by_name(flat, TAG_NAMES):
         return None
-    spans = [name for name in table.column_names if _holds_spans(table, name)]
+    spans = [name for name in table.column_names if holds_spans(table, name)]
     texts = [name for name in table.column_names if is_text(table, name)]
     text = tokens or by_name(table.select(texts), _TEXT_NAMES) or ""
     span = tags or by_name(table.select(spans), SPAN_NAMES) or next(iter(spans), "")
     return SpanColumns(text, span) if text in texts and span in spans else None
 
 
-def _holds_spans(table: pa.Table, name: str) -> bool:
+def holds_spans(table: pa.Table, name: str) -> bool:
+    """Whether a column has lists of objects with a begin, an end and a type."""
     if not is_list(table, name):
         return False
     item = table.schema.field(name).type.value_type
