@@ -13,14 +13,18 @@ from engine.files.sanitize import plain
 
 _FIELDS = ("path", "validation_path", "test_path")
 _PATTERN = frozenset("*?[")
+_PACKAGES = {"quant": "bitsandbytes"}
+"""The module of an extra that is called otherwise."""
+_OWNERS = {"timm/": "timm", "amazon/chronos-": "chronos"}
+"""Extras of models, by how their names on the hub begin."""
 
 
 def check_requirements(config: RunConfig) -> None:
-    """Check that the files of the data exist, and that the extras of the task are installed.
+    """Check that the files of the data exist, and that its extras are installed.
 
     Patterns are left to the reader of the files. Raises :class:`ConfigError` for what is missing.
     """
-    problems = [*_missing_files(config), *_missing_extras(config)]
+    problems = [*_missing_files(config), *missing_extras(config)]
     if problems:
         raise ConfigError(problems)
 
@@ -33,11 +37,25 @@ def _missing_files(config: RunConfig) -> Iterator[Problem]:
             yield Problem(f"data.{name}", text)
 
 
-def _missing_extras(config: RunConfig) -> Iterator[Problem]:
-    for name, extra in config.task.extras.items():
-        if find_spec(extra) is None:
+def missing_extras(config: RunConfig) -> Iterator[Problem]:
+    """Yield a problem for each field that asks for an extra which is not installed."""
+    for name, extra in _extras(config):
+        package = _PACKAGES.get(extra, extra)
+        if find_spec(package) is None:
             install = f"Install it with: pip install 'dltui[{extra}]'."
-            yield Problem(f"task.{name}", f"it needs the package {extra}. {install}")
+            yield Problem(name, f"it needs the package {package}. {install}")
+
+
+def _extras(config: RunConfig) -> Iterator[tuple[str, str]]:
+    """Yield fields that ask for an extra as they are set, with the extra."""
+    yield from ((f"task.{name}", extra) for name, extra in config.task.extras.items())
+    yield from (("train.report_to", logger) for logger in config.train.report_to)
+    if config.train.optimizer.endswith("_8bit"):
+        yield "train.optimizer", "quant"
+    if config.adapter.quantization != "none":
+        yield "adapter.quantization", "quant"
+    path = str(getattr(config.model, "path", ""))
+    yield from (("model.path", extra) for begin, extra in _OWNERS.items() if path.startswith(begin))
 
 
 def _exists(path: str) -> bool:

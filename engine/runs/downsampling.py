@@ -16,10 +16,11 @@ from engine.runs.history import CURVE_POINTS, CURVES, LOG_LINES, MEASUREMENTS, S
 
 _KEPT = 2 * CURVE_POINTS
 """Largest number of selected lines of a kind."""
-_STARTED, _PROGRESS = b'{"event":"started"', b'{"event":"progress"'
+_PROGRESS = b'{"event":"progress"'
+_IN_PLACE = (b'{"event":"started"', b'{"event":"controlled"')
+"""Events that are about the updates before them: resuming undoes some, a request changes them."""
 _KIND = re.compile(rb'\{"event":"(\w+)"')
 _SPLIT = re.compile(rb'"split":"([^"]*)"')
-_LISTED = (b"log", b"controlled")
 _CURVES = tuple(split.encode() for split in CURVES)
 """Splits of which all evaluations make a curve."""
 _RECENT = {b"resources": MEASUREMENTS, b"samples": SAMPLES}
@@ -68,7 +69,7 @@ class EventDownsampler:
         """The last line."""
         self._progress = _Sampled()
         self._evaluated = {split: _Sampled() for split in _CURVES}
-        self._listed: deque[bytes] = deque(maxlen=LOG_LINES)
+        self._log: deque[bytes] = deque(maxlen=LOG_LINES)
         self._recent = {kind: deque[bytes](maxlen=count) for kind, count in _RECENT.items()}
         self._latest: dict[bytes, bytes] = {}
         self._others: list[bytes] = []
@@ -81,21 +82,18 @@ class EventDownsampler:
         return evaluated | {"train": updates}
 
     def take(self, lines: Sequence[bytes]) -> Iterator[bytes]:
-        """Select among these lines; yields those up to the last start of a worker.
-
-        A worker that resumes from a checkpoint undoes what came after that.
-        """
+        """Select among these lines; yields those up to the last one that has to keep its place."""
         begin = 0
         if not self.last and lines:  # the first event has the start of the run
             yield lines[0]
             begin = 1
-        for start in (
-            i for i, line in enumerate(lines[begin:], begin) if line.startswith(_STARTED)
+        for place in (
+            i for i, line in enumerate(lines[begin:], begin) if line.startswith(_IN_PLACE)
         ):
-            self._sort(lines[begin:start])
+            self._sort(lines[begin:place])
             yield from self.rest()
-            yield lines[start]
-            begin = start + 1
+            yield lines[place]
+            begin = place + 1
         self._sort(lines[begin:])
         self.last = lines[-1] if lines else self.last
 
@@ -103,10 +101,10 @@ class EventDownsampler:
         """Yield the selected lines that were not yielded yet."""
         yield from chain(
             self._others, self._progress.take(),
-            *(some.take() for some in self._evaluated.values()), self._listed,
+            *(some.take() for some in self._evaluated.values()), self._log,
             *self._recent.values(), self._latest.values(),
         )  # fmt: skip
-        self._listed.clear()
+        self._log.clear()
         for lines in self._recent.values():
             lines.clear()
         self._latest.clear()
@@ -134,8 +132,8 @@ class EventDownsampler:
             self._latest[kind] = line
         elif kind in self._recent and b'"step":0,' not in line:
             self._recent[kind].append(line)
-        elif kind in _LISTED:
-            self._listed.append(line)
+        elif kind == b"log":
+            self._log.append(line)
         else:
             self._others.append(line)
 

@@ -73,6 +73,8 @@ class Model(Event):
 
 PAUSED = "paused"
 """The phase of a run that waits for the user to continue it."""
+EXPORTING, BASELINES = "exporting", "baselines"
+"""Phases after the training; the others are called as the split that is evaluated."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

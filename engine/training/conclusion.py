@@ -14,7 +14,17 @@ from engine.metrics.evaluator import Evaluation
 from engine.reports.gallery import Gallery
 from engine.runs.boosting import BOOSTING
 from engine.runs.directory import RunDirectory
-from engine.runs.events import FORGETTING, Evaluated, Event, Finished, Log, Stopped, finite_all
+from engine.runs.events import (
+    BASELINES,
+    EXPORTING,
+    FORGETTING,
+    Evaluated,
+    Event,
+    Finished,
+    Log,
+    Stopped,
+    finite_all,
+)
 from engine.runs.session import RunSession
 from engine.tasks.member_pruning import pruning_of
 from engine.training.baselines import beside_baselines
@@ -53,6 +63,7 @@ def _conclude(session: RunSession, trainer: Trainer, material: Material, ending:
     try:
         metrics = {split: finite_all(result.metrics) for split, result in evaluations.items()}
         network = state.network
+        trainer.progress.report_phase(EXPORTING)
         marks, size = trainer.setup.marks, sum(part.nbytes for part in network.parameters())
         with marks.writing(_PASSES * size):
             if sharded:
@@ -196,6 +207,7 @@ def _report(
     decisive = TEST if TEST in evaluations else VALIDATION
     result = evaluations.get(decisive, Evaluation({}))
     step, epoch = _best_at(state)
+    trainer.progress.report_phase(BASELINES)
     with trainer.setup.marks.unlimited():  # other libraries train them
         trees = run.path / BOOSTING
         baselines = beside_baselines(task, material, evaluations.get(decisive), trees)

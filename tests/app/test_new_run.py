@@ -11,6 +11,7 @@ import threading
 from typing import Any
 
 import pytest
+from textual.content import Content
 from textual.events import Paste
 from textual.pilot import Pilot
 from textual.widgets import Static
@@ -30,6 +31,7 @@ from tui.screens.monitor.screen import MonitorScreen
 from tui.screens.new_run.draft_form import DraftForm
 from tui.screens.new_run.screen import NewRunScreen
 from tui.screens.new_run.sections import heading_of
+from tui.widgets.few_lines import FewLines
 from tui.widgets.form.column_types import ColumnTypesScreen
 from tui.widgets.form.paths import complete
 from tui.widgets.form.row import FieldRow
@@ -553,6 +555,39 @@ def estimating(question: str, **arguments: Any) -> dict[str, Any]:
         precision="float32", memory=Memory(1, 1, 1, 1, 1), available=100, largest_batch=1,
         adapter=0, disk=0, disk_free=1, evaluations=4,
     ).record()  # fmt: skip
+
+
+async def test_what_is_known_and_missing_is_told_before_the_estimate(
+    until, text_of, monkeypatch
+) -> None:
+    monkeypatch.setattr("engine.config.requirements.find_spec", lambda name: None)
+
+    def ask(question: str, **arguments: Any) -> dict[str, Any]:
+        if question == "preview":
+            summary = {"source": "digits", "rows": {"train": 1257}, "facts": {}, "notes": [],
+                       "columns": [], "classes": {}}  # fmt: skip
+            return {"columns": [], "rows": [], "problem": "", "summary": summary}
+        raise Superseded("")
+
+    values = {"train": {"report_to": ["wandb"], "batch_size": 7}}
+    async with DltuiApp().run_test(size=(80, 24)) as pilot:
+        await opened(pilot, NewRunScreen(values, ask=ask), until)
+        await until(pilot, lambda: "10 epochs, batches of 7" in text_of(pilot))
+        await until(pilot, lambda: "estimating parameters, memory and time …" in text_of(pilot))
+        await until(pilot, lambda: "Install it with: pip install" in text_of(pilot))
+        await until(pilot, lambda: "1,257 training rows · 10 epochs" in text_of(pilot))
+
+
+async def test_a_long_estimate_has_a_third_line_and_then_an_ellipsis(until) -> None:
+    async with DltuiApp().run_test(size=(80, 24)) as pilot:
+        bar = FewLines(Content("…"))
+        await pilot.app.screen.mount(bar)
+        for words, height in ((3, 2), (20, 3), (100, 3), (3, 2)):
+            bar.say(Content("ten letter " * words))
+            await until(pilot, lambda height=height: bar.size.height == height)
+        bar.say(Content("ten letter " * 100))
+        lines = str(bar.content).splitlines()
+        assert [len(lines), lines[-1][-1], max(map(len, lines)) <= 80] == [3, "…", True]
 
 
 async def test_the_time_is_measured_by_a_key_and_holds_for_its_settings(until, text_of) -> None:

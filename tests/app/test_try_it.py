@@ -185,6 +185,29 @@ async def test_what_is_typed_while_the_model_loads_is_kept(films, until, text_of
         assert lines(pilot)[0].value == "good we"
 
 
+@pytest.mark.parametrize(
+    ("columns", "rows", "line"),
+    [(["text"], [{"text": "good"}], "bad"), (["a", "b"], [], "goodbad")],
+)
+async def test_what_is_sent_while_the_model_loads_is_asked_then(
+    make_run, until, text_of, columns, rows, line
+) -> None:
+    let, answers = threading.Event(), Answers({"records": []}, columns)
+
+    def ask(question: str, **arguments: Any) -> dict[str, Any]:
+        let.wait(30)
+        return answers(question, **arguments)
+
+    async with DltuiApp().run_test(size=(80, 24)) as pilot:
+        pilot.app.push_screen(TryItScreen(make_run("one"), ask))
+        await until(pilot, lambda: "loading" in text_of(pilot))
+        await pilot.press(*"good", "enter", *"bad")
+        await until(pilot, lambda: "it is asked then: good   › bad" in text_of(pilot))
+        let.set()
+        await until(pilot, lambda: lines(pilot) and lines(pilot)[0].value == line)
+        await until(pilot, lambda: answers.rows == rows)
+
+
 async def test_enter_without_an_input_says_what_is_wanted(films, until, text_of) -> None:
     answers = Answers({"records": [{"label": "yes", "score": 1.0}]})
     async with DltuiApp().run_test(size=(80, 24)) as pilot:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from engine.runs.downsampling import EventDownsampler
 from engine.runs.events import (
     CheckpointSaved,
+    Controlled,
     Evaluated,
     Event,
     Log,
@@ -17,7 +18,7 @@ from engine.runs.events import (
     decode,
     encode,
 )
-from engine.runs.history import CURVE_POINTS, LOG_LINES
+from engine.runs.history import CURVE_POINTS, LOG_LINES, History
 
 
 def progress(step: int, phase: str = "train") -> Progress:
@@ -104,3 +105,13 @@ def test_lines_before_a_start_come_before_it() -> None:
     assert [event.step if isinstance(event, Progress) else -1 for event in found] == [
         -1, 1, 2, 3, 4, 5, 6, 7, 8, -1, 5, 6,
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("blocks", [1, 40])
+def test_a_change_stays_at_the_update_that_it_came_after(blocks: int) -> None:
+    rate = Controlled(time=7.0, request="learning_rate", message="Half.", accepted=True)
+    before, after = map(progress, range(1, 8)), map(progress, range(8, 40))
+    history = History()
+    history.apply_all(kept([started(), *before, rate, *after], blocks))
+    assert [change.step for change in history.changes] == [7]
+    assert history.curve("loss", "train").points[-1].step == 39

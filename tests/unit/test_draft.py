@@ -396,6 +396,22 @@ def test_a_zero_that_leaves_the_choice_to_the_program_is_shown_as_automatic() ->
     assert shown() == ["*image_size", "64", "px"]
 
 
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [("a.csv", "a.csv"), ("/data/" + "x" * 50 + "/sales.csv", "…" + "x" * 9 + "/sales.csv"),
+     ("/データ/" + "売" * 50 + ".csv", "…" + "売" * 7 + ".csv")],
+)  # fmt: skip
+def test_a_path_that_is_too_long_shows_its_end(path: str, shown: str) -> None:
+    draft = Draft()
+    draft.set("data.kind", "file")
+    draft.set("data.path", path)
+    views = [view for section in sections_of(draft, False, {}) for view in section.fields]
+    field = next(view for view in views if view.spec.name == "data.path")
+    text = field_text(field, focused=False, editing=False, width=50)
+    assert text.plain.split() == ["*path", shown]
+    assert text.cell_length <= 50
+
+
 def test_an_empty_field_of_columns_is_automatic_only_where_they_are_found() -> None:
     draft = Draft(iris().values())
     sections = sections_of(draft, advanced=True, columns={"width": "numeric, input"})

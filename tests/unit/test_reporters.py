@@ -90,7 +90,7 @@ def test_the_moving_line_tells_how_far_the_run_is() -> None:
         ((), "starting"),
         ((STARTED,), "reading the data"),
         ((STARTED, DATA), "building the network"),
-        ((STARTED, DATA, MODEL), "training starts"),
+        ((STARTED, DATA, MODEL), "first update"),
     ],
 )
 def test_before_the_first_update_the_line_says_what_is_going_on(

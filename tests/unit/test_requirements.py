@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from engine.config.requirements import check_requirements
-from engine.config.run_config import RunConfig
+from engine.config.run_config import RunConfig, parse_overridden
 from engine.errors import ConfigError
 
 
@@ -61,3 +61,27 @@ def test_a_missing_extra_is_a_problem_of_the_field_that_needs_it(
         check_requirements(asked)
     monkeypatch.setattr("engine.config.requirements.find_spec", lambda name: object())
     check_requirements(asked)
+
+
+@pytest.mark.parametrize(
+    ("change", "package", "extra"),
+    [
+        ("train.report_to=wandb,tensorboard", "wandb", "wandb"),
+        ("train.report_to=tensorboard", "tensorboard", "tensorboard"),
+        ("train.optimizer=paged_adamw_8bit", "bitsandbytes", "quant"),
+        ("adapter.quantization=nf4", "bitsandbytes", "quant"),
+        ("model.path=timm/resnet18.a1_in1k", "timm", "timm"),
+    ],
+)
+def test_an_extra_that_is_missing_is_found_in_every_section(
+    change: str, package: str, extra: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kinds = ["task.kind=text_classification", "data.kind=file", "model.kind=transformer"]
+    asked = parse_overridden({}, [*kinds, "model.path=a/b", "adapter.method=lora", change])
+    monkeypatch.setattr("engine.config.requirements.find_spec", lambda name: None)
+    with pytest.raises(ConfigError) as error:
+        check_requirements(asked)
+    field = change.partition("=")[0]
+    assert str(error.value.problems[0]) == (
+        f"{field}: it needs the package {package}. Install it with: pip install 'dltui[{extra}]'."
+    )

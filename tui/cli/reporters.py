@@ -14,6 +14,7 @@ from engine.runs.history import History, metric_that_decides
 from tui.cli import console
 from tui.format.note_lines import note_lines
 from tui.format.numbers import amount, duration, number
+from tui.format.run_progress import finishing, phase_name, preparing
 
 _BAR_CELLS = 12
 _INDENT = "  "
@@ -184,16 +185,16 @@ def progress_parts(name: str, metric: str, history: History) -> Iterator[str]:
     yield name
     progress = history.progress
     if progress is None:
-        yield _preparing(history)
+        yield preparing(history)
         return
     done = progress.step / max(1, progress.steps)
     yield f"epoch {min(int(progress.epoch) + 1, progress.epochs)}/{progress.epochs}"
     yield f"{bar(done)} {done:4.0%}"
-    if history.remaining is not None:
+    if history.remaining is not None and not finishing(progress):
         yield f"{duration(history.remaining)} left"
     if progress.phase != "train":
         share = f", {progress.share:.0%}" if progress.share else ""
-        yield f"evaluating on {progress.phase}{share}"
+        yield f"{phase_name(progress.phase).lower()}{share}"
     loss = history.curve("loss", "train").last
     yield f"loss {number(loss)}"
     value = history.curve(metric, "validation").last
@@ -201,14 +202,6 @@ def progress_parts(name: str, metric: str, history: History) -> Iterator[str]:
         yield f"{metric} {number(value)}"
     if progress.samples_per_second:
         yield f"{amount(progress.samples_per_second)}/s"
-
-
-def _preparing(history: History) -> str:
-    if history.started is None:
-        return "starting"
-    if history.data is None:
-        return "reading the data"
-    return "building the network" if history.model is None else "training starts"
 
 
 def bar(share: float) -> str:

@@ -24,3 +24,12 @@ def shortened(name: str, room: int) -> str:
         return ""
     end = room // 2
     return f"{name[: room - end - 1]}…{name[len(name) - end :]}"
+
+
+def end_of(text: Content, cells: int) -> Content:
+    """Cut the beginning to fit ``cells``: the end of a path is its file, which tells it apart."""
+    if text.cell_length <= cells:
+        return text
+    while text and text.cell_length >= max(1, cells):
+        text = text[1:]
+    return Content("…") + text

@@ -81,6 +81,8 @@ class TryItScreen(Screen[None]):
         """The row that was typed last."""
         self._typed: str | None = ""
         """Text typed before there is a line for it; ``None`` from then on."""
+        self._sent = ""
+        """Text that was sent by then, with enter."""
 
     def compose(self) -> ComposeResult:
         """Yield the screen; input lines come when the columns are known."""
@@ -90,7 +92,7 @@ class TryItScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """Load the model in a thread."""
-        self._head.say("loading the model; what is typed by then is kept …")
+        self._head.say("loading the model; type ahead …")
         self._load()
 
     def on_unmount(self) -> None:
@@ -105,11 +107,13 @@ class TryItScreen(Screen[None]):
             self._typed += event.character
         elif event.key == "backspace":
             self._typed = self._typed[:-1]
+        elif event.key == "enter" and self._typed.strip() and not self._sent:
+            self._sent, self._typed = self._typed, ""
         else:
             return
         event.stop()
         event.prevent_default()
-        self._head.say(f"loading the model …   › {self._typed}")
+        self._head.loads(self._sent, self._typed)
 
     @work(thread=True, exit_on_error=False)
     def _load(self) -> None:
@@ -142,8 +146,12 @@ class TryItScreen(Screen[None]):
             self.refresh_bindings()
             self._head.say(self._wanted)
             typed, self._typed = self._typed or "", None
+            whole = event.by_row and len(event.columns) == 1  # else a row needs more than this
+            typed = typed if whole else self._sent + typed
             rows = InputRows(event.columns, event.ahead, typed, event.by_row)
             await self.mount(rows, before=self.query_one(SteadyFooter))
+            if whole and self._sent:
+                await self._asked(InputRows.Asked({event.columns[0]: self._sent.strip()}))
 
     @on(InputRows.Asked)
     async def _asked(self, event: InputRows.Asked) -> None:

@@ -1,7 +1,8 @@
-"""The estimated cost of a run, in two lines that are always visible."""
+"""The estimated cost of a run, in a few lines that are always visible."""
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -11,28 +12,33 @@ from typing import Any
 from textual import on
 from textual.content import Content
 from textual.message import Message
-from textual.widgets import Static
 
 from engine.config.run_config import RunConfig
 from engine.errors import UserError
 from engine.reports.estimate import Estimate
 from engine.reports.speed import Speed
 from engine.runs.speed import timed_settings
+from tui.format.known_at_once import length_of, needs_in_words, problems_of
 from tui.format.numbers import amount, size
 from tui.format.run_time import run_time
 from tui.format.text import literal
 from tui.terminal.key_names import key_of
+from tui.widgets.few_lines import FewLines
 from tui.widgets.notify import complain
 from tui.widgets.question import Answered, Ask, Question
 
 Measure = Callable[[RunConfig, Callable[[int], object], threading.Event], Speed | None]
 """A function like :func:`engine.launch.measure.measure_speed`."""
 
+_AWAITED = "estimating parameters, memory and time …"
 _COLORS = {"fits": "$text-success", "tight": "$text-warning", "does not fit": "$text-error"}
 
 
-class EstimateBar(Static):
-    """Requests an estimate from the advisor whenever the values change; measures the speed."""
+class EstimateBar(FewLines):
+    """Requests an estimate from the advisor whenever the values change; measures the speed.
+
+    What is known without it is shown until it comes.
+    """
 
     @dataclass
     class _Measuring(Message):
@@ -48,27 +54,45 @@ class EstimateBar(Static):
         speed: Speed | UserError | OSError | None
 
     def __init__(self, ask: Ask, measure: Measure) -> None:
-        super().__init__(Content("…"))
+        super().__init__(literal(_AWAITED).stylize("$text-muted"))
         self._question = Question(self, ask, "estimate")
         self._measure = measure
         self._config: RunConfig | None = None
         self._estimate: Estimate | None = None
+        self._rows = 0
+        """Training rows; 0 while the data is not read."""
+        self._needs = ""
+        self._missing: list[str] = []
+        """Sentences on extras that are not installed."""
         self._speed: tuple[dict[str, Any], Speed] | None = None
         """The newest measurement, with the settings that it holds for."""
         self._cancel: threading.Event | None = None
         """Ends the measurement that is under way."""
         self._updates = 0
 
-    def show(self, config: RunConfig | None) -> None:
-        """Estimate another configuration; ``None`` when there is none to estimate."""
-        self._config = config
+    def show(self, config: RunConfig | None, rows: int = 0) -> None:
+        """Estimate another configuration; ``None`` when there is none to estimate.
+
+        ``rows`` are those of the training data, as far as they are known.
+        """
+        self._config, self._rows = config, rows
         self._estimate = None
+        self._needs, self._missing = "", []
         if config is None:
             self._question.drop()
-            self._say(literal("no estimate until all fields are right").stylize("$text-muted"))
+            self.say(literal("no estimate until all fields are right").stylize("$text-muted"))
         else:
             self._draw()
             self._question.put(config.values())
+            self.run_worker(self._look_up(config), group="known", exclusive=True)
+
+    async def _look_up(self, config: RunConfig) -> None:
+        """Find what is missing on this machine; files and packages are looked for in a thread."""
+        needs = await asyncio.to_thread(needs_in_words, config)
+        missing = await asyncio.to_thread(problems_of, config)
+        if config is self._config and (needs or missing):
+            self._needs, self._missing = needs, missing
+            self._draw()
 
     def measure(self) -> None:
         """Measure the speed of the configuration, or end the measurement that is under way."""
@@ -112,16 +136,20 @@ class EstimateBar(Static):
             complain(self, event.speed)
         self._draw()
 
-    def _say(self, text: Content) -> None:
-        self.update(text, layout=False)
-
     def _draw(self) -> None:
-        """Show the estimate, or that it is awaited, with the time."""
+        """Show the estimate with the time, or what is known before it comes."""
+        lines = [literal(text, 300).stylize("$text-error") for text in self._missing]
         if self._estimate is not None:
-            self._say(Content("\n").join(_lines(self._estimate, self._time(self._estimate))))
+            lines += _lines(self._estimate, self._time(self._estimate))
         elif self._config is not None:
-            lines = filter(None, ["estimating size and memory …", self._measuring()])
-            self._say(Content("\n").join(map(literal, lines)).stylize("$text-muted"))
+            rows = f"{self._rows:,} training rows" if self._rows else ""
+            known = " · ".join(filter(None, [rows, length_of(self._config), self._needs]))
+            awaited = self._measuring() or _AWAITED
+            told = filter(None, [known, awaited])
+            lines += [literal(line, 300).stylize("$text-muted") for line in told]
+        else:
+            return
+        self.say(Content("\n").join(lines))
 
     def _measuring(self) -> str:
         """Return how far the measurement is; empty where there is none."""
@@ -149,7 +177,7 @@ class EstimateBar(Static):
         if not self._question.newest(event):
             return
         if isinstance(event.answer, UserError):
-            self._say(literal(event.answer, 400).stylize("$text-error"))
+            self.say(literal(event.answer, 400).stylize("$text-error"))
         else:
             self._estimate = Estimate.from_record(event.answer)
             self._draw()

@@ -72,6 +72,8 @@ class DataPreview(Scrolling):
         self._answer: Answer | None = None
         self._said = Content("")
         self._wrong = ""
+        self.rows = 0
+        """Training rows; 0 while they are not known."""
         self.problem = ""
         """Reason why the data cannot be shown."""
         self.refused = False
@@ -101,7 +103,7 @@ class DataPreview(Scrolling):
             self.post_message(self.Columns({}))
         self._asked = asked
         self._answer = None
-        self.problem, self.refused = "", False
+        self.rows, self.problem, self.refused = 0, "", False
         self.query_one(PictureSheet).show([])
         self._say(literal("reading the data …").stylize("$text-muted"))
         self.scroll_to(0, 0, animate=False)
@@ -173,6 +175,7 @@ class DataPreview(Scrolling):
         self.query_one(PictureSheet).show([PictureGroup("", pictures)] if pictures else [])
         self.refresh_bindings()
         columns = answer["summary"]["columns"] if answer["summary"] else []
+        self.rows = answer["summary"]["rows"].get("train", 0) if answer["summary"] else 0
         self.post_message(self.Columns(_kinds(answer["columns"], columns)))
 
     def _draw(self, answer: Answer) -> None:

@@ -58,54 +58,6 @@ def head(name: str, state: State, history: History, gone: bool = False) -> Conte
     return Content("   ").join(parts)
 
 
-def shares(history: History) -> tuple[tuple[str, float, str], tuple[str, float, str]]:
-    """Return captions, shares and texts of the progress bars: epoch and whole run."""
-    progress = history.progress
-    if progress is None:
-        text = "ended before training" if history.ended else _preparing(history)
-        return ("Epoch", 0.0, ""), ("Run", 0.0, text)
-    total = progress.step / progress.steps if progress.steps else 0.0
-    done = min(progress.epoch, float(progress.epochs))
-    current = min(int(done) + 1, progress.epochs)
-    share = done - (current - 1)
-    per_step = progress.seconds / progress.step if progress.step else 0.0
-    left = per_step * progress.steps / max(1, progress.epochs) * (1 - share)
-    epoch_text = "" if history.ended or progress.phase == PAUSED else f"{duration(left)} left"
-    first = (f"Epoch {current}/{progress.epochs}", share, epoch_text)
-    if progress.phase not in ("train", PAUSED) and not history.ended:
-        first = _evaluating(history, progress)
-    remaining = history.remaining
-    trained, whole = duration(progress.seconds), duration(max(progress.seconds, history.seconds))
-    run_text = f"trained {trained} of {whole}" if whole != trained else f"trained for {trained}"
-    if remaining is not None:
-        run_text = f"{duration(remaining)} left of {duration(progress.seconds + remaining)}"
-        if progress.step >= progress.steps:
-            run_text = f"trained {trained}, now finishing"
-    return (
-        first,
-        (f"Step {progress.step}/{progress.steps}", total, run_text),
-    )
-
-
-_EVALUATIONS = {"validation": "Validating", "test": "Testing", FORGETTING: "Other text"}
-
-
-def _evaluating(history: History, progress: Progress) -> tuple[str, float, str]:
-    """Return the bar of the evaluation that is under way."""
-    left = history.evaluation_remaining
-    text = f"{duration(left)} left" if left is not None else ""
-    return _EVALUATIONS.get(progress.phase, f"Evaluating {progress.phase}"), progress.share, text
-
-
-def _preparing(history: History) -> str:
-    """Return what is done before the first update."""
-    if history.started is None:
-        return "starting"
-    if history.data is None:
-        return "reading the data"
-    return "building the network" if history.model is None else "first update"
-
-
 def numbers(progress: Progress) -> Content:
     """Return loss, learning rate, gradient norm, throughput and memory."""
     pairs = [

@@ -80,7 +80,7 @@ class ChatScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """Load the models in a thread."""
-        self._head.say("loading the model; what is typed by then waits")
+        self._head.say("loading the model; type ahead …")
         self._load()
 
     def on_unmount(self) -> None:

@@ -16,8 +16,10 @@ from tui.terminal.vocabulary import BY_KEY
 
 _BESIDE = 60
 """Characters of the key or the explanation beside an action."""
-_LESS = 0.5
-"""The score of another name as a part of that of the action's own."""
+_LESS = 0.9
+"""The score of another name as a part of that of the action's own, which comes first.
+
+Letters that are scattered over the action's own name have less than half of it."""
 
 
 class ActionProvider(Provider):
@@ -35,12 +37,12 @@ class ActionProvider(Provider):
         matcher = self.matcher(query)
         others = other_names(self.screen)
         for command in self.app.get_system_commands(self.screen):
-            score = matcher.match(command.title)
-            title = matcher.highlight(command.title) if score else literal(command.title)
-            known = others.get(command.title, ())
-            if not score and any(name.startswith(query.lower()) for name in known):
-                score = _LESS
-            if score:
+            own = matcher.match(command.title)
+            title = matcher.highlight(command.title) if own else literal(command.title)
+            begun = [
+                name for name in others.get(command.title, ()) if name.startswith(query.lower())
+            ]
+            if score := max(own, *(_LESS * matcher.match(name) for name in begun), 0.0):
                 yield Hit(score, _line(title, command), command.callback, text=command.title)
 
 

@@ -11,6 +11,7 @@ from engine.runs.diagnosis import diagnose
 from engine.runs.events import Failed, Finished, Imported, Interrupted, Stopped
 from engine.runs.status import State
 from tui.charts.canvas import Canvas
+from tui.format import run_progress
 from tui.format.text import literal
 from tui.screens.monitor.repaint import Repaint
 from tui.screens.monitor.watcher import Watch
@@ -48,7 +49,7 @@ class StatusLines:
         self._head.show([run_panels.head(self._name, state, history, bool(cut))])
         for line in (self._epoch, self._total, self._numbers):
             line.display = not isinstance(history.ending, Imported)
-        epoch, total = run_panels.shares(history)
+        epoch, total = run_progress.shares(history)
         self._epoch.show_progress(*epoch)
         self._total.show_progress(*total)
         if watch.trained is not None:

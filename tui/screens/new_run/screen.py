@@ -148,8 +148,8 @@ class NewRunScreen(Screen[None]):
         self.query_one("#origin", Static).update(_origin(draft), layout=False)
         config = self._form.config
         values = config.values() if config else None
-        self._estimate.show(config)
         self._preview.show(values, _first(draft.values.checked.problems))
+        self._estimate.show(config, self._preview.rows)
         self._command.show(config, draft.preset)
         self._show_help()
 

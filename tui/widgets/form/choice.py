@@ -125,7 +125,7 @@ class ChoiceScreen(Dialog[str | None]):
     def _line(self, value: str) -> Content:
         if value not in self._options:
             return Content("use ") + literal(value).stylize("bold")
-        about = literal(self._options[value])
+        about = literal(self._options[value] if self._options[value] != value else "")
         name = self._label(value)
         gap = Content(" " * (self._widest - len(name.plain) + 2))
         matched = match(self._typed, name.plain)

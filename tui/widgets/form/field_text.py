@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from textual.content import Content
 
-from tui.format.text import literal
+from tui.format.text import end_of, literal
 from tui.widgets.form.view import FieldView
 
 _LABEL_WIDTH = 30
 
 
-def field_text(view: FieldView, focused: bool, editing: bool) -> Content:
-    """Return name, value and unit, and the error below; an input shows the value while editing."""
-    value = Content("") if editing else _value(view, stepped=focused and bool(view.steps))
+def field_text(view: FieldView, focused: bool, editing: bool, width: int = 0) -> Content:
+    """Return name, value and unit, and the error below; an input shows the value while editing.
+
+    A path that is longer than ``width``, in cells, shows its end; 0 is a width that is not known.
+    """
+    room = width - _LABEL_WIDTH if width and view.names_path else 0
+    value = Content("") if editing else _value(view, focused and bool(view.steps), room)
     line = _head(view, "›" if focused or editing else " ") + value
     if not view.problem:
         return line
@@ -27,12 +31,15 @@ def _head(view: FieldView, pointer: str) -> Content:
     return Content(pointer) + mark + label + gap
 
 
-def _value(view: FieldView, stepped: bool) -> Content:
+def _value(view: FieldView, stepped: bool, room: int) -> Content:
     chosen = bool(view.text) and not view.left_open
-    value = literal(_shown(view)).stylize("bold" if chosen else "$text-muted")
+    value = literal(_shown(view), 1000).stylize("bold" if chosen else "$text-muted")
+    if room:
+        value = end_of(value, room)
     if stepped:
         value = Content("‹ ") + value + Content(" ›")
-    rest = "  ".join(filter(None, [view.spec.unit if chosen else "", view.about]))
+    about = "" if view.about == view.text else view.about
+    rest = "  ".join(filter(None, [view.spec.unit if chosen else "", about]))
     return value + literal(f"  {rest}" if rest else "").stylize("$text-muted")
 
 

@@ -81,7 +81,7 @@ class FieldRow(Widget, can_focus=True):
     @override
     def render(self) -> Content:
         """Return name, value and unit; below them the error."""
-        return field_text(self.view, self.has_focus, self.editing)
+        return field_text(self.view, self.has_focus, self.editing, self.content_size.width)
 
     def on_focus(self) -> None:
         """Show the pointer."""

@@ -1,0 +1,63 @@
+"""The bars of a run tell each phase with a progress of its own, also after the last update."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.runs.events import BASELINES, EXPORTING, Event, Finished, Progress
+from engine.runs.history import History
+from tui.format.run_progress import finishing, phase_name, shares
+
+
+def progress(time: float, step: int, phase: str = "train", share: float = 0.0) -> Progress:
+    return Progress(
+        time=time, step=step, steps=100, epoch=step / 50, epochs=2, seconds=float(step), loss=0.5,
+        learning_rate=0.1, phase=phase, share=share,
+    )  # fmt: skip
+
+
+def bars(*events: Event) -> tuple[tuple[str, float, str], tuple[str, float, str]]:
+    history = History()
+    history.apply_all(events)
+    return shares(history)
+
+
+def test_time_is_left_of_the_epoch_and_of_the_run_while_it_trains() -> None:
+    assert bars(progress(0, 75)) == (
+        ("Epoch 2/2", 0.5, "25 s left"),
+        ("Step 75/100", 0.75, "25 s left of 1:40"),
+    )
+
+
+def test_an_evaluation_has_its_own_share_and_time() -> None:
+    first, whole = bars(progress(0, 50, "validation"), progress(6, 50, "validation", 0.75))
+    assert first == ("Validating", 0.75, "2 s left")
+    assert whole == ("Step 50/100", 0.5, "50 s left of 1:40")
+
+
+@pytest.mark.parametrize(
+    ("phase", "name"),
+    [("test", "Testing"), (BASELINES, "Fitting baseline"), (EXPORTING, "Exporting")],
+)
+@pytest.mark.parametrize("step", [100, 30])
+def test_after_the_last_update_no_time_is_left_and_the_phase_is_told(
+    phase: str, name: str, step: int
+) -> None:
+    first, whole = bars(progress(0, step), progress(1, step, phase))
+    assert first == (name, 0.0, "")
+    assert whole[2] == f"finishing after {'1:40' if step == 100 else '30 s'}"
+    assert finishing(progress(1, step, phase))
+
+
+def test_nothing_is_left_of_an_epoch_that_was_the_last() -> None:
+    first, whole = bars(progress(0, 100))
+    assert (first[2], whole[2]) == ("", "finishing after 1:40")
+
+
+def test_a_run_that_has_ended_tells_its_time() -> None:
+    end = Finished(time=131, step=100, seconds=100, reason="completed", metrics={})
+    assert bars(progress(1, 100, EXPORTING), end)[1][2] == "trained 1:40 of 2:10"
+
+
+def test_a_split_of_any_name_is_evaluated() -> None:
+    assert phase_name("january") == "Evaluating january"

@@ -1,0 +1,74 @@
+"""The progress of a run: the phase that is under way, the epoch and the whole."""
+
+from __future__ import annotations
+
+from engine.runs.events import BASELINES, EXPORTING, FORGETTING, PAUSED, Progress
+from engine.runs.history import History
+from tui.format.numbers import duration
+
+_PHASES = {
+    PAUSED: "Paused",
+    "validation": "Validating",
+    "test": "Testing",
+    FORGETTING: "Other text",
+    BASELINES: "Fitting baseline",
+    EXPORTING: "Exporting",
+}
+_AFTER = ("test", BASELINES, EXPORTING)
+"""Phases after the last update, which may come early."""
+
+
+def shares(history: History) -> tuple[tuple[str, float, str], tuple[str, float, str]]:
+    """Return captions, shares and texts of the progress bars: epoch and whole run."""
+    progress = history.progress
+    if progress is None:
+        text = "ended before training" if history.ended else preparing(history)
+        return ("Epoch", 0.0, ""), ("Run", 0.0, text)
+    total = progress.step / progress.steps if progress.steps else 0.0
+    done = min(progress.epoch, float(progress.epochs))
+    current = min(int(done) + 1, progress.epochs)
+    share = done - (current - 1)
+    per_step = progress.seconds / progress.step if progress.step else 0.0
+    left = per_step * progress.steps / max(1, progress.epochs) * (1 - share)
+    epoch_text = "" if history.ended or progress.phase == PAUSED else f"{duration(left)} left"
+    first = (f"Epoch {current}/{progress.epochs}", share, epoch_text)
+    if progress.phase not in ("train", PAUSED) and not history.ended:
+        first = _phase(history, progress)
+    remaining = history.remaining
+    trained, whole = duration(progress.seconds), duration(max(progress.seconds, history.seconds))
+    run_text = f"trained {trained} of {whole}" if whole != trained else f"trained for {trained}"
+    if remaining is not None:
+        run_text = f"{duration(remaining)} left of {duration(progress.seconds + remaining)}"
+        if finishing(progress):
+            run_text = f"finishing after {trained}"
+            first = (*first[:2], "") if progress.phase == "train" else first
+    return (
+        first,
+        (f"Step {progress.step}/{progress.steps}", total, run_text),
+    )
+
+
+def finishing(progress: Progress) -> bool:
+    """Return whether there are no more updates to come: the run is evaluated and exported."""
+    return progress.step >= progress.steps or progress.phase in _AFTER
+
+
+def phase_name(phase: str) -> str:
+    """Return what a run is doing besides training."""
+    return _PHASES.get(phase, f"Evaluating {phase}")
+
+
+def preparing(history: History) -> str:
+    """Return what is done before the first update."""
+    if history.started is None:
+        return "starting"
+    if history.data is None:
+        return "reading the data"
+    return "building the network" if history.model is None else "first update"
+
+
+def _phase(history: History, progress: Progress) -> tuple[str, float, str]:
+    """Return the bar of a phase that is under way."""
+    left = history.evaluation_remaining
+    text = f"{duration(left)} left" if left is not None else ""
+    return phase_name(progress.phase), progress.share, text
