@@ -10,7 +10,9 @@ from typing import Any
 from engine.reports.picture import Picture, read_pictures
 from engine.runs.control import EPOCHS, LEARNING_RATE
 from engine.runs.events import (
+    BASELINES,
     ENDINGS,
+    EXPORTING,
     FORGETTING,
     PAUSED,
     CheckpointSaved,
@@ -146,6 +148,8 @@ class History:
     log: list[Log] = field(default_factory=list)
     _phase: Progress | None = None
     """The first progress of the evaluation that is under way."""
+    _validation_seconds: float = 0.0
+    """Time that the last validation took, as far as it was followed."""
     version: int = 0
     """Increases with every event, so that a screen can tell whether to redraw."""
 
@@ -206,11 +210,23 @@ class History:
 
     @property
     def remaining(self) -> float | None:
-        """Estimated seconds to the end, from the mean speed so far."""
+        """Estimated seconds to the end of the test, from the mean speed of updates so far.
+
+        The test is taken to be as fast a row as the last validation; baselines and export, which
+        come after it, are not foreseen.
+        """
         progress = self.progress
         if progress is None or progress.step == 0 or self.ended:
             return None
-        return progress.seconds / progress.step * (progress.steps - progress.step)
+        if progress.phase in (EXPORTING, BASELINES):
+            return 0.0
+        testing = self._validation_seconds * self._rows("test") / max(1, self._rows("validation"))
+        if progress.phase == "test":  # which the run may have come to early
+            return testing if self.evaluation_remaining is None else self.evaluation_remaining
+        return progress.seconds / progress.step * (progress.steps - progress.step) + testing
+
+    def _rows(self, split: str) -> int:
+        return int(((self.data or {}).get("rows") or {}).get(split, 0))
 
     @property
     def evaluation_remaining(self) -> float | None:
@@ -290,6 +306,9 @@ class History:
 
     def _validated(self, event: Evaluated) -> None:
         self.evaluations.append(event)
+        before = self.trained
+        if before is not None and before.step <= event.step and before.seconds <= event.seconds:
+            self._validation_seconds = event.seconds - before.seconds
         if len(self.evaluations) > 2 * EVALUATIONS:
             older = [row for row in self.evaluations[:-EVALUATIONS] if row.best]
             self.evaluations = older[-EVALUATIONS // 2 :] + self.evaluations[-EVALUATIONS:]

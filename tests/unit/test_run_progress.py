@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.runs.events import BASELINES, EXPORTING, Event, Finished, Progress
+from engine.runs.events import BASELINES, EXPORTING, Data, Evaluated, Event, Finished, Progress
 from engine.runs.history import History
 from tui.format.run_progress import finishing, phase_name, shares
 
@@ -45,13 +45,29 @@ def test_after_the_last_update_no_time_is_left_and_the_phase_is_told(
 ) -> None:
     first, whole = bars(progress(0, step), progress(1, step, phase))
     assert first == (name, 0.0, "")
-    assert whole[2] == f"finishing after {'1:40' if step == 100 else '30 s'}"
+    assert whole[2] == "finishing"
     assert finishing(progress(1, step, phase))
 
 
 def test_nothing_is_left_of_an_epoch_that_was_the_last() -> None:
     first, whole = bars(progress(0, 100))
-    assert (first[2], whole[2]) == ("", "finishing after 1:40")
+    assert (first[2], whole[2]) == ("", "finishing")
+
+
+def validated(step: int, seconds: float) -> Evaluated:
+    return Evaluated(
+        time=seconds, step=step, epoch=step / 50, split="validation", metrics={}, seconds=seconds
+    )
+
+
+def test_the_test_is_foreseen_from_the_last_validation_and_told_while_it_runs() -> None:
+    data = Data(time=0, summary={"rows": {"train": 100, "validation": 10, "test": 30}})
+    so_far = [data, progress(0, 50), validated(50, 54.0)]  # 4 s for 10 rows, so 12 s for 30
+    assert bars(*so_far, progress(55, 75))[1][2] == "37 s left of 1:52"
+    assert bars(*so_far, progress(80, 100))[1][2] == "finishing, 12 s left"
+    testing = [progress(80, 100, "test"), progress(83, 100, "test", 0.25)]
+    assert bars(*so_far, *testing)[1][2] == "finishing, 9 s left"
+    assert bars(*so_far, *testing, progress(95, 100, EXPORTING))[1][2] == "finishing"
 
 
 def test_a_run_that_has_ended_tells_its_time() -> None:

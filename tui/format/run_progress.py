@@ -40,7 +40,7 @@ def shares(history: History) -> tuple[tuple[str, float, str], tuple[str, float, 
     if remaining is not None:
         run_text = f"{duration(remaining)} left of {duration(progress.seconds + remaining)}"
         if finishing(progress):
-            run_text = f"finishing after {trained}"
+            run_text = f"finishing, {duration(remaining)} left" if remaining >= 1 else "finishing"
             first = (*first[:2], "") if progress.phase == "train" else first
     return (
         first,
