@@ -220,13 +220,11 @@ class History:
             return None
         if progress.phase in (EXPORTING, BASELINES):
             return 0.0
-        testing = self._validation_seconds * self._rows("test") / max(1, self._rows("validation"))
+        rows = (self.data or {}).get("rows") or {}
+        testing = self._validation_seconds * rows.get("test", 0) / (rows.get("validation") or 1)
         if progress.phase == "test":  # which the run may have come to early
             return testing if self.evaluation_remaining is None else self.evaluation_remaining
         return progress.seconds / progress.step * (progress.steps - progress.step) + testing
-
-    def _rows(self, split: str) -> int:
-        return int(((self.data or {}).get("rows") or {}).get(split, 0))
 
     @property
     def evaluation_remaining(self) -> float | None:
