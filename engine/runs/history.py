@@ -220,7 +220,7 @@ class History:
             return None
         if progress.phase in (EXPORTING, BASELINES):
             return 0.0
-        rows = (self.data or {}).get("rows") or {}
+        rows: dict[str, int] = (self.data or {}).get("rows") or {}
         testing = self._validation_seconds * rows.get("test", 0) / (rows.get("validation") or 1)
         if progress.phase == "test":  # which the run may have come to early
             return testing if self.evaluation_remaining is None else self.evaluation_remaining
