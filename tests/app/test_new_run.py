@@ -18,6 +18,7 @@ from textual.widgets import Static
 
 from engine.config.presets import find_preset, load_preset
 from engine.config.run_config import RunConfig
+from engine.errors import UserError
 from engine.files.paths import runs_folder
 from engine.queue import entries
 from engine.reports.estimate import Estimate, Memory
@@ -31,6 +32,7 @@ from tui.screens.monitor.screen import MonitorScreen
 from tui.screens.new_run.draft_form import DraftForm
 from tui.screens.new_run.screen import NewRunScreen
 from tui.screens.new_run.sections import heading_of
+from tui.widgets.estimate import EstimateBar
 from tui.widgets.few_lines import FewLines
 from tui.widgets.form.column_types import ColumnTypesScreen
 from tui.widgets.form.paths import complete
@@ -576,6 +578,25 @@ async def test_what_is_known_and_missing_is_told_before_the_estimate(
         await until(pilot, lambda: "estimating parameters, memory and time …" in text_of(pilot))
         await until(pilot, lambda: "Install it with: pip install" in text_of(pilot))
         await until(pilot, lambda: "1,257 training rows · 10 epochs" in text_of(pilot))
+
+
+async def test_the_reason_why_there_is_no_estimate_stays(until, text_of) -> None:
+    go = threading.Event()
+
+    def ask(question: str, **arguments: Any) -> dict[str, Any]:
+        raise UserError("The network cannot be built.")
+
+    def measure(config: RunConfig, told: Any, cancelled: threading.Event) -> None:
+        go.wait(60)
+
+    async with DltuiApp().run_test(size=(80, 24)) as pilot:
+        await opened(pilot, NewRunScreen(ask=ask, measure=measure), until)
+        await until(pilot, lambda: "The network cannot be built." in text_of(pilot))
+        bar = pilot.app.screen.query_one(EstimateBar)
+        bar.measure()
+        await until(pilot, lambda: "measuring the time" in str(bar.content))
+        go.set()
+        await until(pilot, lambda: "The network cannot be built." in str(bar.content))
 
 
 async def test_a_long_estimate_has_a_third_line_and_then_an_ellipsis(until) -> None:

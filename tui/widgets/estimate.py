@@ -59,6 +59,8 @@ class EstimateBar(FewLines):
         self._measure = measure
         self._config: RunConfig | None = None
         self._estimate: Estimate | None = None
+        self._problem = ""
+        """Reason why there is no estimate."""
         self._rows = 0
         """Training rows; 0 while the data is not read."""
         self._needs = ""
@@ -76,7 +78,7 @@ class EstimateBar(FewLines):
         ``rows`` are those of the training data, as far as they are known.
         """
         self._config, self._rows = config, rows
-        self._estimate = None
+        self._estimate, self._problem = None, ""
         self._needs, self._missing = "", []
         if config is None:
             self._question.drop()
@@ -141,6 +143,8 @@ class EstimateBar(FewLines):
         lines = [literal(text, 300).stylize("$text-error") for text in self._missing]
         if self._estimate is not None:
             lines += _lines(self._estimate, self._time(self._estimate))
+        elif self._problem and self._cancel is None:
+            lines.append(literal(self._problem, 400).stylize("$text-error"))
         elif self._config is not None:
             rows = f"{self._rows:,} training rows" if self._rows else ""
             known = " · ".join(filter(None, [rows, length_of(self._config), self._needs]))
@@ -177,10 +181,10 @@ class EstimateBar(FewLines):
         if not self._question.newest(event):
             return
         if isinstance(event.answer, UserError):
-            self.say(literal(event.answer, 400).stylize("$text-error"))
+            self._problem = str(event.answer)
         else:
             self._estimate = Estimate.from_record(event.answer)
-            self._draw()
+        self._draw()
 
 
 def _lines(estimate: Estimate, time: str) -> Iterator[Content]:
