@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 from engine.data.boxes.records import Annotations, Tally
-from engine.data.boxes.shapes import Points, around, points_of
+from engine.data.boxes.shapes import AROUND, Points, around, points_of
 from engine.data.image_index import ImageIndex
 from engine.data.raw import TRAIN
 from engine.data.readers.files import split_of
@@ -24,6 +24,8 @@ from engine.files.xml_file import XmlFault, root_element
 
 _LARGEST = 1 << 29
 """Bytes of the annotations of all images."""
+_BEGINNING = 1 << 12
+"""Bytes in which the outermost element begins."""
 _CORNERS = 64
 """Corners of the polygon that stands for an ellipse."""
 
@@ -67,7 +69,7 @@ def read_cvat(root: Path, files: Sequence[Path], images: ImageIndex) -> Annotati
             objects = []
             for shape in image.shapes:
                 if not shape.is_upright:
-                    found.tally.add("an outline is read as the box around it", path, "converted")
+                    found.tally.add(AROUND, path, "converted")
                 objects.append(around(shape.label, shape.points))
             split = image.split or split_of(file) or split_of(path) or TRAIN
             found.images[split].append((root / path, objects))
@@ -81,8 +83,10 @@ def marked_images(path: Path, tally: Tally) -> Iterator[Marked]:
     Shapes without a class or an area are counted. Raises :class:`DataError` for a video's.
     """
     try:
+        if not _begins_as_cvat(path):  # as the thousands of files of Pascal VOC, read elsewhere
+            return
         tree = root_element(path, _LARGEST)
-    except XmlFault:
+    except (OSError, XmlFault):
         return
     if tree.tag != "annotations":
         return
@@ -97,6 +101,11 @@ def marked_images(path: Path, tally: Tally) -> Iterator[Marked]:
         size = (image.get("width", ""), image.get("height", ""))
         shapes = [shape for mark in image if (shape := _shape(mark, size, tally, name))]
         yield Marked(name, split, size, shapes)
+
+
+def _begins_as_cvat(path: Path) -> bool:
+    with path.open("rb") as file:
+        return b"<annotations" in file.read(_BEGINNING).replace(b"\0", b"")  # also of UTF-16
 
 
 def _shape(

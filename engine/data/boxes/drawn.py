@@ -14,14 +14,21 @@ from typing import Any
 
 from engine.data.boxes.coco import corners
 from engine.data.boxes.records import ONLY_CLASS, Annotations, Tally
-from engine.data.boxes.shapes import Object, Points, around, document_of, finite, points_of
+from engine.data.boxes.shapes import (
+    AROUND,
+    Object,
+    Points,
+    around,
+    document_of,
+    finite,
+    points_of,
+)
 from engine.data.image_index import ImageIndex
 from engine.data.image_suffixes import SUFFIXES
 from engine.data.raw import TRAIN
 from engine.data.readers.annotations import are_tasks, usable_annotations
 from engine.data.readers.files import split_of
 
-_AROUND = "an outline is read as the box around it"
 _UPLOADED = 9
 """Characters that Label Studio puts before the name of a file that was uploaded: ``1a2b3c4d-``."""
 _NAMES = ("class", "label", "name", "type", "category", "object")
@@ -105,7 +112,7 @@ def _of_labelme(content: Mapping[str, Any], file: Path, tally: Tally) -> _Image:
             tally.add("a point or a line has no box", file)
             continue
         if kind != "rectangle":
-            tally.add(_AROUND, file, "converted")
+            tally.add(AROUND, file, "converted")
         objects.append(around(shape.get("label"), points))
     name = str(content.get("imagePath") or "")
     return _Image((name, file.stem), (content.get("imageWidth"), content.get("imageHeight")),
@@ -134,7 +141,7 @@ def _of_via(entry: Mapping[str, Any], file: Path, tally: Tally) -> _Image:
             tally.add("a point or a line has no box", file)
             continue
         if shape.get("name") != "rect":
-            tally.add(_AROUND, file, "converted")
+            tally.add(AROUND, file, "converted")
         objects.append(around(_via_label(region.get("region_attributes")), points))
     return _Image((str(entry["filename"]),), (None, None), objects)
 
@@ -178,7 +185,7 @@ def _of_label_studio(task: Mapping[str, Any], file: Path, tally: Tally) -> _Imag
         width, height = _numbers(mark, ("original_width", "original_height"))
         points = _pixels(value, width / 100, height / 100)
         if "points" in value or value.get("rotation"):
-            tally.add(_AROUND, file, "converted")
+            tally.add(AROUND, file, "converted")
         objects += [around(label, points) for label in labels if points]
     names = [str(value) for value in task["data"].values() if _names_image(value)]
     name = PurePosixPath(names[0].rpartition("?d=")[2]).name if names else ""

@@ -10,6 +10,7 @@ from typing import Any
 from engine.files import safe_json
 
 Points = list[tuple[float, float]]
+AROUND = "an outline is read as the box around it"
 Object = dict[str, Any]
 """A class and its box, as a cell of a table has it."""
 
