@@ -69,12 +69,18 @@ class Model(Event):
     epochs: int
     metric: str = ""
     """The metric that decides on the best weights; empty in runs that did not record it."""
+    exporting_seconds: float = 0.0
+    """Expected time of the export; 0 in runs that did not record it."""
+    baselines_seconds: float = 0.0
+    """Expected time of fitting what the network is compared with; 0 where it is not known."""
 
 
 PAUSED = "paused"
 """The phase of a run that waits for the user to continue it."""
 EXPORTING, BASELINES = "exporting", "baselines"
 """Phases after the training; the others are called as the split that is evaluated."""
+NEARLY = 0.99
+"""The largest share of these two phases, which follows the clock: they may take longer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,9 +101,9 @@ class Progress(Event):
     seconds: float = 0.0
     """Time of training so far in seconds, including that before an interruption."""
     phase: str = "train"
-    """``train``, or the split that is being evaluated."""
+    """``train``, the split that is being evaluated, or one of the phases above."""
     share: float = 0.0
-    """The share of that split that has been evaluated, from 0 to 1."""
+    """The share of that phase that is done, from 0 to 1."""
     memory: int = 0
     """Peak memory in bytes: of the allocator on a GPU, of the process on the CPU."""
 

@@ -10,9 +10,7 @@ from typing import Any
 from engine.reports.picture import Picture, read_pictures
 from engine.runs.control import EPOCHS, LEARNING_RATE
 from engine.runs.events import (
-    BASELINES,
     ENDINGS,
-    EXPORTING,
     FORGETTING,
     PAUSED,
     CheckpointSaved,
@@ -146,9 +144,9 @@ class History:
     changes: list[Change] = field(default_factory=list)
     """The newest changes of the learning rate or the epochs, and resumptions, in order."""
     log: list[Log] = field(default_factory=list)
-    _phase: Progress | None = None
-    """The first progress of the evaluation that is under way."""
-    _validation_seconds: float = 0.0
+    phase: Progress | None = None
+    """The first progress of the phase without updates that is under way."""
+    validation_seconds: float = 0.0
     """Time that the last validation took, as far as it was followed."""
     version: int = 0
     """Increases with every event, so that a screen can tell whether to redraw."""
@@ -208,33 +206,6 @@ class History:
         """Time from the first event to the last."""
         return (self.last_time or 0.0) - (self.first_time or 0.0)
 
-    @property
-    def remaining(self) -> float | None:
-        """Estimated seconds to the end of the test, from the mean speed of updates so far.
-
-        The test is taken to be as fast a row as the last validation; baselines and export, which
-        come after it, are not foreseen.
-        """
-        progress = self.progress
-        if progress is None or progress.step == 0 or self.ended:
-            return None
-        if progress.phase in (EXPORTING, BASELINES):
-            return 0.0
-        rows: dict[str, int] = (self.data or {}).get("rows") or {}
-        testing = self._validation_seconds * rows.get("test", 0) / (rows.get("validation") or 1)
-        if progress.phase == "test":  # which the run may have come to early
-            return testing if self.evaluation_remaining is None else self.evaluation_remaining
-        return progress.seconds / progress.step * (progress.steps - progress.step) + testing
-
-    @property
-    def evaluation_remaining(self) -> float | None:
-        """Estimated seconds to the end of the evaluation that is under way, where it is known."""
-        first, progress = self._phase, self.progress
-        if first is None or progress is None or progress.share <= first.share or self.ended:
-            return None
-        rate = (progress.share - first.share) / max(1e-9, progress.time - first.time)
-        return (1 - progress.share) / rate
-
     def curve(self, metric: str, split: str) -> Curve:
         """Return the curve of a metric; an empty one where there is none."""
         return self.curves.setdefault((metric, split), Curve())
@@ -271,9 +242,9 @@ class History:
     def _progress(self, event: Progress) -> None:
         self.progress = event
         if event.phase in ("train", PAUSED):
-            self._phase = None
-        elif self._phase is None or self._phase.phase != event.phase:
-            self._phase = event
+            self.phase = None
+        elif self.phase is None or self.phase.phase != event.phase:
+            self.phase = event
         if event.phase != "train" or event.loss is None:
             return
         self.trained = event
@@ -306,7 +277,7 @@ class History:
         self.evaluations.append(event)
         before = self.trained
         if before is not None and before.step <= event.step and before.seconds <= event.seconds:
-            self._validation_seconds = event.seconds - before.seconds
+            self.validation_seconds = event.seconds - before.seconds
         if len(self.evaluations) > 2 * EVALUATIONS:
             older = [row for row in self.evaluations[:-EVALUATIONS] if row.best]
             self.evaluations = older[-EVALUATIONS // 2 :] + self.evaluations[-EVALUATIONS:]

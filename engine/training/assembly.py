@@ -20,6 +20,7 @@ from engine.runs.progress_marks import ProgressMarks
 from engine.training.checkpoint_writer import Saver
 from engine.training.checkpoints.state import TrainingState, parameter_count, seed_everything
 from engine.training.distributed import shardable
+from engine.training.last_phases import expected
 from engine.training.material import Material
 from engine.training.model_errors import model_errors
 from engine.training.newest_checkpoint import load_state, newest_checkpoint
@@ -81,6 +82,7 @@ def assemble(
     )
     held_out = (material.sources.get(split) for split in (VALIDATION, TEST, FORGETTING))
     trainer = Trainer(setup, material.sources[TRAIN], *held_out)
+    last = expected(task, material, network)
     session.events.write(
         Model(
             name=config.model.kind,
@@ -89,6 +91,8 @@ def assemble(
             steps=trainer.schedule.steps,
             epochs=trainer.schedule.epochs,
             metric=deciding_metric(training.task).name,
+            exporting_seconds=last.exporting,
+            baselines_seconds=last.baselines,
         )
     )
     if config.compute.compile:

@@ -30,13 +30,11 @@ from engine.tasks.member_pruning import pruning_of
 from engine.training.baselines import beside_baselines
 from engine.training.checkpoints.state import Ending, TrainingState
 from engine.training.export_check import check_export
+from engine.training.last_phases import PASSES, LastPhases, by_the_clock, expected
 from engine.training.material import Material
 from engine.training.trainer import Trainer
 from engine.training.untrained import comparison
 from engine.training.validation import deciding_metric
-
-_PASSES = 4
-"""The number of times that a model's bytes are written, read or compared in an export."""
 
 
 def conclude(session: RunSession, trainer: Trainer, material: Material, ending: Ending) -> Event:
@@ -63,9 +61,12 @@ def _conclude(session: RunSession, trainer: Trainer, material: Material, ending:
     try:
         metrics = {split: finite_all(result.metrics) for split, result in evaluations.items()}
         network = state.network
-        trainer.progress.report_phase(EXPORTING)
         marks, size = trainer.setup.marks, sum(part.nbytes for part in network.parameters())
-        with marks.writing(_PASSES * size):
+        last = expected(task, material, network)
+        with (
+            marks.writing(PASSES * size),
+            by_the_clock(trainer.progress, EXPORTING, last.exporting),
+        ):
             if sharded:
                 _shards().export_sharded(session, trainer, material, metrics)
             else:
@@ -76,7 +77,9 @@ def _conclude(session: RunSession, trainer: Trainer, material: Material, ending:
             run.gallery.write(gallery)
         atomic.write_json(
             run.report.path,
-            _report(run, trainer, material, ending, evaluations) | forgetting | {"pruning": pruned},
+            _report(run, trainer, material, ending, evaluations, last)
+            | forgetting
+            | {"pruning": pruned},
         )
     except OSError as error:
         raise TrainingFailed(
@@ -202,14 +205,18 @@ def _report(
     material: Material,
     ending: Ending,
     evaluations: dict[str, Evaluation],
+    last: LastPhases,
 ) -> dict[str, Any]:
     state, task = trainer.state, trainer.setup.task
     decisive = TEST if TEST in evaluations else VALIDATION
     result = evaluations.get(decisive, Evaluation({}))
     step, epoch = _best_at(state)
-    trainer.progress.report_phase(BASELINES)
-    with trainer.setup.marks.unlimited():  # other libraries train them
-        trees = run.path / BOOSTING
+    trees = run.path / BOOSTING
+    # Other libraries train them.
+    with (
+        trainer.setup.marks.unlimited(),
+        by_the_clock(trainer.progress, BASELINES, last.baselines),
+    ):
         baselines = beside_baselines(task, material, evaluations.get(decisive), trees)
     return {
         "run": run.id,

@@ -116,7 +116,9 @@ def test_pieces_of_a_long_table_are_written_in_order_with_the_numbers_of_its_rec
     read = pd.read_parquet(output)
     assert read["score"].tolist() == list(range(100))
     assert read["label"].tolist() == [record["label"] for record in records]
-    assert read["predicted score"].tolist() == [record["score"] for record in records]
+    # The last bit may be another in a batch of another size.
+    scores = [record["score"] for record in records]
+    assert read["predicted score"].tolist() == pytest.approx(scores, rel=1e-6)
     assert read["score setosa"].tolist() == [record["scores"]["setosa"] for record in records]
     assert torch.get_num_threads() == threads
 

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
-
-import pytest
 
 from engine.runs.events import (
     CheckpointSaved,
@@ -111,11 +108,6 @@ def test_the_last_word_ends_a_run() -> None:
     assert not made.ended
     made.apply(Finished(step=5, seconds=1.0))
     assert made.ended
-    assert made.remaining is None
-
-
-def test_the_remaining_time_follows_from_the_mean_pace() -> None:
-    assert history(progress(25)).remaining == 75.0
 
 
 def test_evaluations_of_other_splits_stand_apart() -> None:
@@ -231,17 +223,3 @@ def test_what_changed_the_course_of_a_run_has_a_place_on_its_curves() -> None:
     made.apply_all([progress(25), Controlled(time=26.0, request="epochs", message="9.")])
     made.apply_all([started(15), progress(20)])
     assert made.changes == [Change(5, 0.5, 5.0, "Rate 0.01."), Change(15, 1.5, 15.0, "resumed")]
-
-
-def test_the_time_that_an_evaluation_still_takes_is_told_by_its_own_progress() -> None:
-    def evaluating(time: float, share: float) -> Progress:
-        return replace(progress(100, None, "test"), time=time, share=share)
-
-    made = history(progress(100))
-    assert made.evaluation_remaining is None
-    made.apply(evaluating(200.0, 0.1))
-    assert made.evaluation_remaining is None
-    made.apply(evaluating(210.0, 0.3))
-    assert made.evaluation_remaining == pytest.approx(35.0)  # 0.2 in 10 s, 0.7 to go
-    made.apply(replace(progress(100, None, "validation"), time=211.0, share=0.5))
-    assert made.evaluation_remaining is None

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from engine.runs.events import BASELINES, EXPORTING, Data, Evaluated, Event, Finished, Progress
+from engine.runs.events import (
+    BASELINES,
+    EXPORTING,
+    Data,
+    Evaluated,
+    Event,
+    Finished,
+    Model,
+    Progress,
+)
 from engine.runs.history import History
-from tui.format.run_progress import finishing, phase_name, shares
+from tui.format.run_progress import phase_name, shares
 
 
 def progress(time: float, step: int, phase: str = "train", share: float = 0.0) -> Progress:
@@ -46,7 +57,6 @@ def test_after_the_last_update_no_time_is_left_and_the_phase_is_told(
     first, whole = bars(progress(0, step), progress(1, step, phase))
     assert first == (name, 0.0, "")
     assert whole[2] == "finishing"
-    assert finishing(progress(1, step, phase))
 
 
 def test_nothing_is_left_of_an_epoch_that_was_the_last() -> None:
@@ -67,7 +77,22 @@ def test_the_test_is_foreseen_from_the_last_validation_and_told_while_it_runs() 
     assert bars(*so_far, progress(80, 100))[1][2] == "finishing, 12 s left"
     testing = [progress(80, 100, "test"), progress(83, 100, "test", 0.25)]
     assert bars(*so_far, *testing)[1][2] == "finishing, 9 s left"
-    assert bars(*so_far, *testing, progress(95, 100, EXPORTING))[1][2] == "finishing"
+    tested = replace(validated(100, 92.0), split="test")
+    assert bars(*so_far, *testing, tested, progress(95, 100, EXPORTING))[1][2] == "finishing"
+
+
+def test_export_and_baselines_are_counted_and_told_while_they_run() -> None:
+    expected = {"exporting_seconds": 4.0, "baselines_seconds": 20.0}
+    model = Model(time=0, name="mlp", parameters=9, trainable=9, steps=100, epochs=2, **expected)
+    assert bars(model, progress(0, 75))[1][2] == "49 s left of 2:04"
+    assert bars(model, progress(0, 100))[1][2] == "finishing, 24 s left"
+    fitting = [progress(90, 100, BASELINES), progress(95, 100, BASELINES, 0.25)]
+    first, whole = bars(model, *fitting)
+    assert first == ("Fitting baseline", 0.25, "15 s left")
+    assert whole[2] == "finishing, 15 s left"
+    overdue = bars(model, *fitting, progress(120, 100, BASELINES, 0.99))
+    assert overdue[0] == ("Fitting baseline", 0.99, "longer than expected")
+    assert overdue[1][2] == "finishing"
 
 
 def test_a_run_that_has_ended_tells_its_time() -> None:

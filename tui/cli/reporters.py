@@ -11,10 +11,11 @@ from engine.files.sanitize import plain
 from engine.reports.note_table import FEW, left_over, notes_in
 from engine.runs.events import Data, Evaluated, Event, Finished, Log, Model, Stopped, encode
 from engine.runs.history import History, metric_that_decides
+from engine.runs.time_left import seconds_left
 from tui.cli import console
 from tui.format.note_lines import note_lines
 from tui.format.numbers import amount, duration, number
-from tui.format.run_progress import finishing, phase_name, preparing
+from tui.format.run_progress import phase_name, preparing
 
 _BAR_CELLS = 12
 _INDENT = "  "
@@ -190,8 +191,8 @@ def progress_parts(name: str, metric: str, history: History) -> Iterator[str]:
     done = progress.step / max(1, progress.steps)
     yield f"epoch {min(int(progress.epoch) + 1, progress.epochs)}/{progress.epochs}"
     yield f"{bar(done)} {done:4.0%}"
-    if history.remaining is not None and not finishing(progress):
-        yield f"{duration(history.remaining)} left"
+    if (left := seconds_left(history)) is not None and left >= 1:
+        yield f"{duration(left)} left"
     if progress.phase != "train":
         share = f", {progress.share:.0%}" if progress.share else ""
         yield f"{phase_name(progress.phase).lower()}{share}"

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
-from engine.runs.events import BASELINES, EXPORTING, FORGETTING, PAUSED, Progress
+from engine.runs.events import (
+    BASELINES,
+    EXPORTING,
+    FORGETTING,
+    NEARLY,
+    PAUSED,
+    Progress,
+)
 from engine.runs.history import History
+from engine.runs.time_left import phase_seconds_left, seconds_left, trained
 from tui.format.numbers import duration
 
 _PHASES = {
@@ -14,8 +22,6 @@ _PHASES = {
     BASELINES: "Fitting baseline",
     EXPORTING: "Exporting",
 }
-_AFTER = ("test", BASELINES, EXPORTING)
-"""Phases after the last update, which may come early."""
 
 
 def shares(history: History) -> tuple[tuple[str, float, str], tuple[str, float, str]]:
@@ -34,23 +40,18 @@ def shares(history: History) -> tuple[tuple[str, float, str], tuple[str, float, 
     first = (f"Epoch {current}/{progress.epochs}", share, epoch_text)
     if progress.phase not in ("train", PAUSED) and not history.ended:
         first = _phase(history, progress)
-    remaining = history.remaining
-    trained, whole = duration(progress.seconds), duration(max(progress.seconds, history.seconds))
-    run_text = f"trained {trained} of {whole}" if whole != trained else f"trained for {trained}"
+    remaining = seconds_left(history)
+    updating, whole = duration(progress.seconds), duration(max(progress.seconds, history.seconds))
+    run_text = f"trained {updating} of {whole}" if whole != updating else f"trained for {updating}"
     if remaining is not None:
         run_text = f"{duration(remaining)} left of {duration(progress.seconds + remaining)}"
-        if finishing(progress):
+        if trained(history, progress):
             run_text = f"finishing, {duration(remaining)} left" if remaining >= 1 else "finishing"
             first = (*first[:2], "") if progress.phase == "train" else first
     return (
         first,
         (f"Step {progress.step}/{progress.steps}", total, run_text),
     )
-
-
-def finishing(progress: Progress) -> bool:
-    """Return whether there are no more updates to come: the run is evaluated and exported."""
-    return progress.step >= progress.steps or progress.phase in _AFTER
 
 
 def phase_name(phase: str) -> str:
@@ -69,6 +70,8 @@ def preparing(history: History) -> str:
 
 def _phase(history: History, progress: Progress) -> tuple[str, float, str]:
     """Return the bar of a phase that is under way."""
-    left = history.evaluation_remaining
+    left = phase_seconds_left(history)
     text = f"{duration(left)} left" if left is not None else ""
+    if progress.phase in (EXPORTING, BASELINES) and progress.share >= NEARLY:
+        text = "longer than expected"
     return phase_name(progress.phase), progress.share, text
