@@ -11,13 +11,15 @@ from torch.nn import functional as F
 
 from engine.batches.device_constant import DeviceConstant
 from engine.batches.source import Noise
-from engine.vision.augmentation.batch import Augmentation, as_shares
+from engine.vision.augmentation.batch import WHITE, Augmentation, as_shares
 from engine.vision.augmentation.mixing import Mixing
 
 _GROWING = 0.7
 """Share of the epochs after which images have their full size."""
 _FEW_PIXELS = 64
 """Images up to this side grow by steps of 4 px, larger ones by steps of 32."""
+_PIECE = 1 << 16
+"""Values that are normalised at a time on a CPU: they stay in its caches meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class ProgressiveSize:
 
 
 class Normalisation:
-    """From shares of white to values of mean 0 and standard deviation 1 in each channel."""
+    """From bytes or shares of white to values of mean 0 and deviation 1 in each channel."""
 
     def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
         self._mean, self._std = DeviceConstant(mean), DeviceConstant(std)
@@ -46,10 +48,19 @@ class Normalisation:
         return self._mean.like(images)[:, None, None]
 
     def __call__(self, images: Tensor) -> Tensor:
-        """Return normalised ``[batch, channels, height, width]``."""
-        std = self._std.like(images)[:, None, None]
+        """Return normalised ``[batch, channels, height, width]`` from bytes, or shares of white."""
+        count, channels, height, width = images.shape
         # Convolutions are faster with the channels innermost, on CPUs and GPUs alike.
-        return (images - self.mean(images)).div_(std).contiguous(memory_format=torch.channels_last)
+        lines = images.permute(0, 2, 3, 1).reshape(count * height, width * channels)
+        result = torch.empty(lines.shape, device=images.device)
+        mean, std = (part.like(result).repeat(width) for part in (self._mean, self._std))
+        size = max(1, _PIECE // lines.shape[1]) if images.device.type == "cpu" else len(lines)
+        for part, line in zip(torch.split(result, size), torch.split(lines, size), strict=True):
+            part.copy_(line)
+            if images.dtype == torch.uint8:
+                part.div_(WHITE)
+            part.sub_(mean).div_(std)
+        return result.view(count, height, width, channels).permute(0, 3, 1, 2)
 
 
 @dataclass(frozen=True)
@@ -65,7 +76,7 @@ class Preparation:
 
     def __call__(self, images: Tensor) -> Tensor:
         """Return images as they are evaluated."""
-        return self.normalisation(as_shares(images))
+        return self.normalisation(images)
 
     def train(
         self, images: Tensor, targets: Tensor | None, noise: Noise, position: int
@@ -77,15 +88,14 @@ class Preparation:
         generator = noise.at(position)
         if self.augmentation is not None:
             images = self.augmentation(images, generator)
-        scaled = as_shares(images)
         if self.sizes is not None:
-            scaled = _shrunk(scaled, self.sizes.at(noise.epoch, scaled.shape[-1]))
+            images = _shrunk(images, self.sizes.at(noise.epoch, images.shape[-1]))
         if self.mixing and targets is not None:
-            scaled, targets = self.mixing(scaled, targets, generator)
-        return self.normalisation(scaled), targets
+            images, targets = self.mixing(as_shares(images), targets, generator)
+        return self.normalisation(images), targets
 
 
 def _shrunk(images: Tensor, size: int) -> Tensor:
     if size >= images.shape[-1]:
         return images
-    return F.interpolate(images, (size, size), mode="bilinear", antialias=True)
+    return F.interpolate(as_shares(images), (size, size), mode="bilinear", antialias=True)

@@ -63,6 +63,18 @@ def test_images_are_normalised_as_torchvision_does() -> None:
     assert normalisation.mean(images).flatten().tolist() == pytest.approx(mean)
 
 
+@pytest.mark.parametrize("shape", [(5, 3, 128, 128), (1, 3, 1, 30_000), (2, 1, 7, 9), (0, 3, 4, 4)])
+def test_bytes_of_any_shape_are_normalised_as_their_shares(shape: tuple[int, ...]) -> None:
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)
+    mean, std = [0.4, 0.5, 0.6][: shape[1]], [0.2, 0.3, 0.25][: shape[1]]
+    found = Normalisation(mean, std)(images)
+    torch.testing.assert_close(
+        found.contiguous(), reference.normalize(images / 255, mean, std), rtol=0, atol=0
+    )
+    assert found.is_contiguous(memory_format=torch.channels_last)
+
+
 def test_bytes_are_shares_of_255() -> None:
     images = torch.tensor([[[[0, 255], [51, 204]]]], dtype=torch.uint8)
     prepared = Preparation(Normalisation([0.0], [1.0]))(images)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from engine.config.tasks.augmentation import AugmentationConfig
 from engine.vision.augmentation.batch import Augmentation
@@ -72,6 +74,33 @@ def test_shifts_keep_all_pixels_that_stay_inside() -> None:
     ]
     found = torch.stack([(window == inner).flatten(1).all(1) for window in windows])
     assert bool(found.any(0).all())
+
+
+def test_images_are_mirrored_and_then_shifted_with_mirrored_borders() -> None:
+    batch = (images(count=60) * 255).to(torch.uint8)
+    result = augmented(batch, flip="both", crop=2)
+    seen = set()
+    for old, new in zip(batch, result, strict=True):
+        borders = {
+            (vertical, across): functional.pad(
+                old.float().flip([axis for axis, on in ((-2, vertical), (-1, across)) if on]),
+                (2, 2, 2, 2),
+                mode="reflect",
+            )
+            for vertical in (False, True)
+            for across in (False, True)
+        }
+        fits = [
+            (*flips, y, x)
+            for flips, padded in borders.items()
+            for y in range(5)
+            for x in range(5)
+            if torch.equal(padded[:, y : y + 12, x : x + 12], new.float())
+        ]
+        assert len(fits) == 1
+        seen.update(fits)
+    assert {place[:2] for place in seen} == set(product((False, True), repeat=2))
+    assert {place[2] for place in seen} == {place[3] for place in seen} == set(range(5))
 
 
 def test_a_shift_beyond_the_image_is_bounded() -> None:

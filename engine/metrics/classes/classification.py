@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn import metrics as sk
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -24,7 +23,10 @@ from engine.metrics.uncertainty.intervals import (
     share_interval,
 )
 from engine.metrics.uncertainty.paired import PairedRows
+from engine.processes.later import Later
 from engine.reports.views import Cell, Matrix, Table, View
+
+sk = Later("sklearn.metrics")
 
 _AT_ONCE = 1 << 18
 _MATRIX_CLASSES = 30

@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn import metrics as sk
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -20,7 +19,10 @@ from engine.metrics.gathered import Gathered
 from engine.metrics.tables.worst_rows import WorstRows, WrongRows
 from engine.metrics.uncertainty.intervals import Interval, bootstrap, mean_interval, share_interval
 from engine.metrics.uncertainty.paired import PairedRows
+from engine.processes.later import Later
 from engine.reports.views import Cell, Lines, Table, View
+
+sk = Later("sklearn.metrics")
 
 LOSSES: dict[str, Callable[..., Tensor]] = {
     "mse": functional.mse_loss,

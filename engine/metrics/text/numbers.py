@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import ndcg_score
 from torch import Tensor, nn
 
 from engine.batches.source import Batch
@@ -17,7 +16,10 @@ from engine.metrics.gathered import Gathered
 from engine.metrics.retrieval.similarity import correlations
 from engine.metrics.tables.regression import evaluate_numbers, number_intervals, predicted_and_true
 from engine.metrics.uncertainty.paired import PairedRows, ScoredRows, text_keys
+from engine.processes.later import Later
 from engine.reports.views import Texts
+
+sk = Later("sklearn.metrics")
 
 _WORST = 20
 _DEPTH = 10
@@ -119,5 +121,5 @@ def _ranking(pairs: Pairs, predicted: Any, truth: Any) -> dict[str, float]:
     if 2 * sum(map(len, several)) <= len(truth) or truth.min() < 0:
         return {}
     several = [some for some in several if truth[some].any()]
-    values = [ndcg_score([truth[some]], [predicted[some]], k=_DEPTH) for some in several]
+    values = [sk.ndcg_score([truth[some]], [predicted[some]], k=_DEPTH) for some in several]
     return {"ndcg_at_10": float(np.mean(values))} if values else {}

@@ -21,6 +21,8 @@ from engine.vision.augmentation.policies import with_policy
 
 Step = Callable[[Tensor, Any, Generator], Tensor]
 
+WHITE = 255.0
+"""The largest value of a byte."""
 _ERASED = (0.02, 0.33)
 """Least and greatest share of the image that is blotted out, as ``RandomErasing`` has it."""
 
@@ -31,8 +33,7 @@ class Augmentation:
     def __init__(self, config: AugmentationConfig) -> None:
         self._config = config
         steps: dict[Step, Any] = {
-            _flip: config.flip != "none",
-            _shift: config.crop,
+            _move: config.flip != "none" or config.crop,
             _turn: config.rotation or config.zoom,
             _jitter: config.color_jitter,
             with_policy: isinstance(config, ClassAugmentationConfig) and config.policy != "none",
@@ -48,7 +49,7 @@ class Augmentation:
         """The same images, each changed in its own way; bytes where no step computes with them."""
         for step in self._steps:
             # Bytes are copied four times as fast.
-            images = images if step in _COPIES else as_shares(images)
+            images = images if step is _move else as_shares(images)
             images = step(images, self._config, generator)
         return images
 
@@ -57,7 +58,7 @@ def as_shares(images: Tensor) -> Tensor:
     """Return images as floats from 0 to 1."""
     if images.dtype != torch.uint8:
         return images
-    return images.to(torch.float32).div_(255.0)
+    return images.to(torch.float32).div_(WHITE)
 
 
 def _uniform(count: int, low: float, high: float, generator: Generator) -> Tensor:
@@ -65,28 +66,35 @@ def _uniform(count: int, low: float, high: float, generator: Generator) -> Tenso
     return numbers * (high - low) + low
 
 
-def _flip(images: Tensor, config: AugmentationConfig, generator: Generator) -> Tensor:
-    axes = {"horizontal": [-1], "vertical": [-2], "both": [-1, -2]}[config.flip]
-    for axis in axes:
-        chosen = _uniform(len(images), 0, 1, generator) < 0.5
-        images = torch.where(chosen[:, None, None, None], images.flip(axis), images)
-    return images
-
-
-def _shift(images: Tensor, config: AugmentationConfig, generator: Generator) -> Tensor:
+def _move(images: Tensor, config: AugmentationConfig, generator: Generator) -> Tensor:
+    """Mirror about half of the images on each axis that may be, then shift all of them."""
     count, channels, height, width = images.shape
+    axes = {"none": [], "horizontal": [-1], "vertical": [-2], "both": [-1, -2]}[config.flip]
+    flipped = {axis: _uniform(count, 0, 1, generator) < 0.5 for axis in axes}
     # A border cannot be mirrored beyond the other one.
     most = min(config.crop, height - 1, width - 1)
-    offsets = torch.randint(
-        2 * most + 1, (2, count, 1), generator=generator, device=generator.device
+    offsets = torch.zeros(2, count, 1, dtype=torch.int64, device=images.device)
+    if most:
+        offsets = torch.randint(
+            2 * most + 1, offsets.shape, generator=generator, device=generator.device
+        ).sub_(most)
+    rows, columns = (
+        _places(offset, length, flipped.get(axis))
+        for offset, length, axis in zip(offsets, (height, width), (-2, -1), strict=True)
     )
-    rows = _mirrored(offsets[0] - most, height)
-    columns = _mirrored(offsets[1] - most, width)
     number = torch.arange(count, device=images.device)[:, None, None]
     places = (number * height + rows[:, :, None]) * width + columns[:, None, :]
     # With the channels innermost: whole pixels are copied.
     pixels = images.permute(0, 2, 3, 1).reshape(-1, channels).index_select(0, places.flatten())
     return pixels.view(count, height, width, channels).permute(0, 3, 1, 2)
+
+
+def _places(offsets: Tensor, length: int, flipped: Tensor | None) -> Tensor:
+    """Return which line of each image, ``[batch, length]``, comes to stand in each place."""
+    places = _mirrored(offsets, length)
+    if flipped is None:
+        return places
+    return torch.where(flipped[:, None], (length - 1) - places, places)
 
 
 def _mirrored(offsets: Tensor, length: int) -> Tensor:
@@ -139,7 +147,3 @@ def _strip(length: int, share: Tensor, place: Tensor) -> Tensor:
 def _add_noise(images: Tensor, config: AugmentationConfig, generator: Generator) -> Tensor:
     noise = torch.randn(images.shape, generator=generator, device=images.device)
     return images + config.noise * noise
-
-
-_COPIES: tuple[Step, ...] = (_flip, _shift)
-"""Steps that copy pixels as they are."""
