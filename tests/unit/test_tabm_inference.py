@@ -1,4 +1,4 @@
-"""Predictions of many rows by tables that are looked up: the same as those of the network."""
+"""Predictions of many rows in fewer operations: the same as those of the network."""
 
 from __future__ import annotations
 
@@ -9,7 +9,12 @@ from torch import Tensor, nn
 from engine.models.shapes import TabularShape
 from engine.models.tables.bin_search import BinSearch
 from engine.models.tables.tabm import TabM
-from engine.models.tables.tabm_inference import TabmInference, in_fewer_operations
+from engine.models.tables.tabm_inference import (
+    LookedUp,
+    Multiplied,
+    TabmInference,
+    in_fewer_operations,
+)
 
 NARROW = tuple(i / 2000 for i in range(49))
 EDGES = ((-1.0, 0.0, 2.0), (), (5.0,), (-3.0, 3.0), NARROW)
@@ -42,19 +47,50 @@ SHAPES = {
 }
 
 
-@pytest.mark.parametrize("name", SHAPES)
-def test_outputs_are_those_of_the_network(name: str) -> None:
-    net, inputs = network(SHAPES[name]), rows(SHAPES[name])
-    faster = in_fewer_operations(net)
-    assert isinstance(faster, TabmInference)
+def agree(shape: TabularShape, net: TabM, first: LookedUp | Multiplied) -> None:
+    faster, inputs = TabmInference(net, first).eval(), rows(shape, 1100)
     with torch.inference_mode():
         torch.testing.assert_close(faster(inputs), net(inputs), rtol=1e-4, atol=1e-4)
 
 
-def test_bins_too_narrow_for_it_and_large_ensembles_stay_as_they_are() -> None:
-    narrow = TabularShape(1, (), 1, edges=((0.0, 1e-5, 1.0),))
-    for net in (network(narrow), network(TabularShape(0, (60_000,), 1), members=8)):
-        assert in_fewer_operations(net) is net
+@pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.parametrize("first", [LookedUp, Multiplied])
+@torch.inference_mode()
+def test_outputs_are_those_of_the_network(
+    name: str, first: type[LookedUp] | type[Multiplied]
+) -> None:
+    net = network(SHAPES[name])
+    agree(SHAPES[name], net, first(net))
+
+
+NARROW_BINS = TabularShape(1, (), 1, edges=((0.0, 1e-5, 1.0),))
+
+
+@pytest.mark.parametrize(
+    ("shape", "members", "first"),
+    [
+        (SHAPES["numbers"], 3, LookedUp),
+        (NARROW_BINS, 3, Multiplied),
+        (TabularShape(0, (60_000,), 1), 8, Multiplied),
+    ],
+)
+def test_bins_too_narrow_and_tables_too_large_are_not_looked_up(
+    shape: TabularShape, members: int, first: type
+) -> None:
+    net = network(shape, members)
+    faster = in_fewer_operations(net)
+    assert isinstance(faster, TabmInference)
+    assert isinstance(faster.first, first)
+    with torch.inference_mode():
+        inputs = rows(shape)
+        torch.testing.assert_close(faster(inputs), net(inputs), rtol=1e-4, atol=1e-4)
+
+
+def test_other_networks_and_those_that_train_stay_as_they_are() -> None:
+    net = network(SHAPES["numbers"]).train()
+    assert in_fewer_operations(net) is net
+    other = nn.Linear(2, 1)
+    assert in_fewer_operations(other) is other
 
 
 @pytest.mark.parametrize("close", [2, 3, 6])

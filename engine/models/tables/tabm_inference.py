@@ -1,7 +1,8 @@
 """TabM for the prediction of many rows on a CPU: the same outputs in fewer operations.
 
 Nothing stands between the embeddings and the first layer but sums, so the product of each bin and
-each category with the first layers of all members is computed once and looked up afterwards.
+each category with the first layers of all members is computed once and looked up afterwards. Where
+that table would be too large, the weights of all members are scaled once and multiplied at once.
 """
 
 from __future__ import annotations
@@ -25,26 +26,19 @@ def in_fewer_operations(network: nn.Module) -> nn.Module:
     if not isinstance(network, TabM) or not network.layers or network.training:
         return network
     with torch.inference_mode():
-        if _table_bytes(network) > _BYTES or not _within_bins(network.numbers):
-            return network
-        return TabmInference(network)
+        small = _table_bytes(network) <= _BYTES and _within_bins(network.numbers)
+        return TabmInference(network, LookedUp(network) if small else Multiplied(network))
 
 
 class TabmInference(nn.Module):
     """Inputs and outputs of :class:`~engine.models.tables.tabm.TabM` in evaluation."""
 
-    def __init__(self, network: TabM) -> None:
+    def __init__(self, network: TabM, first: LookedUp | Multiplied) -> None:
+        """``first`` computes the first layer of all members of ``network``."""
         super().__init__()
-        first, *others = _layers(network)
-        self._members = first.members
-        numbers = network.numbers
-        self._search = None if numbers is None else BinSearch(_inner_edges(numbers))
-        self._low, self._scale = torch.zeros(0), torch.ones(0)
-        if numbers is not None:
-            self._low = numbers.low.flatten().contiguous()
-            self._scale = numbers.scale.where(numbers.scale > 0, 1).flatten().contiguous()
-            self._bins = numbers.low.shape[1]
-        self._table, self._starts = _looked_up(network, first)
+        self.first = first
+        others = _layers(network)[1:]
+        self._members = network.head.members
         self._layers = [
             (layer.weights(), layer.bias.view(self._members, 1, -1)) for layer in others
         ]  # fmt: skip
@@ -56,15 +50,62 @@ class TabmInference(nn.Module):
 
     def forward(self, inputs: dict[str, Tensor]) -> Tensor:
         """Logits, or values."""
-        rows, weights = self._rows_of(inputs["numeric"], inputs["categorical"])
-        hidden = functional.embedding_bag(
-            rows, self._table, mode="sum", per_sample_weights=weights
-        ).relu_()
-        hidden = hidden.view(len(rows), self._members, -1).transpose(0, 1)
+        rows = self.first.rows
+        pieces = zip(
+            *(torch.split(inputs[n], rows) for n in ("numeric", "categorical")), strict=True
+        )
+        return torch.cat([self._piece(numbers, codes) for numbers, codes in pieces])
+
+    def _piece(self, numbers: Tensor, codes: Tensor) -> Tensor:
+        hidden = self.first(numbers, codes)
+        hidden = hidden.view(len(hidden), self._members, -1).transpose(0, 1)
         for weight, bias in self._layers:
             hidden = torch.baddbmm(bias, hidden, weight).relu_()
         outputs = torch.baddbmm(self._head_bias, self._head, hidden.transpose(1, 2))
         return mean_of_members(outputs.transpose(1, 2).float(), self._probabilities)
+
+
+class Multiplied(nn.Module):
+    """The first layer of all members, ``[batch, members · width]``, as one product."""
+
+    rows = 512
+    """Rows whose outputs stay in the caches of a core."""
+
+    def __init__(self, network: TabM) -> None:
+        super().__init__()
+        first = _layers(network)[0]
+        self._numbers, self._tables = network.numbers, _categories(network)
+        self._weights = first.weights().transpose(0, 1).flatten(1).contiguous()
+        self._bias = first.bias
+
+    def forward(self, numbers: Tensor, codes: Tensor) -> Tensor:
+        """Outputs of the activation."""
+        parts = [] if self._numbers is None else [self._numbers(numbers)]
+        parts += [functional.embedding(codes[:, i], table) for i, table in enumerate(self._tables)]
+        return torch.addmm(self._bias, torch.cat(parts, dim=1), self._weights).relu_()
+
+
+class LookedUp(nn.Module):
+    """The first layer of all members, ``[batch, members · width]``, as a sum of rows of a table."""
+
+    rows = 1024
+
+    def __init__(self, network: TabM) -> None:
+        super().__init__()
+        numbers = network.numbers
+        self._search = None if numbers is None else BinSearch(_inner_edges(numbers))
+        self._low, self._scale = torch.zeros(0), torch.ones(0)
+        if numbers is not None:
+            self._low = numbers.low.flatten().contiguous()
+            self._scale = numbers.scale.where(numbers.scale > 0, 1).flatten().contiguous()
+        self._table, self._starts = _looked_up(network, _layers(network)[0])
+
+    def forward(self, numbers: Tensor, codes: Tensor) -> Tensor:
+        """Outputs of the activation."""
+        rows, weights = self._rows_of(numbers, codes)
+        return functional.embedding_bag(
+            rows, self._table, mode="sum", per_sample_weights=weights
+        ).relu_()
 
     def _rows_of(self, numbers: Tensor, codes: Tensor) -> tuple[Tensor, Tensor]:
         """Return rows of the table and their weights: two for a number, one for a category."""
