@@ -18,7 +18,7 @@ from tui.format.records import NARROW_BAR, WIDE_BAR, answer_lines
 from tui.format.text import literal
 from tui.widgets.gallery import GalleryPanel
 from tui.widgets.gallery_rows import GalleryRows
-from tui.widgets.pictures.sheet import PictureSheet
+from tui.widgets.pictures.sheet import SIDE, PictureSheet
 from tui.widgets.question import Answer
 
 _CELL = 24
@@ -56,13 +56,19 @@ class Reply(Vertical):
         self._answer.update(Content("\n").join([*notes, *lines]))
         if pictures := answer.get("pictures"):
             group = PictureGroup("", tuple(Picture(**one) for one in pictures))
-            sheet = PictureSheet()
+            sheet = PictureSheet(self._side(len(group.pictures)))
             self.mount(sheet, before=self._answer)
             sheet.call_after_refresh(sheet.show, [group])
         if answer.get("gallery"):
             gallery = Gallery.from_record(answer["gallery"])
             self.forecasts = GalleryPanel(gallery, GalleryRows(gallery.listed()))
             self.mount(self.forecasts, before=self._answer)
+
+    def _side(self, count: int) -> int:
+        """Return the width of pictures in cells: a single one is half as high as the screen."""
+        half = self.screen.size.height // 2  # a cell is twice as high as it is wide
+        room = min(2 * (half - 1), self.size.width or SIDE)
+        return max(SIDE, room) if count == 1 else SIDE
 
 
 def _with_rows(
