@@ -31,7 +31,6 @@ from engine.data.series.panel_splits import (
 from engine.data.series.read import Series
 from engine.data.series.read_panel import read_panel
 from engine.data.series.roles import Roles, check_columns
-from engine.data.series.series_rows import file_with_a_row_a_step, with_a_row_a_step
 from engine.data.series.splits import (
     cut_in_time,
     is_series_table,
@@ -41,7 +40,7 @@ from engine.data.series.splits import (
     split_series,
 )
 from engine.data.series.static import find_static
-from engine.data.series.time_ranges import file_with_beginnings, with_beginnings
+from engine.data.series.time_ranges import with_beginnings
 from engine.data.tables.other_marks import other_marks
 from engine.data.tables.schema import Column
 from engine.pipelines.pipeline import DataPipeline
@@ -61,29 +60,24 @@ from engine.reports.data_summary import DataSummary
 from engine.reports.note import Note
 
 
-def _arranged(table: pa.Table) -> pa.Table:
-    """Return rows to predict from, a row a step, each with one time."""
-    return file_with_a_row_a_step(file_with_beginnings(table))
-
-
 class ForecastingPipeline(DataPipeline[SeriesFitted]):
     """Tables as series of one step, without gaps."""
 
     section: ForecastingConfig
     fitted_type = SeriesFitted
     rows_alone = False
-    arranged = staticmethod(_arranged)
 
     def __init__(self, config: RunConfig) -> None:
         super().__init__(config)
         self._reader = SeriesReader(self.section, config.data)
+        self.arranged = self._reader.arranged
 
     def load(self) -> RawData:
         """Read the data, make it a regular series, and cut it in the order of time."""
         section = self.section
         refuse_choice(self.config.data)
         raw = without_ignored(load_data(self.config.data), self.config.data)
-        raw = with_a_row_a_step(with_beginnings(raw))
+        raw = self._reader.with_a_row_a_step(with_beginnings(raw))
         roles = self._reader.roles(raw.train)
         if roles.series:
             return self._load_panel(raw, roles)

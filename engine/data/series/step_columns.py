@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from engine.data.series.listed_series import SERIES, TIME, VALUE
+from engine.data.series.times import is_date_column
 from engine.files.sanitize import plain
 from engine.reports.counted import counted
 from engine.reports.note import Note
@@ -38,12 +39,12 @@ class StepColumns:
     columns: tuple[str, ...]
     times: tuple[datetime | int, ...]
 
-    def note(self, table: pa.Table) -> Note:
+    def notes(self, table: pa.Table) -> tuple[Note, ...]:
         """Return the note on how the training rows were read."""
         first, last = plain(self.columns[0], 40), plain(self.columns[-1], 40)
         why = f"{counted(len(self.columns), 'column')} from {first} to {last} are steps of time, "
         why += f"each row a series: {counted(table.num_rows, 'series', 'series')}"
-        return Note(why, VALUE, "series", table.num_rows, kind="converted")
+        return (Note(why, VALUE, "series", table.num_rows, kind="converted"),)
 
     def rows(self, table: pa.Table) -> pa.Table:
         """Return a row for each value that is known; columns that a table lacks are no steps."""
@@ -71,6 +72,7 @@ def step_columns(table: pa.Table) -> StepColumns | None:
         return StepColumns(*zip(*dated, strict=True))
     numbered = _numbered(names)
     rest = [name for name in table.column_names if name not in numbered]
+    rest = [name for name in rest if not is_date_column(name, table[name])]
     if len(numbered) < _FEWEST_NUMBERED or not rest or not _are_ids(table, rest):
         return None
     return StepColumns(tuple(numbered), tuple(_number_of(name) for name in numbered))
@@ -116,7 +118,7 @@ def _number_of(name: str) -> int:
 
 
 def _are_ids(table: pa.Table, names: Sequence[str]) -> bool:
-    """Return whether columns are texts that tell all rows apart."""
+    """Return whether columns are texts that tell all rows apart, as dates alone do not."""
     if not all(pa.types.is_string(table.schema.field(name).type) for name in names):
         return False
     different = table.select(list(names)).group_by(list(names)).aggregate([])

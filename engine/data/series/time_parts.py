@@ -69,6 +69,13 @@ def find_time_parts(table: pa.Table, time: str, taken: Collection[str] = ()) -> 
     return ()
 
 
+def day_parts(names: Sequence[str]) -> tuple[str, ...]:
+    """The columns that are named year, month and day; empty where one is missing."""
+    chain = ("year", "month", "day")
+    found = _first_of_chain(chain, _by_kind(names))
+    return found if len(found) == len(chain) else ()
+
+
 def read_time_parts(table: pa.Table, parts: Sequence[str], spelling: str = "") -> TimeColumn:
     """Read the times of columns that :func:`find_time_parts` found.
 

@@ -12,12 +12,15 @@ import pytest
 
 from engine.config.run_config import RunConfig
 from engine.data.raw import RawData
-from engine.data.series.series_rows import file_with_a_row_a_step as arranged
-from engine.data.series.series_rows import with_a_row_a_step
+from engine.data.series.series_rows import file_with_a_row_a_step, with_a_row_a_step
 from engine.errors import DataError
 from engine.pipelines.create import create_pipeline
 
 STEPS = 60
+
+
+def arranged(table: pa.Table) -> pa.Table:
+    return file_with_a_row_a_step(table, ["time", "value"])
 
 
 def value(series: int, step: int) -> float:
@@ -68,6 +71,7 @@ def test_numbered_columns_are_steps_where_texts_tell_the_rows_apart() -> None:
 @pytest.mark.parametrize("table", [
     wide([f"V{step}" for step in range(1, 29)], Time=[0.0, 1.0], Class=[0, 1]),
     wide([f"V{step}" for step in range(1, 29)], name=["a", "a"]),
+    wide([f"V{step}" for step in range(1, 29)], name=["a", "a"], day=["2024-01-01", "2024-01-02"]),
     wide([f"s{step}" for step in range(1, 12)], name=["a", "b"]),
     wide(["2019", "2020", "2021", "2022"], name=["a", "b"]),
     wide(["2020-01-31", "2019-01-31", "2020-02-01", "2020-02-02", "2020-03-01"], name=["a", "b"]),
