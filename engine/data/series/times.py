@@ -20,7 +20,9 @@ from numpy.typing import NDArray
 
 from engine.data.dates import spellings
 from engine.data.dates.compact import (
+    EXCEL,
     SINCE,
+    are_days_of_excel,
     find_number_spelling,
     is_number_spelling,
     read_numbers,
@@ -33,7 +35,8 @@ from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.reports.note import Note
 
-_NAMES = ("date", "time", "datetime", "timestamp", "ds", "day", "month", "year", "period", "step")
+_NAMES = ("date", "time", "datetime", "timestamp", "ds", "day", "month", "year", "period", "step",
+          "datum", "fecha", "jahr", "année", "annee", "año", "anno", "jaar", "rok")  # fmt: skip
 _UTC = ("UTC", "Etc/UTC", "GMT", "Z", "+00:00", "-00:00")
 _YEAR_FIRST = ("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y %m %d")
 """Beginnings of spellings that leave no doubt."""
@@ -48,8 +51,12 @@ _MIXED = {
     spellings.DAY_FIRST: "with the day before the month",
 }
 """Spellings of dates that are written in several ways, and the order that all of them have."""
-_CALENDAR = re.compile("date|month|week|period|time|^(ds|ym|yw|kw)$")
+_CALENDAR = re.compile("date|month|week|period|time|monat|yyyymm|^(ds|ym|yw|kw)$")
 """Names of columns whose numbers of six digits are months or weeks."""
+_MOMENT = re.compile("date|datum|fecha|time|epoch|unix|^(ts|ds|day)$")
+"""Names of columns whose numbers are days or moments."""
+_DATE = r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}"
+"""The beginning of texts that are meant to be dates."""
 
 
 @dataclass(frozen=True)
@@ -93,13 +100,23 @@ def find_time_column(table: pa.Table) -> str:
 
 
 def unread_time_column(table: pa.Table) -> str:
-    """A column of texts that is named like a time, but holds no dates; or empty."""
-    texts = [
-        name
-        for name in table.column_names
-        if is_text(table[name].type) and table[name].null_count < table.num_rows
-    ]
-    return next((name for name in texts if name.strip().lower() in _NAMES), "")
+    """A column that is named or written like a time, but holds no dates; or empty."""
+    filled = [name for name in table.column_names if table[name].null_count < table.num_rows]
+    texts = [name for name in filled if is_text(table[name].type)]
+    fractions = [name for name in filled if pt.is_floating(table[name].type)]
+    named = [name for name in (*texts, *fractions) if name.strip().lower() in _NAMES]
+    named += [name for name in fractions if _MOMENT.search(name.lower()) and _rises(table[name])]
+    return next(iter([*named, *(name for name in texts if _begins_like_dates(table[name]))]), "")
+
+
+def _begins_like_dates(column: pa.ChunkedArray) -> bool:
+    begins = pc.match_substring_regex(column.slice(0, 200), rf"^\s*(?:{_DATE})")
+    return bool((pc.mean(begins.cast(pa.int8())).as_py() or 0) > _MOSTLY)
+
+
+def _rises(column: pa.ChunkedArray) -> bool:
+    steps = np.diff(column.slice(0, 200).to_numpy())
+    return len(steps) > 1 and bool((steps > 0).all())
 
 
 def read_times(
@@ -148,7 +165,10 @@ def _looks_like_dates(column: pa.ChunkedArray) -> bool:
 
 
 def _has_date_numbers(name: str, column: pa.ChunkedArray) -> bool:
-    """Whether a column holds days such as 20230131, or months or weeks by its name, in order."""
+    """Whether a column holds days such as 20230131, or months or weeks by its name.
+
+    They stand in order, unless the column is named after times.
+    """
     some = column.slice(0, 200)
     if some.null_count or len(some) < _LEAST_ROWS:
         return False
@@ -156,21 +176,31 @@ def _has_date_numbers(name: str, column: pa.ChunkedArray) -> bool:
     if numbers is None:
         return False
     steps = np.diff(numbers)
-    ordered = bool((steps >= 0).all() or (steps <= 0).all()) and bool(steps.any())
-    spelling = find_number_spelling(numbers) if ordered else ""
+    named, month = (form.search(name.lower()) is not None for form in (_MOMENT, _CALENDAR))
+    ordered = bool((steps >= 0).all() or (steps <= 0).all())
+    if not steps.any() or not (ordered or named or month):
+        return False
+    spelling = find_number_spelling(numbers)
     if spelling.endswith(SINCE):
-        return _counts_moments(numbers, spelling)
+        return _counts_moments(numbers, spelling, named)
+    if named and are_days_of_excel(numbers):
+        return True
     if len(spelling) <= len("%Y%m"):
-        return spelling.startswith("%") and _CALENDAR.search(name.lower()) is not None
+        return spelling.startswith("%") and month
     return spelling.startswith("%")
 
 
-def _counts_moments(numbers: Times, spelling: str) -> bool:
-    """Whether numbers since 1970 have the digits of this century, and a regular step."""
+def _counts_moments(numbers: Times, spelling: str, named: bool) -> bool:
+    """Whether numbers since 1970 have the digits of this century, and a regular step.
+
+    In a column that is ``named`` after times the step is whatever it is.
+    """
     times = np.unique(read_numbers(numbers, spelling)).astype(np.int64)
     lengths = {len(str(number)) for number in (numbers.min(), numbers.max())}
+    if named or not lengths <= _MOMENT_DIGITS:
+        return lengths <= _MOMENT_DIGITS
     frequency = find_frequency(times, dated=True)
-    if not lengths <= _MOMENT_DIGITS or not frequency.regular:
+    if not frequency.regular:
         return False
     return bool((np.diff(frequency.positions(times)) == 1).mean() >= _MOSTLY)
 
@@ -196,6 +226,8 @@ def _from_numbers(
     if frequency is not None and not frequency.dated:
         return TimeColumn(numbers, False)
     spelling = spelling if is_number_spelling(spelling) else find_number_spelling(numbers)
+    if not spelling and _MOMENT.search(name.lower()) and are_days_of_excel(numbers):
+        spelling = EXCEL
     if not spelling:
         return TimeColumn(numbers, False)
     moments = read_numbers(numbers, spelling)
