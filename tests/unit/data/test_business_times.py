@@ -78,7 +78,7 @@ def test_months_are_read_in_the_languages_of_their_columns(
 
 def test_a_date_and_a_time_of_day_have_names_of_other_languages(tmp_path: Path) -> None:
     hours = pd.date_range("2024-01-20", periods=COUNT, freq="h")
-    columns = {"Datum": hours.strftime("%d.%m.%Y"), "Uhrzeit": hours.strftime("%H:%M")}
+    columns: Columns = {"Datum": hours.strftime("%d.%m.%Y"), "Uhrzeit": hours.strftime("%H:%M")}
     assert times(tmp_path, columns).equals(hours.as_unit("us"))
     columns["Uhrzeit"] = [f"{hour + 1:02}:00" for hour in hours.hour]  # up to 24:00, so texts
     assert times(tmp_path, columns).equals((hours + pd.Timedelta("1h")).as_unit("us"))
