@@ -19,6 +19,7 @@ from engine.data.row_choice import refuse_choice
 from engine.data.series.channels import Values, number_formats
 from engine.data.series.holiday_dates import check_holidays
 from engine.data.series.indicators import category_notes
+from engine.data.series.listed_series import VALUE
 from engine.data.series.panel import Panel, Rows, number_series
 from engine.data.series.panel_splits import (
     cut_panel,
@@ -76,7 +77,7 @@ class ForecastingPipeline(DataPipeline[SeriesFitted]):
         """Read the data, make it a regular series, and cut it in the order of time."""
         section = self.section
         refuse_choice(self.config.data)
-        raw = without_ignored(load_data(self.config.data), self.config.data)
+        raw = without_ignored(load_data(self.config.data, made=(VALUE,)), self.config.data)
         raw = self._reader.with_a_row_a_step(with_beginnings(raw))
         roles = self._reader.roles(raw.train)
         if roles.series:

@@ -6,22 +6,27 @@ is written. An hour that comes twice has two rows, and one that is missing an em
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
-from engine.data.raw import decimal_mark_of
-from engine.data.series.channels import Values, first_text, has_numbers, is_number, is_text
+from engine.data.series.cells import (
+    Drawn,
+    cell_values,
+    drawn_columns,
+    drawn_notes,
+    holds_texts,
+    may_be_values,
+)
+from engine.data.series.channels import is_text
 from engine.data.series.hour_names import HourNames, Unclear, find_hour_names
 from engine.data.series.listed_series import VALUE
 from engine.data.series.time_parts import day_parts
-from engine.data.series.times import find_time_column, is_date_column
-from engine.data.tables.schema import NumberFormat
-from engine.data.tables.values import number_format_of, numbers, tidy
+from engine.data.series.times import is_date_column
+from engine.data.tables.values import tidy
 from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.reports.counted import counted
@@ -29,11 +34,6 @@ from engine.reports.note import Note
 
 HOUR, MINUTE = "hour", "minute"
 _STEPS = {60: "hour", 30: "half hour", 15: "quarter of an hour"}
-_NEARLY = 0.9
-"""Share of rows in which a column of a day is the sum, or the like, of its hours."""
-_OF_A_DAY: dict[str, Callable[[Values, int], Values]] = {
-    "sum": np.nansum, "mean": np.nanmean, "maximum": np.nanmax, "minimum": np.nanmin,
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +43,15 @@ class HourColumns:
     names: HourNames
     dates: tuple[str, ...] = ()
     """The column of the day; empty where it is in several."""
-    drawn: tuple[tuple[str, str], ...] = ()
-    """Columns that are drawn from those of the hours, and as what, such as their sum."""
+    drawn: Drawn = ()
+    """Columns that are sums or the like of the hours, and as what."""
+
+    def without_drawn(self, table: pa.Table, named: Collection[str]) -> HourColumns:
+        """Return the same that leaves out sums and the like, except those that are ``named``."""
+        own = [name for name in self.names.columns if name not in self.names.again]
+        left = {*self.columns, *named}
+        others = [name for name in table.column_names if name not in left]
+        return replace(self, drawn=drawn_columns(table, own, others))
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -58,22 +65,19 @@ class HourColumns:
         first, step = plain(usual[0], 40), _STEPS.get(own.step, f"{own.step} minutes")
         edge = "ends at" if own.ends else "begins at"
         clock = _clock(own.step if own.ends else 0)
-        empty = _values(table, usual).null_count
+        empty = cell_values(table, usual).null_count
         why = (
             f"{counted(len(usual), 'column')} from {first} to {plain(usual[-1], 40)} are the times "
             f"of a day, {first} the {step} that {edge} {clock}: {counted(many, 'row')} of a day "
             f"are {counted(len(usual) * many, 'row')}, {empty:,} of them empty"
         )
         notes = [Note(why, VALUE, "series", many, kind="converted"), *self._second(table)]
-        for name, what in self.drawn:
-            why = f"{plain(name, 40)} is the {what} of the columns of the day: not used"
-            notes.append(Note(why, plain(name, 40), "not used", many, kind="dropped"))
-        return tuple(notes)
+        return (*notes, *drawn_notes(self.drawn, "day", many))
 
     def _second(self, table: pa.Table) -> Iterator[Note]:
         """Yield notes on the columns of hours that come twice when clocks are set back."""
         for name in self.names.again:
-            shown, rows = plain(name, 40), table.num_rows - _values(table, [name]).null_count
+            shown, rows = plain(name, 40), table.num_rows - cell_values(table, [name]).null_count
             clock = _clock(self.names.minutes[self.names.columns.index(name)])
             why = f"{shown} is the second time from {clock} on, with a value in "
             why += counted(rows, "row")
@@ -94,7 +98,7 @@ class HourColumns:
         count, steps = table.num_rows, len(names)
         owner = np.repeat(np.arange(count), steps)
         place = np.tile(np.arange(steps), count)
-        values = _values(table, names)
+        values = cell_values(table, names)
         second = np.isin(names, self.names.again)
         kept = ~second[place] | np.asarray(pc.is_valid(values))
         minutes = np.array([self.names.minutes[n] for n in places])[place[kept]]
@@ -112,11 +116,11 @@ def hour_columns(table: pa.Table, time: str = "") -> HourColumns | Unclear | Non
 
     ``time`` is the column of dates, where it is set.
     """
-    named = [field.name for field in table.schema if _may_be_values(field.type)]
+    named = [field.name for field in table.schema if may_be_values(field.type)]
     found = find_hour_names([name for name in named if name != time])
     if found is None or isinstance(found, Unclear):
         return found
-    if texts := [name for name in found.columns if _holds_texts(table[name])]:
+    if texts := [name for name in found.columns if holds_texts(table[name])]:
         return Unclear(f"{plain(texts[0], 40)} holds texts", found.columns)
     others = [name for name in table.column_names if name not in {*found.columns, *found.beyond}]
     if clash := [name for name in others if name.strip().lower() in (HOUR, MINUTE, VALUE)]:
@@ -131,52 +135,10 @@ def hour_columns(table: pa.Table, time: str = "") -> HourColumns | Unclear | Non
     return HourColumns(found, dates)
 
 
-def with_drawn(form: HourColumns, table: pa.Table, named: Collection[str] = ()) -> HourColumns:
-    """Return the same with the columns of training rows that are sums or the like of the hours.
-
-    Those that are ``named`` in the settings are not among them.
-    """
-    names = [name for name in form.names.columns if name not in form.names.again]
-    if not all(is_number(table.schema.field(name).type) for name in names):
-        return form
-    hours = np.stack([_floats(table[name]) for name in names], 1)
-    known = np.asarray(~np.isnan(hours).all(1), np.bool_)
-    left = {*form.columns, *named}
-    others = [f.name for f in table.schema if f.name not in left and is_number(f.type)]
-    drawn = [
-        (name, what) for name in others if (what := _drawn(_floats(table[name]), hours, known))
-    ]
-    return replace(form, drawn=tuple(drawn))
-
-
-def _drawn(values: Values, hours: Values, known: NDArray[np.bool_]) -> str:
-    """Return what a column of days is of the hours; empty where it is something else."""
-    if known.sum() < 2 or np.ptp(values[known]) == 0:
-        return ""
-    for what, of in _OF_A_DAY.items():
-        if np.isclose(values[known], of(hours[known], 1), 1e-3, 1e-9).mean() >= _NEARLY:
-            return what
-    return ""
-
-
 def _dates(table: pa.Table, names: Sequence[str]) -> tuple[str, ...]:
-    """Return the columns of dates, or else one that is named like one."""
+    """Return the columns of dates; beside a year, a month and a day only the first."""
     dates = tuple(name for name in names if is_date_column(name, table[name]))
-    if dates or day_parts(names):
-        return dates[:1] if day_parts(names) else dates
-    named = find_time_column(table.select(list(names)))
-    return (named,) if named else ()
-
-
-def _may_be_values(kind: pa.DataType) -> bool:
-    return is_number(kind) or is_text(kind) or bool(pa.types.is_null(kind))
-
-
-def _holds_texts(column: pa.ChunkedArray) -> bool:
-    """Return whether a column holds texts, rather than numbers with a few mistakes."""
-    if not is_text(column.type) or not tidy(column).is_valid().to_numpy().any():
-        return False
-    return not has_numbers(column) and first_text(column) is None
+    return dates[:1] if day_parts(names) else dates
 
 
 def _check_date(table: pa.Table, name: str) -> None:
@@ -198,7 +160,10 @@ def _check_date(table: pa.Table, name: str) -> None:
 def _check_beyond(table: pa.Table, names: Sequence[str]) -> None:
     """Refuse values of a 25th hour: it is not said which hour came twice."""
     for name in names:
-        if name in table.column_names and (rows := np.flatnonzero(table[name].is_valid())).size:
+        if (
+            name in table.column_names
+            and (rows := np.flatnonzero(tidy(table[name]).is_valid())).size
+        ):
             raise DataError(
                 f"The column {plain(name, 40)!r} is behind those of a day and has values in "
                 f"{counted(len(rows), 'row')} (the first is row {rows[0] + 1:,}): clocks were set "
@@ -206,47 +171,6 @@ def _check_beyond(table: pa.Table, names: Sequence[str]) -> None:
                 "Put the second of that hour into a column of its own, such as h3b, with the hours "
                 f"behind it in theirs; or leave it out: data.columns.{plain(name, 40)}=ignored.",
             )
-
-
-def _values(table: pa.Table, names: Sequence[str]) -> pa.Array:
-    """Return the cells row by row: numbers, or texts where some columns have texts.
-
-    Raises :class:`DataError` for a text that is not a number.
-    """
-    texts = any(is_text(table.schema.field(name).type) for name in names)
-    if not texts:
-        values = np.stack([_floats(table[name]) for name in names], 1)
-        return pa.array(values.reshape(-1), from_pandas=True)
-    mark = decimal_mark_of(table)
-    columns = [_texts(table[name], mark) for name in names]
-    cells = pa.concat_arrays(columns).take(
-        pa.array(np.arange(len(names) * table.num_rows).reshape(len(names), -1).T.reshape(-1))
-    )
-    column = tidy(pa.chunked_array([cells]))
-    written = number_format_of(column, mark)
-    wrong = np.isnan(numbers(column, written)) & np.asarray(column.is_valid())
-    if wrong.any():
-        row, place = divmod(int(wrong.argmax()), len(names))
-        like = f" such as {written.example}" if written != NumberFormat() else ""
-        text = plain(str(column[int(wrong.argmax())]), 40)
-        raise DataError(
-            f"The column {plain(names[place], 60)!r} holds {text!r} in row {row + 1:,}, which is "
-            f"not a number{like}.",
-            "Correct the row, or leave its value empty.",
-        )
-    return column.combine_chunks()
-
-
-def _texts(column: pa.ChunkedArray, mark: str) -> pa.Array:
-    """Return cells as texts with the decimal mark of their file."""
-    texts = column.combine_chunks().cast(pa.string())
-    plain_numbers = is_number(column.type) and mark == ","
-    return pc.replace_substring(texts, ".", ",") if plain_numbers else texts
-
-
-def _floats(column: pa.ChunkedArray) -> Values:
-    whole = column.combine_chunks().cast(pa.float64(), safe=False)
-    return np.asarray(whole.to_numpy(zero_copy_only=False), np.float64)
 
 
 def _clock(minute: int) -> str:

@@ -1,4 +1,4 @@
-"""Tables with a series or a day a row, as a row a step."""
+"""Tables with a series, a day or a year a row, as a row a step."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from dataclasses import replace
 import pyarrow as pa
 
 from engine.data.raw import RawData
-from engine.data.series.hour_columns import HourColumns, hour_columns, with_drawn
+from engine.data.series.hour_columns import HourColumns, hour_columns
 from engine.data.series.hour_names import Unclear
 from engine.data.series.listed_series import TIME, ListedSeries, listed_series
 from engine.data.series.step_columns import StepColumns, step_columns
+from engine.data.series.year_columns import YearColumns, year_columns
 from engine.files.sanitize import plain
 from engine.reports.counted import counted
 from engine.reports.note import Note
 
-_Form = ListedSeries | StepColumns | HourColumns
+_Form = ListedSeries | StepColumns | HourColumns | YearColumns
 
 
 def with_a_row_a_step(raw: RawData, named: Collection[str] = (), time: str = "") -> RawData:
@@ -31,8 +32,8 @@ def with_a_row_a_step(raw: RawData, named: Collection[str] = (), time: str = "")
         return raw
     if isinstance(form, Unclear):
         return replace(raw, notes=(*raw.notes, _note_of(form)))
-    if isinstance(form, HourColumns):
-        form = with_drawn(form, raw.train, named)
+    if not isinstance(form, ListedSeries):
+        form = form.without_drawn(raw.train, named)
     splits = {split: form.rows(table) for split, table in raw.splits.items()}
     return raw.with_splits(splits, *form.notes(raw.train))
 
@@ -56,7 +57,7 @@ def _form_of(table: pa.Table, time: str) -> _Form | Unclear | None:
         return hours
     if TIME in table.column_names:
         return hours
-    return listed_series(table) or step_columns(table) or hours
+    return listed_series(table) or year_columns(table) or step_columns(table) or hours
 
 
 def _note_of(unclear: Unclear) -> Note:

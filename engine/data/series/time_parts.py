@@ -80,6 +80,11 @@ def day_parts(names: Sequence[str]) -> tuple[str, ...]:
     return found if len(found) == len(chain) else ()
 
 
+def year_column(names: Sequence[str]) -> str:
+    """The first column that is named like a year; or empty."""
+    return _by_kind(names).get("year", "")
+
+
 def read_time_parts(table: pa.Table, parts: Sequence[str], spelling: str = "") -> TimeColumn:
     """Read the times of columns that :func:`find_time_parts` found.
 

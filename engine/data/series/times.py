@@ -241,7 +241,7 @@ def _from_texts(
 ) -> TimeColumn:
     """Texts in the spelling of the training rows, or in the one that fits best."""
     known = spelling and not spellings.spelled(texts, spelling).wrong.all()
-    unlikely = partial(_irregular, frequency=frequency)
+    unlikely = partial(irregular, frequency=frequency)
     chosen = spelling if known else spellings.find_spelling(texts, unlikely, spelling)
     read = spellings.spelled(texts, chosen)
     _check(name, read.moments, lambda row: repr(plain(texts.iloc[row], 60)), _kind(texts, chosen))
@@ -257,7 +257,7 @@ def _from_texts(
     return TimeColumn(settled.times, True, chosen, writing, settled.zone, (*settled.notes, *notes))
 
 
-def _irregular(moments: NDArray[np.datetime64], frequency: Frequency | None) -> float:
+def irregular(moments: NDArray[np.datetime64], frequency: Frequency | None = None) -> float:
     """Steps without a row, in the order of time; infinite where there is no regular step."""
     times: Times = np.unique(moments).astype(np.int64)
     step = frequency or find_frequency(times, dated=True)

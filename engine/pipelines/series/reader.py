@@ -10,9 +10,11 @@ import pyarrow as pa
 
 from engine.config.data.base import DataConfig
 from engine.config.tasks.forecasting import ForecastingConfig
+from engine.data.column_names import check_names
 from engine.data.raw import RawData
 from engine.data.series.channels import format_notes, number_formats
 from engine.data.series.frequency import Frequency, Times
+from engine.data.series.listed_series import VALUE
 from engine.data.series.panel import number_series
 from engine.data.series.read import Series, read_series, read_time_column
 from engine.data.series.roles import Roles, check_columns, find_roles
@@ -38,7 +40,10 @@ class SeriesReader:
         """The data with a row a step, unless the settings name columns that would become rows."""
         section = self._section
         named = (*section.targets, *section.inputs, *section.known_future, *section.static)
-        return with_a_row_a_step(raw, named, section.time)
+        made = with_a_row_a_step(raw, named, section.time)
+        if VALUE in self._data.columns:
+            check_names("data.columns", [VALUE], made.train.column_names)
+        return made
 
     def arranged(self, table: pa.Table, names: Sequence[str]) -> pa.Table:
         """Rows to predict from, a row a step, each with one time."""
