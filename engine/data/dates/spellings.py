@@ -65,7 +65,7 @@ _ZONES = {
 _OFFSET = re.compile(
     rf"(?P<written>.*\d:\d\d.*?) ?(?P<offset>Z|[+-]\d\d(?::?\d\d)?|{'|'.join(_ZONES)})"
 )
-_MIDNIGHT = re.compile(r"(?<=\D)24:00(?=(?::00(?:\.0+)?)?(?: ?(?:Z|[A-Z]+|[+-][\d:]+))?$)")
+_MIDNIGHT = re.compile(r"(?<=[ T])24:00(?=(?::00(?:\.0+)?)?(?: ?(?:Z|[A-Z]+|[+-][\d:]+))?$)")
 """The end of a day as an hour of it."""
 _NO_DATE = r"\s*\d{1,2}:\d{2}(:\d{2})?\s*|\D*"
 """A time of day, or the name of a month or a weekday, alone."""

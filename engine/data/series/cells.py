@@ -28,7 +28,7 @@ _DRAWN: dict[str, tuple[Callable[[Values, int], Values], int]] = {
     "sum": (np.nansum, 2), "mean": (np.nanmean, 5), "maximum": (np.nanmax, 5),
     "minimum": (np.nanmin, 5),
 }  # fmt: skip
-"""How each is computed, and the fewest rows in which it is no accident."""
+"""The function of each, and the fewest rows in which it is no accident."""
 
 
 def may_be_values(kind: pa.DataType) -> bool:

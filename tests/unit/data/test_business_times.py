@@ -106,6 +106,12 @@ def test_24_00_is_the_beginning_of_the_next_day(tmp_path: Path, form: str) -> No
     assert load(tmp_path, {"t": first_is_24})[2].spelling == "%d.%m.%Y %H:%M"
 
 
+def test_the_24th_minute_is_one_of_its_hour(tmp_path: Path) -> None:
+    minutes = pd.date_range("2024-01-20 23:24", periods=COUNT, freq="h")
+    found = times(tmp_path, {"t": minutes.strftime("%d.%m.%Y %H:%M:%S")})
+    assert found.equals(minutes.as_unit("us"))
+
+
 def test_days_as_excel_counts_them_are_dates_and_written_again(tmp_path: Path) -> None:
     ends = pd.date_range("2016-01-31", periods=COUNT, freq="ME")
     numbers = (ends - pd.Timestamp("1899-12-30")).days
