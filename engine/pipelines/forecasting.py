@@ -32,6 +32,7 @@ from engine.data.series.panel_splits import (
 from engine.data.series.read import Series
 from engine.data.series.read_panel import read_panel
 from engine.data.series.roles import Roles, check_columns
+from engine.data.series.series_rows import doubts_beside
 from engine.data.series.splits import (
     cut_in_time,
     is_series_table,
@@ -79,32 +80,35 @@ class ForecastingPipeline(DataPipeline[SeriesFitted]):
         refuse_choice(self.config.data)
         raw = without_ignored(load_data(self.config.data, made=(VALUE,)), self.config.data)
         raw = self._reader.with_a_row_a_step(with_beginnings(raw))
-        roles = self._reader.roles(raw.train)
-        if roles.series:
-            return self._load_panel(raw, roles)
-        train = self._reader.training_series(raw.train, roles)
-        parts = {TRAIN: train}
-        notes = list(train.notes)
-        for name, table in raw.splits.items():
-            if name == TRAIN or not table.num_rows:
-                continue
-            if _lacks_targets(table, roles):
-                notes.append(without_truth(name, table.num_rows))
-                continue
-            parts[name] = self._reader.read(
-                table, roles, train.frequency, train.spelling, train.formats
+        with doubts_beside(raw.notes):
+            roles = self._reader.roles(raw.train)
+            if roles.series:
+                return self._load_panel(raw, roles)
+            train = self._reader.training_series(raw.train, roles)
+            parts = {TRAIN: train}
+            notes = list(train.notes)
+            for name, table in raw.splits.items():
+                if name == TRAIN or not table.num_rows:
+                    continue
+                if _lacks_targets(table, roles):
+                    notes.append(without_truth(name, table.num_rows))
+                    continue
+                parts[name] = self._reader.read(
+                    table, roles, train.frequency, train.spelling, train.formats
+                )
+                notes += [replace(note, why=f"{name}: {note.why}") for note in parts[name].notes]
+            check_holidays(section.holidays, same_step(parts))
+            notes += time_notes(raw.train, roles, train)
+            notes += role_notes(raw.train, roles, section)
+            notes += repeat_notes(raw.train, roles, self._reader.times(raw.train, roles))
+            splits, context, cuts = cut_in_time(
+                parts, self.config.data, section.split_rows, section.window
             )
-            notes += [replace(note, why=f"{name}: {note.why}") for note in parts[name].notes]
-        check_holidays(section.holidays, same_step(parts))
-        notes += time_notes(raw.train, roles, train)
-        notes += role_notes(raw.train, roles, section)
-        notes += repeat_notes(raw.train, roles, self._reader.times(raw.train, roles))
-        splits, context, cuts = cut_in_time(
-            parts, self.config.data, section.split_rows, section.window
-        )
-        check_lengths(splits, section.window, section.horizon)
-        tables = {name: series_table(part, roles, context[name]) for name, part in splits.items()}
-        return raw.with_splits(tables, *notes, *cuts)
+            check_lengths(splits, section.window, section.horizon)
+            tables = {
+                name: series_table(part, roles, context[name]) for name, part in splits.items()
+            }
+            return raw.with_splits(tables, *notes, *cuts)
 
     @override
     def column_roles(self, raw: RawData) -> ColumnRoles:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pyarrow as pa
@@ -13,10 +14,12 @@ from engine.data.series.hour_names import Unclear
 from engine.data.series.listed_series import TIME, ListedSeries, listed_series
 from engine.data.series.step_columns import StepColumns, step_columns
 from engine.data.series.year_columns import YearColumns, year_columns
+from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.reports.counted import counted
 from engine.reports.note import Note
 
+_COLUMNS = "columns"
 _Form = ListedSeries | StepColumns | HourColumns | YearColumns
 
 
@@ -49,6 +52,18 @@ def file_with_a_row_a_step(table: pa.Table, names: Collection[str], time: str = 
     return table if form is None or isinstance(form, Unclear) else form.rows(table)
 
 
+@contextmanager
+def doubts_beside(notes: Sequence[Note]) -> Iterator[None]:
+    """Add to an error in the data that columns may be hours: too few rows follow from it."""
+    try:
+        yield
+    except DataError as error:
+        doubts = [f"{note.why}." for note in notes if note.read_as == _COLUMNS]
+        if not doubts:
+            raise
+        raise DataError(error.message, " ".join([error.hint, *doubts]).strip()) from error
+
+
 def _form_of(table: pa.Table, time: str) -> _Form | Unclear | None:
     if not table.num_rows:
         return None
@@ -66,4 +81,4 @@ def _note_of(unclear: Unclear) -> Note:
         f"{counted(len(unclear.columns), 'column')} from {first} to {last} may be hours of the "
         f"day of a row, but {unclear.why}; they stay columns"
     )
-    return Note(why, first, "columns")
+    return Note(why, first, _COLUMNS)

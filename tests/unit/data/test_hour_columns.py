@@ -114,6 +114,20 @@ def test_names_that_are_not_clear_stay_columns_with_a_note(table: pa.Table, why:
     assert why in notes[0]
 
 
+def test_too_few_rows_are_explained_by_columns_that_may_be_hours(tmp_path: Path) -> None:
+    table = wide([f"{n:02}:00" for n in range(8, 20)])
+    lines = [",".join(map(str, row.values())) for row in table.to_pylist()]
+    path = tmp_path / "meter.csv"
+    path.write_text("\n".join([",".join(table.column_names), *lines]) + "\n")
+    pipeline: Any = create_pipeline(RunConfig.parse({
+        "task": {"kind": "forecasting", "window": 48, "horizon": 24}, "model": {"kind": "dlinear"},
+        "data": {"kind": "file", "path": str(path)},
+    }))  # fmt: skip
+    with pytest.raises(DataError, match="rows are too few") as error:
+        pipeline.load()
+    assert "12 columns from 08:00 to 19:00 may be hours of the day" in error.value.hint
+
+
 def test_columns_that_are_named_in_the_settings_stay_columns() -> None:
     table = wide(COUNTED)
     assert arranged(table, named=["h24"]) == (table, [])
