@@ -29,6 +29,8 @@ _DECIMAL_COMMA = re.compile(
 _DECIMAL_POINT = re.compile(
     r"[-+]?(?:\d*\.(?:\d{1,2}|\d{4,})|(?:0|\d{4,})\.\d{3}|\d{1,3}(?:,\d{3})+\.\d+)"
 )
+_MONTH = re.compile(r"(?:0[1-9]|1[0-2])\.(?:19|20)\d\d|(?:19|20)\d\d\.(?:0[1-9]|1[0-2])")
+"""A month with its year, which is no number with a decimal point."""
 _VERSION = re.compile(r"\d{1,2}\.\d{1,2}")
 _THOUSANDS = re.compile(r"[1-9]\d{0,2}\.\d{3}")
 _CODE = re.compile(r"\d+[eE]\d+")
@@ -80,7 +82,7 @@ def find_dialect(sample: str, delimiter: str, header: str = "auto", decimal: str
     has_header = _is_header(rows) if header == "auto" else header == "yes"
     cells = [cell.strip() for row in rows[1:] for cell in row]
     comma = any(map(_DECIMAL_COMMA.fullmatch, cells)) or decimal == ","
-    point = any(map(_DECIMAL_POINT.fullmatch, cells))
+    point = any(_DECIMAL_POINT.fullmatch(c) and not _MONTH.fullmatch(c) for c in cells)
     decimal_point = "," if comma and not point and delimiter != "," else "."
     return Dialect(delimiter, has_header, quoted, decimal_point, quoted and escaped)
 

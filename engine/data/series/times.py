@@ -35,8 +35,11 @@ from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.reports.note import Note
 
-_NAMES = ("date", "time", "datetime", "timestamp", "ds", "day", "month", "year", "period", "step",
-          "datum", "fecha", "jahr", "année", "annee", "año", "anno", "jaar", "rok")  # fmt: skip
+TIME_NAMES = (
+    "date", "time", "datetime", "timestamp", "ds", "day", "month", "year", "period", "step",
+    "datum", "fecha", "jahr", "année", "annee", "año", "anno", "jaar", "rok",
+)  # fmt: skip
+"""Names of columns of times."""
 _UTC = ("UTC", "Etc/UTC", "GMT", "Z", "+00:00", "-00:00")
 _YEAR_FIRST = ("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y %m %d")
 """Beginnings of spellings that leave no doubt."""
@@ -53,10 +56,8 @@ _MIXED = {
 """Spellings of dates that are written in several ways, and the order that all of them have."""
 _CALENDAR = re.compile("date|month|week|period|time|monat|yyyymm|^(ds|ym|yw|kw)$")
 """Names of columns whose numbers of six digits are months or weeks."""
-_MOMENT = re.compile("date|datum|fecha|time|epoch|unix|^(ts|ds|day)$")
+MOMENT = re.compile("date|datum|fecha|time|epoch|unix|^(ts|ds|day)$")
 """Names of columns whose numbers are days or moments."""
-_DATE = r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}"
-"""The beginning of texts that are meant to be dates."""
 
 
 @dataclass(frozen=True)
@@ -85,38 +86,26 @@ class _Moments:
 
 
 def find_time_column(table: pa.Table) -> str:
-    """Return the time column: one of dates, else one with such a name; or empty."""
+    """Return the time column: one of dates, else one with such a name; or empty.
+
+    One that changes goes before one that is the same in all rows, as of an export.
+    """
     columns = dict(zip(map(str, table.column_names), table.columns, strict=True))
     dates = [name for name, column in columns.items() if _is_date(column.type)]
     dates += [name for name, column in columns.items() if _looks_like_dates(column)]
-    counted = [name for name in columns if pt.is_integer(columns[name].type)]
-    named = [name for name in counted if name.strip().lower() in _NAMES]
+    named = [
+        name
+        for name, column in columns.items()
+        if name.strip().lower() in TIME_NAMES and _counts(column)
+    ]
     written = [
         name
         for name, column in columns.items()
         if is_number(column.type) and _has_date_numbers(name, column)
     ]
-    return next(iter([*dates, *written, *named]), "")
-
-
-def unread_time_column(table: pa.Table) -> str:
-    """A column that is named or written like a time, but holds no dates; or empty."""
-    filled = [name for name in table.column_names if table[name].null_count < table.num_rows]
-    texts = [name for name in filled if is_text(table[name].type)]
-    fractions = [name for name in filled if pt.is_floating(table[name].type)]
-    named = [name for name in (*texts, *fractions) if name.strip().lower() in _NAMES]
-    named += [name for name in fractions if _MOMENT.search(name.lower()) and _rises(table[name])]
-    return next(iter([*named, *(name for name in texts if _begins_like_dates(table[name]))]), "")
-
-
-def _begins_like_dates(column: pa.ChunkedArray) -> bool:
-    begins = pc.match_substring_regex(column.slice(0, 200), rf"^\s*(?:{_DATE})")
-    return bool((pc.mean(begins.cast(pa.int8())).as_py() or 0) > _MOSTLY)
-
-
-def _rises(column: pa.ChunkedArray) -> bool:
-    steps = np.diff(column.slice(0, 200).to_numpy())
-    return len(steps) > 1 and bool((steps > 0).all())
+    found = [*dates, *written, *named]
+    changing = (name for name in found if pc.count_distinct(columns[name]).as_py() > 1)
+    return next(changing, next(iter(found), ""))
 
 
 def read_times(
@@ -176,7 +165,7 @@ def _has_date_numbers(name: str, column: pa.ChunkedArray) -> bool:
     if numbers is None:
         return False
     steps = np.diff(numbers)
-    named, month = (form.search(name.lower()) is not None for form in (_MOMENT, _CALENDAR))
+    named, month = (form.search(name.lower()) is not None for form in (MOMENT, _CALENDAR))
     ordered = bool((steps >= 0).all() or (steps <= 0).all())
     if not steps.any() or not (ordered or named or month):
         return False
@@ -205,6 +194,13 @@ def _counts_moments(numbers: Times, spelling: str, named: bool) -> bool:
     return bool((np.diff(frequency.positions(times)) == 1).mean() >= _MOSTLY)
 
 
+def _counts(column: pa.ChunkedArray) -> bool:
+    """Whether a column has whole numbers, maybe of a floating type, and maybe missing ones."""
+    if pt.is_floating(column.type):
+        return _whole_numbers(column.drop_null().combine_chunks()) is not None
+    return bool(pt.is_integer(column.type))
+
+
 def _whole_numbers(column: pa.Array) -> Times | None:
     """The values as int64, if all are whole numbers or texts of digits alone."""
     if pt.is_floating(column.type):
@@ -226,7 +222,7 @@ def _from_numbers(
     if frequency is not None and not frequency.dated:
         return TimeColumn(numbers, False)
     spelling = spelling if is_number_spelling(spelling) else find_number_spelling(numbers)
-    if not spelling and _MOMENT.search(name.lower()) and are_days_of_excel(numbers):
+    if not spelling and MOMENT.search(name.lower()) and are_days_of_excel(numbers):
         spelling = EXCEL
     if not spelling:
         return TimeColumn(numbers, False)

@@ -14,7 +14,7 @@ from engine.data.series.indicators import category_notes
 from engine.data.series.read import Series
 from engine.data.series.roles import Roles, unused_columns
 from engine.data.series.several import named_for_series, suspect_series
-from engine.data.series.times import unread_time_column
+from engine.data.series.unread_times import unread_time_column
 from engine.files.sanitize import plain
 from engine.reports.note import Note
 

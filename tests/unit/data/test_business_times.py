@@ -11,6 +11,8 @@ import pytest
 
 from engine.config.run_config import RunConfig
 from engine.data.dates.writing import write_moment
+from engine.data.readers.base import read_file
+from engine.data.readers.reading import ReadOptions
 from engine.errors import DataError
 from engine.pipelines.create import create_pipeline
 from engine.pipelines.series.fitted import frequency_of
@@ -168,3 +170,26 @@ def test_years_are_no_series_of_periods(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="'period' begins again in each 'fiscal_year'") as error:
         load(tmp_path, {"fiscal_year": years, "period": np.tile(np.arange(1, 14), 8)})
     assert "task.series='[\"fiscal_year\"]'" in error.value.hint
+
+
+@pytest.mark.parametrize("form", ["%m.%Y", "%Y.%m"])
+def test_months_with_a_dot_are_no_fractions(tmp_path: Path, form: str) -> None:
+    texts = MONTHS.strftime(form)
+    assert times(tmp_path, {"period": texts}).equals(MONTHS.as_unit("us"))
+    path = tmp_path / "comma.csv"  # numbers with a comma beside it
+    path.write_text("Monat;v\n" + "".join(f"{text};{n},5\n" for n, text in enumerate(texts)))
+    table = read_file(path, ReadOptions()).table
+    assert table["v"].to_pylist()[:2] == [0.5, 1.5]
+    measured = "".join(f"2015.{n:02}\n" for n in range(3, 20))
+    path.write_text("v\n" + measured)
+    assert read_file(path, ReadOptions()).table["v"][0].as_py() == 2015.03
+
+
+def test_years_of_a_floating_type_are_the_time(tmp_path: Path) -> None:
+    fitted = load(tmp_path, {"Year": np.arange(1950.0, 2020)})[2]
+    assert (fitted.time, fitted.inputs) == ("Year", [])
+
+
+def test_the_date_of_an_export_is_not_the_time(tmp_path: Path) -> None:
+    columns = {"updated_at": ["2024-06-01"] * COUNT, "date": MONTHS.strftime("%Y-%m-%d")}
+    assert times(tmp_path, columns).equals(MONTHS.as_unit("us"))
