@@ -16,8 +16,8 @@ DAY = 24 * 60
 _HOUR, _HALF, _QUARTER = 60, 30, 15
 _WORDS = {
     "h": _HOUR, "hr": _HOUR, "hour": _HOUR, "he": _HOUR, "hb": _HOUR, "hour ending": _HOUR,
-    "hour beginning": _HOUR, "stunde": _HOUR, "std": _HOUR, "heure": _HOUR, "hora": _HOUR,
-    "ora": _HOUR, "uur": _HOUR, "timme": _HOUR, "time": _HOUR,
+    "hour beginning": _HOUR, "stunde": _HOUR, "heure": _HOUR, "hora": _HOUR,
+    "ora": _HOUR, "uur": _HOUR, "timme": _HOUR,
     "hh": _HALF, "half hour": _HALF, "halfhour": _HALF,
     "qh": _QUARTER, "quarter hour": _QUARTER, "quarterhour": _QUARTER, "viertelstunde": _QUARTER,
 }  # fmt: skip
@@ -36,8 +36,8 @@ _HALF_DAY = re.compile(
 )
 _RANGE = re.compile(r"(?P<number>\d{1,2}) ?[-–] ?(?P<end>\d{1,2})(?P<mark>)")
 _BARE = re.compile(r"(?P<number>\d{1,2})(?P<mark>[ab])?")
-_ENOUGH = 0.75
-"""Share of the hours of a day from which on columns seem to be meant for them."""
+_SOME_COUNTED = 18
+"""Fewer columns that are counted do not seem to be meant for hours."""
 _SOME_CLOCKS = 6
 
 
@@ -144,7 +144,7 @@ def _of_family(family: Sequence[tuple[str, _Part]]) -> HourNames | Unclear | Non
         return Unclear(why, columns) if whole else None
     day = _counted_day(first, step) if step else _clock_day(first)
     if day is None:
-        least = _ENOUGH * DAY / step if step else _SOME_CLOCKS
+        least = _SOME_COUNTED if step else _SOME_CLOCKS
         why = "they are not those of a whole day"
         return Unclear(why, columns) if len(first) >= least else None
     if len(first) + len(second) < len(family) or not set(second) <= set(day.minutes_of):

@@ -99,6 +99,7 @@ def test_values_of_a_25th_hour_are_refused_and_an_empty_one_is_noted() -> None:
 
 @pytest.mark.parametrize(("table", "why"), [
     (wide([f"h{n}" for n in range(25)]), "they are not those of a whole day"),
+    (wide([f"hh{n}" for n in range(1, 25)]), "they are not those of a whole day"),
     (wide([f"h{n}" for n in range(1, 24)]), "they are not those of a whole day"),
     (wide([f"{n:02}:00" for n in range(8, 20)]), "they are not those of a whole day"),
     (wide([str(n) for n in range(1, 25)]), "call them h1 and so on if they are hours"),
@@ -126,6 +127,12 @@ def test_too_few_rows_are_explained_by_columns_that_may_be_hours(tmp_path: Path)
     with pytest.raises(DataError, match="rows are too few") as error:
         pipeline.load()
     assert "12 columns from 08:00 to 19:00 may be hours of the day" in error.value.hint
+
+
+def test_words_of_another_meaning_are_no_hours() -> None:
+    for word in ("std", "time", "V", "lag_h"):
+        table = wide([f"{word}_{n}" for n in range(24)])
+        assert arranged(table) == (table, [])
 
 
 def test_columns_that_are_named_in_the_settings_stay_columns() -> None:
