@@ -33,6 +33,9 @@ _FEWEST_DATES = 5
 """Fewer columns called after dates than this are no steps."""
 _FEWEST_NUMBERED = 24
 """Fewer columns of one name and rising numbers than this are none either."""
+_TRIED = 100
+_MOSTLY_OTHERS = 0.75
+"""A form that reads fewer of some names cannot read more than half of all."""
 _YEAR = r"[12]\d{3}"
 _FORMATS = (
     "%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m", "%m/%d/%y", "%d/%m/%y", "%m/%d/%Y", "%d/%m/%Y",
@@ -112,7 +115,10 @@ def _dated(names: Sequence[str]) -> list[tuple[str, datetime]]:
     texts = pd.Series([_WORLD_BANK.sub(r"\1", name.strip()) for name in names], dtype=object)
     best: list[tuple[str, datetime]] = []
     least = (0, 0.0)
+    some = texts.iloc[:: len(texts) // _TRIED | 1]  # odd: every other column may be a flag
     for form in _FORMATS if texts.str.contains(r"\d", regex=True).any() else ():
+        if spelled(some, form).wrong.mean() > _MOSTLY_OTHERS:
+            continue
         moments = spelled(texts, form).moments
         if form == "%Y":
             moments = np.where(texts.str.fullmatch(_YEAR), moments, np.datetime64("NaT"))
