@@ -56,8 +56,13 @@ _MIXED = {
 """Spellings of dates that are written in several ways, and the order that all of them have."""
 _CALENDAR = re.compile("date|month|week|period|time|monat|yyyymm|^(ds|ym|yw|kw)$")
 """Names of columns whose numbers of six digits are months or weeks."""
-MOMENT = re.compile("date|datum|fecha|time|epoch|unix|^(ts|ds|day)$")
+MOMENT = re.compile(
+    r"day|(.*[^a-z])?(date|datum|fecha|time|timestamp|datetime|epoch|unix|ts|ds)"
+    r"([^a-z]+(ms|s|us|ns|utc|gmt|local|id|key|unix|epoch))?"
+)
 """Names of columns whose numbers are days or moments."""
+_DATE = re.compile(r"(.*[^a-z])?(date|datum|fecha)")
+"""Names of columns whose numbers are days as Excel counts them."""
 
 
 @dataclass(frozen=True)
@@ -165,14 +170,15 @@ def _has_date_numbers(name: str, column: pa.ChunkedArray) -> bool:
     if numbers is None:
         return False
     steps = np.diff(numbers)
-    named, month = (form.search(name.lower()) is not None for form in (MOMENT, _CALENDAR))
+    name = name.strip().lower()
+    named, month = MOMENT.fullmatch(name) is not None, _CALENDAR.search(name) is not None
     ordered = bool((steps >= 0).all() or (steps <= 0).all())
     if not steps.any() or not (ordered or named or month):
         return False
     spelling = find_number_spelling(numbers)
     if spelling.endswith(SINCE):
         return _counts_moments(numbers, spelling, named)
-    if named and are_days_of_excel(numbers):
+    if _DATE.fullmatch(name) and are_days_of_excel(numbers):
         return True
     if len(spelling) <= len("%Y%m"):
         return spelling.startswith("%") and month
@@ -222,7 +228,7 @@ def _from_numbers(
     if frequency is not None and not frequency.dated:
         return TimeColumn(numbers, False)
     spelling = spelling if is_number_spelling(spelling) else find_number_spelling(numbers)
-    if not spelling and MOMENT.search(name.lower()) and are_days_of_excel(numbers):
+    if not spelling and _DATE.fullmatch(name.strip().lower()) and are_days_of_excel(numbers):
         spelling = EXCEL
     if not spelling:
         return TimeColumn(numbers, False)

@@ -22,7 +22,9 @@ def unread_time_column(table: pa.Table) -> str:
     texts = [name for name in filled if is_text(table[name].type)]
     fractions = [name for name in filled if pt.is_floating(table[name].type)]
     named = [name for name in (*texts, *fractions) if name.strip().lower() in TIME_NAMES]
-    named += [name for name in fractions if MOMENT.search(name.lower()) and _rises(table[name])]
+    named += [
+        name for name in fractions if MOMENT.fullmatch(name.strip().lower()) and _rises(table[name])
+    ]
     return next(iter([*named, *(name for name in texts if _begins_like_dates(table[name]))]), "")
 
 

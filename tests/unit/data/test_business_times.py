@@ -140,6 +140,18 @@ def test_moments_of_a_named_column_need_neither_order_nor_a_regular_step(
     assert (fitted.time, fitted.series, raw.train.num_rows) == (name, ("sensor",), COUNT)
 
 
+@pytest.mark.parametrize(("name", "numbers"), [
+    ("visits_per_day", 40_000 + np.arange(COUNT) * 37 % 5000),
+    ("candidate", 45_000 + np.arange(COUNT) * 37 % 5000),
+    ("lifetime_value", 1_500_000_000 + np.arange(COUNT) * 7919 % 100_000),
+])  # fmt: skip
+def test_amounts_are_no_times_by_a_part_of_their_name(
+    tmp_path: Path, name: str, numbers: Any
+) -> None:
+    fitted = load(tmp_path, {name: numbers})[2]
+    assert (fitted.time, fitted.inputs) == ("", [name])
+
+
 @pytest.mark.parametrize(("name", "form"), [("date", "%Y%m%d"), ("yyyymm", "%Y%m")])
 def test_dates_as_numbers_start_again_with_each_series(
     tmp_path: Path, name: str, form: str
