@@ -24,6 +24,7 @@ from engine.checks.row_pictures import with_pictures
 from engine.config.data.base import DataConfig
 from engine.data.raw import RawData
 from engine.data.row_choice import Trace, traced
+from engine.data.series.splits import own_rows
 from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.pipelines.pipeline import DataPipeline
@@ -84,7 +85,7 @@ def examine(
             elif (doubt := unmarked(found, named, marked)) is not None:
                 finding = _finding(doubt, data, named, pipeline.config.data)
                 findings.append(with_pictures(finding, doubt, data) if pictures else finding)
-    rows = {split: table.num_rows for split, table in splits.items()}
+    rows = {split: own_rows(table) for split, table in splits.items()}
     return DataCheck(pipeline.config.data.label, rows, tuple(findings), tuple(limits))
 
 

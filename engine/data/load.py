@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 import pyarrow as pa
@@ -18,12 +18,14 @@ from engine.errors import DataError
 from engine.files.sanitize import plain
 
 
-def load_data(config: DataConfig) -> RawData:
+def load_data(config: DataConfig, made: Collection[str] = ()) -> RawData:
     """Read the data; rows are split by a column of splits.
 
-    Raises :class:`~engine.errors.DataError`.
+    Columns that will be ``made`` of those of the data may be set too. Raises
+    :class:`~engine.errors.DataError`.
     """
-    return by_split_column(_with_texts(implementation(config, "load")(config), config), config)
+    raw = _with_texts(implementation(config, "load")(config), config, made)
+    return by_split_column(raw, config)
 
 
 def load_texts(config: DataConfig) -> RawData:
@@ -54,14 +56,15 @@ def without_ignored(raw: RawData, config: DataConfig) -> RawData:
     return replace(raw, splits=splits)
 
 
-def _with_texts(raw: RawData, config: DataConfig) -> RawData:
+def _with_texts(raw: RawData, config: DataConfig, made: Collection[str] = ()) -> RawData:
     """Return the data with the columns that are set to be text as texts; checks all that are set.
 
     Files are read so in the first place; other sources have types of their own.
     """
     if not config.columns:
         return raw
-    check_names("data.columns", config.columns, raw.train.column_names)
+    named = [name for name in config.columns if name not in made]
+    check_names("data.columns", named, raw.train.column_names)
     wanted = config.set_as("text")
     splits = {name: _as_texts(table, wanted) for name, table in raw.splits.items()}
     return replace(raw, splits=splits)

@@ -47,8 +47,11 @@ def learns_answers(pipeline: object, fitted: Any) -> bool:
 class ArrangesFiles(Protocol):
     """A pipeline whose files may have another form than its rows."""
 
-    def arranged(self, table: pa.Table) -> pa.Table:
-        """Return a file to predict from in the form of the rows; raises ``DataError``."""
+    def arranged(self, table: pa.Table, names: Sequence[str]) -> pa.Table:
+        """Return a file to predict from in the form of the rows, which have columns ``names``.
+
+        Raises ``DataError``.
+        """
 
 
 @runtime_checkable

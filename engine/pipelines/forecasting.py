@@ -19,6 +19,7 @@ from engine.data.row_choice import refuse_choice
 from engine.data.series.channels import Values, number_formats
 from engine.data.series.holiday_dates import check_holidays
 from engine.data.series.indicators import category_notes
+from engine.data.series.listed_series import VALUE
 from engine.data.series.panel import Panel, Rows, number_series
 from engine.data.series.panel_splits import (
     cut_panel,
@@ -31,7 +32,7 @@ from engine.data.series.panel_splits import (
 from engine.data.series.read import Series
 from engine.data.series.read_panel import read_panel
 from engine.data.series.roles import Roles, check_columns
-from engine.data.series.series_rows import file_with_a_row_a_step, with_a_row_a_step
+from engine.data.series.series_rows import doubts_beside
 from engine.data.series.splits import (
     cut_in_time,
     is_series_table,
@@ -41,7 +42,7 @@ from engine.data.series.splits import (
     split_series,
 )
 from engine.data.series.static import find_static
-from engine.data.series.time_ranges import file_with_beginnings, with_beginnings
+from engine.data.series.time_ranges import with_beginnings
 from engine.data.tables.other_marks import other_marks
 from engine.data.tables.schema import Column
 from engine.pipelines.pipeline import DataPipeline
@@ -61,55 +62,53 @@ from engine.reports.data_summary import DataSummary
 from engine.reports.note import Note
 
 
-def _arranged(table: pa.Table) -> pa.Table:
-    """Return rows to predict from, a row a step, each with one time."""
-    return file_with_a_row_a_step(file_with_beginnings(table))
-
-
 class ForecastingPipeline(DataPipeline[SeriesFitted]):
     """Tables as series of one step, without gaps."""
 
     section: ForecastingConfig
     fitted_type = SeriesFitted
     rows_alone = False
-    arranged = staticmethod(_arranged)
 
     def __init__(self, config: RunConfig) -> None:
         super().__init__(config)
         self._reader = SeriesReader(self.section, config.data)
+        self.arranged = self._reader.arranged
 
     def load(self) -> RawData:
         """Read the data, make it a regular series, and cut it in the order of time."""
         section = self.section
         refuse_choice(self.config.data)
-        raw = without_ignored(load_data(self.config.data), self.config.data)
-        raw = with_a_row_a_step(with_beginnings(raw))
-        roles = self._reader.roles(raw.train)
-        if roles.series:
-            return self._load_panel(raw, roles)
-        train = self._reader.training_series(raw.train, roles)
-        parts = {TRAIN: train}
-        notes = list(train.notes)
-        for name, table in raw.splits.items():
-            if name == TRAIN or not table.num_rows:
-                continue
-            if _lacks_targets(table, roles):
-                notes.append(without_truth(name, table.num_rows))
-                continue
-            parts[name] = self._reader.read(
-                table, roles, train.frequency, train.spelling, train.formats
+        raw = without_ignored(load_data(self.config.data, made=(VALUE,)), self.config.data)
+        raw = self._reader.with_a_row_a_step(with_beginnings(raw))
+        with doubts_beside(raw.notes):
+            roles = self._reader.roles(raw.train)
+            if roles.series:
+                return self._load_panel(raw, roles)
+            train = self._reader.training_series(raw.train, roles)
+            parts = {TRAIN: train}
+            notes = list(train.notes)
+            for name, table in raw.splits.items():
+                if name == TRAIN or not table.num_rows:
+                    continue
+                if _lacks_targets(table, roles):
+                    notes.append(without_truth(name, table.num_rows))
+                    continue
+                parts[name] = self._reader.read(
+                    table, roles, train.frequency, train.spelling, train.formats
+                )
+                notes += [replace(note, why=f"{name}: {note.why}") for note in parts[name].notes]
+            check_holidays(section.holidays, same_step(parts))
+            notes += time_notes(raw.train, roles, train)
+            notes += role_notes(raw.train, roles, section)
+            notes += repeat_notes(raw.train, roles, self._reader.times(raw.train, roles))
+            splits, context, cuts = cut_in_time(
+                parts, self.config.data, section.split_rows, section.window
             )
-            notes += [replace(note, why=f"{name}: {note.why}") for note in parts[name].notes]
-        check_holidays(section.holidays, same_step(parts))
-        notes += time_notes(raw.train, roles, train)
-        notes += role_notes(raw.train, roles, section)
-        notes += repeat_notes(raw.train, roles, self._reader.times(raw.train, roles))
-        splits, context, cuts = cut_in_time(
-            parts, self.config.data, section.split_rows, section.window
-        )
-        check_lengths(splits, section.window, section.horizon)
-        tables = {name: series_table(part, roles, context[name]) for name, part in splits.items()}
-        return raw.with_splits(tables, *notes, *cuts)
+            check_lengths(splits, section.window, section.horizon)
+            tables = {
+                name: series_table(part, roles, context[name]) for name, part in splits.items()
+            }
+            return raw.with_splits(tables, *notes, *cuts)
 
     @override
     def column_roles(self, raw: RawData) -> ColumnRoles:

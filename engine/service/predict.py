@@ -171,7 +171,7 @@ def _read(
     notes += [*reading.notes, *map(_skipped, reading.skips)]
     pipeline, table = task.pipeline, reading.table
     if isinstance(pipeline, ArrangesFiles):
-        table = pipeline.arranged(table)
+        table = pipeline.arranged(table, names)
     beside = pipeline.beside(fitted, table.column_names)
     return table, _columns_of(path, table, names, beside, notes)
 

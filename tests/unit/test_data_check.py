@@ -261,6 +261,18 @@ def test_a_series_is_checked_without_changes_of_rows(tmp_path: Path) -> None:
     assert not found.findings[0].mends
 
 
+def test_rows_that_begin_a_later_split_as_context_are_counted_once(tmp_path: Path) -> None:
+    days = pd.date_range("2024-01-01", periods=400).strftime("%Y-%m-%d")
+    sales = np.sin(np.arange(400)).round(3)
+    frames = [pd.DataFrame({"shop": shop, "day": days, "sales": sales}) for shop in "ab"]
+    for name, frame in {"one": frames[0], "two": pd.concat(frames)}.items():
+        frame.to_csv(path := tmp_path / f"{name}.csv", index=False)
+        settings = values(path, "forecasting") | {"model": {"kind": "dlinear"}}
+        shops = frame["shop"].nunique()
+        expected = {"train": 280 * shops, "validation": 60 * shops, "test": 60 * shops}
+        assert check(settings).rows == expected
+
+
 def test_a_wrong_column_is_told_in_the_words_of_the_data(dirty: Path) -> None:
     settings = values(dirty)
     settings["task"]["target"] = "missing"

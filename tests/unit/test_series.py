@@ -28,7 +28,7 @@ from engine.data.series.splits import (
     split_series,
 )
 from engine.data.series.time_parts import read_time_parts
-from engine.data.series.times import unread_time_column
+from engine.data.series.unread_times import unread_time_column
 from engine.data.series.windows import WindowSource
 from engine.errors import DataError
 from engine.service.preview import preview

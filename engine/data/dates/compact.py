@@ -1,4 +1,7 @@
-"""Dates as whole numbers: ``20230131``, ``202301``, ``202305`` as a week, seconds since 1970."""
+"""Dates as whole numbers: ``20230131``, ``202301``, ``202305`` as a week, seconds since 1970.
+
+Days as Excel counts them are dates only in a column that is named after them.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +28,11 @@ _MOSTLY = 0.95
 """Share of dates from which on the others are mistakes."""
 WEEKS = "%G%V"
 SINCE = " since 1970"
+EXCEL = "days of Excel, since 1899-12-30"
+EXCEL_EPOCH = 25_569
+"""The number that Excel has for 1970-01-01."""
+_EXCEL = (36_526, 54_788)
+"""Numbers of days from 2000 to 2049: no others are taken for them."""
 TICKS = {"us": 1, "ms": 1000, "s": 1_000_000}
 """Microseconds in a unit of time since 1970."""
 
@@ -41,11 +49,18 @@ def find_number_spelling(numbers: Times) -> str:
     return next((unit + SINCE for unit, size in _EPOCH_UNITS if smallest >= size), "")
 
 
+def are_days_of_excel(numbers: Times) -> bool:
+    """Whether all numbers are days of this half of the century, as Excel counts them."""
+    return bool(len(numbers) and numbers.min() >= _EXCEL[0] and numbers.max() <= _EXCEL[1])
+
+
 def read_numbers(numbers: Times, spelling: str) -> NDArray[np.datetime64]:
     """Numbers as ``M8[us]``; NaT for those that are no dates."""
     if spelling.endswith(SINCE):
         unit = next(unit for unit, _ in _EPOCH_UNITS if spelling == unit + SINCE)
         return _moments(pd.DatetimeIndex(pd.to_datetime(pd.Series(numbers), unit=unit)))
+    if spelling == EXCEL:
+        return (numbers - EXCEL_EPOCH).astype("M8[D]").astype("M8[us]")
     if spelling == WEEKS:
         year, week = np.divmod(numbers, 100)
         known = (year >= _FIRST_YEAR) & (year <= _LAST_YEAR)
@@ -60,7 +75,7 @@ def read_numbers(numbers: Times, spelling: str) -> NDArray[np.datetime64]:
 
 def is_number_spelling(spelling: str) -> bool:
     """Whether a spelling is one of whole numbers."""
-    return spelling == WEEKS or spelling in _DIGITS.values() or spelling.endswith(SINCE)
+    return spelling in (WEEKS, EXCEL) or spelling in _DIGITS.values() or spelling.endswith(SINCE)
 
 
 def _moments(index: pd.DatetimeIndex) -> NDArray[np.datetime64]:

@@ -8,23 +8,34 @@ import pandas as pd
 
 _NAMES = {
     "Jan": "january januar jänner janvier janv enero ene gennaio gen janeiro januari stycznia "
-    "styczeń sty января январь янв",
+    "styczeń sty января январь янв"
+    " ocak oca leden ledna",
     "Feb": "february februar feber février fevrier févr fevr fév febrero febbraio fevereiro "
-    "fev februari lutego luty lut февраля февраль фев февр",
+    "fev februari lutego luty lut февраля февраль фев февр"
+    " şubat şub únor února",
     "Mar": "march märz maerz mär mrz mars marzo março marco maart mrt marts marca marzec марта "
-    "март мар",
-    "Apr": "april avril avr abril abr aprile kwietnia kwiecień kwi апреля апрель апр",
-    "May": "mai mayo maggio mag maio mei maj maja мая май",
-    "Jun": "june juni juin junio giugno giu junho czerwca czerwiec cze июня июнь июн",
-    "Jul": "july juli juillet juil julio luglio lug julho lipca lipiec lip июля июль июл",
-    "Aug": "august août aout agosto ago augustus augusti sierpnia sierpień sie августа август авг",
+    "март мар"
+    " mart březen března",
+    "Apr": "april avril avr abril abr aprile kwietnia kwiecień kwi апреля апрель апр"
+    " nisan nis duben dubna",
+    "May": "mai mayo maggio mag maio mei maj maja мая май mayıs květen května",
+    "Jun": "june juni juin junio giugno giu junho czerwca czerwiec cze июня июнь июн"
+    " haziran haz červen června",
+    "Jul": "july juli juillet juil julio luglio lug julho lipca lipiec lip июля июль июл"
+    " temmuz tem červenec července",
+    "Aug": "august août aout agosto ago augustus augusti sierpnia sierpień sie августа август авг"
+    " ağustos ağu srpen srpna",
     "Sep": "september sept septembre septiembre settembre setembro set września wrzesień wrz "
-    "сентября сентябрь сен сент",
+    "сентября сентябрь сен сент"
+    " eylül eyl září",
     "Oct": "october oktober okt octobre octubre ottobre ott outubro out październik października "
-    "paź октября октябрь окт",
-    "Nov": "november novembre noviembre novembro listopada listopad lis ноября ноябрь ноя нояб",
+    "paź октября октябрь окт"
+    " ekim eki říjen října",
+    "Nov": "november novembre noviembre novembro listopada listopad lis ноября ноябрь ноя нояб"
+    " kasım kas listopadu",
     "Dec": "december dezember dez décembre decembre déc diciembre dic dicembre dezembro desember "
-    "des grudnia grudzień gru декабря декабрь дек",
+    "des grudnia grudzień gru декабря декабрь дек"
+    " aralık ara prosinec prosince",
 }
 _SHORT = {name: short for short, names in _NAMES.items() for name in names.split()}
 _SHORT |= {short.lower(): short for short in _NAMES}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -48,7 +48,8 @@ _CLOCKS = (" %H:%M", " %H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p", "
 _QUARTER = (
     r"(?:(?P<year>\d{4}|\d{2})[-/. :]*(?P<unit>[QTHS])(?P<count>[1-4])"
     r"|(?:(?P<unit2>[QTHS])(?P<count2>[1-4])|(?P<count3>[1-4])(?P<unit3>[QTHS]))[-/. :']*"
-    r"(?P<year2>\d{4}|\d{2}))"
+    r"(?P<year2>\d{4}|\d{2})"
+    r"|(?P<year3>\d{4})[-/. ](?P<count4>[1-4])|(?P<count5>[1-4])[-/. ](?P<year4>\d{4}))"
 )
 _MONTHS_OF_UNIT = {"Q": 3, "T": 3, "H": 6, "S": 6}
 _WEEK = (
@@ -56,7 +57,16 @@ _WEEK = (
     r"|(?:W|KW|CW|WK|WEEK)[- ]?(?P<week2>\d{1,2})[-/., ]*(?P<year2>\d{4})"
     r"|(?P<year3>\d{4})[-/. ](?P<week3>\d{1,2}))"
 )
-_OFFSET = re.compile(r"(?P<written>.*\d:\d\d.*?) ?(?P<offset>Z|[+-]\d\d(?::?\d\d)?)")
+_ZONES = {
+    "UTC": 0, "GMT": 0, "WET": 0, "WEST": 1, "CET": 1, "MEZ": 1, "CEST": 2, "MESZ": 2, "EET": 2,
+    "EEST": 3, "EST": -5, "EDT": -4, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7,
+}  # fmt: skip
+"""Hours from UTC of the names of zones that have one meaning."""
+_OFFSET = re.compile(
+    rf"(?P<written>.*\d:\d\d.*?) ?(?P<offset>Z|[+-]\d\d(?::?\d\d)?|{'|'.join(_ZONES)})"
+)
+_MIDNIGHT = re.compile(r"(?<=[ T])24:00(?=(?::00(?:\.0+)?)?(?: ?(?:Z|[A-Z]+|[+-][\d:]+))?$)")
+"""The end of a day as an hour of it."""
 _NO_DATE = r"\s*\d{1,2}:\d{2}(:\d{2})?\s*|\D*"
 """A time of day, or the name of a month or a weekday, alone."""
 _YEAR = r"(?<!\d)\d{4}"
@@ -94,7 +104,17 @@ def spelled(texts: pd.Series, spelling: str) -> Spelled:
 
 
 def _spelled(values: pd.Series, spelling: str) -> Spelled:
-    """Read what :func:`_written` returned."""
+    """Read what :func:`_written` returned; 24:00 is the beginning of the next day."""
+    last = values.str.contains("24:00", regex=False).to_numpy(bool, na_value=False)
+    if not last.any():
+        return _of_clocks(values, spelling)
+    last = last & values.str.contains(_MIDNIGHT).to_numpy(bool, na_value=False)
+    read = _of_clocks(values.str.replace(_MIDNIGHT, "00:00", regex=True), spelling)
+    return replace(read, moments=read.moments + last.astype("m8[D]"))
+
+
+def _of_clocks(values: pd.Series, spelling: str) -> Spelled:
+    """Read texts whose hours are from 0 to 23."""
     parts = values.str.extract(f"^{_OFFSET.pattern}$") if _tells_offset(values) else None
     if parts is None:
         return Spelled(_read(values, spelling))
@@ -117,7 +137,9 @@ def _written(texts: pd.Series) -> pd.Series:
 
 
 def _minutes(offset: str) -> int:
-    """Minutes of an offset such as ``Z``, ``+01`` or ``-0530``."""
+    """Minutes of an offset such as ``Z``, ``+01``, ``-0530`` or ``CET``."""
+    if offset in _ZONES:
+        return 60 * _ZONES[offset]
     digits = offset.strip("Z+-").replace(":", "").ljust(4, "0")
     minutes = int(digits[:2]) * 60 + int(digits[2:])
     return -minutes if offset[0] == "-" else minutes
@@ -252,7 +274,7 @@ def _candidates(first: str) -> Iterator[str]:
     """Spellings that read the first text."""
     yield ISO
     written = _OFFSET.fullmatch(first)
-    first = written["written"] if written else first
+    first = _MIDNIGHT.sub("00:00", written["written"] if written else first)
     clocks = _CLOCKS if ":" in first else ("",)
     days = _DAYS if ":" in first else (*_DAYS, *_MONTHS)
     yield from (day + clock for clock in clocks for day in days if _fits(first, day + clock))
@@ -325,20 +347,28 @@ def _plain(times: pd.Series) -> Moments:
 
 
 def _quarters(values: pd.Series) -> Moments:
-    """First days of quarters (Q, T) and half-years (H, S)."""
+    """First days of quarters (Q, T, or 1 to 4 alone) and half-years (H, S)."""
     parts = without_mark(values).str.extract(f"^(?i:{_QUARTER})$")
-    years = _years(parts["year"].fillna(parts["year2"]))
-    units = parts["unit"].fillna(parts["unit2"]).fillna(parts["unit3"])
-    counts = parts["count"].fillna(parts["count2"]).fillna(parts["count3"]).astype(float)
+    years = _years(_first_of(parts, "year", 4))
+    units = _first_of(parts, "unit", 3).fillna("Q")
+    counts = _first_of(parts, "count", 5).astype(float)
     months = units.str.upper().map(_MONTHS_OF_UNIT) * (counts - 1) + 1
     return months_of(years, np.asarray(months, np.float64))
+
+
+def _first_of(parts: pd.DataFrame, name: str, most: int) -> pd.Series:
+    """The part of a name, or of that name with a number up to ``most``, that is there."""
+    found = parts[name]
+    for number in range(2, most + 1):
+        found = found.fillna(parts[f"{name}{number}"])
+    return found
 
 
 def _weeks(values: pd.Series) -> Moments:
     """Mondays of ISO weeks, or the day that is given."""
     parts = values.str.extract(f"^(?i:{_WEEK})$")
-    years = _years(parts["year"].fillna(parts["year2"]).fillna(parts["year3"]))
-    weeks = parts["week"].fillna(parts["week2"]).fillna(parts["week3"]).to_numpy(np.float64)
+    years = _years(_first_of(parts, "year", 3))
+    weeks = _first_of(parts, "week", 3).to_numpy(np.float64)
     later = parts["day"].fillna("1").astype(int).to_numpy() - 1
     days: Moments = weeks_of(years, weeks) + later.astype("m8[D]")
     return days

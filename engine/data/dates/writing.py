@@ -9,7 +9,7 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.data.dates.compact import SINCE, TICKS, is_number_spelling
+from engine.data.dates.compact import EXCEL, EXCEL_EPOCH, SINCE, TICKS, is_number_spelling
 from engine.data.dates.spellings import FISCAL_YEARS, ISO, QUARTERS, WEEKS
 
 _ISO = ("%Y-%m-%d", "%Y-%m", "%Y", "%Y/%m/%d", "%Y.%m.%d", "%Y%m%d", *(
@@ -27,6 +27,7 @@ _WRITTEN_AS = {ISO: _ISO, QUARTERS: _QUARTERS, WEEKS: _WEEKS, FISCAL_YEARS: _FIS
 _DIRECTIVE = re.compile(r"%-?[a-zA-Z]")
 _PADDED = re.compile(r"%([dmHI])")
 _CHECKED = 200
+_DAY = 24 * 3600 * 1_000_000
 
 
 def find_writing(texts: Sequence[str], moments: NDArray[np.datetime64], spelling: str) -> str:
@@ -49,6 +50,8 @@ def write_moment(time: int, form: str) -> str | int:
     """Return a moment, in microseconds since 1970, in a form of :func:`find_writing`."""
     if form.endswith(SINCE):
         return time // TICKS[form.removesuffix(SINCE)] if form != "ns" + SINCE else time * 1000
+    if form == EXCEL:
+        return time // _DAY + EXCEL_EPOCH
     text = _written(np.datetime64(time, "us").item(), form)
     return int(text) if is_number_spelling(form) else text
 

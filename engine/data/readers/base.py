@@ -30,6 +30,7 @@ from engine.data.readers.reading import (
 )
 from engine.data.readers.records import check_levels
 from engine.data.readers.tmx import read_tmx
+from engine.data.readers.ts import read_ts
 from engine.data.readers.tsf import read_tsf
 from engine.data.readers.view_types import cast_views, without_views
 from engine.data.readers.webdataset import read_webdataset
@@ -221,6 +222,11 @@ def _read_tsf(path: Path, options: ReadOptions) -> Reading:
     return Reading(table, notes)
 
 
+def _read_ts(path: Path, options: ReadOptions) -> Reading:
+    table, notes = read_ts(path, read_text(path, options.encoding))
+    return Reading(table, notes)
+
+
 READERS: dict[str, Reader] = {
     ".csv": _read_csv,
     ".tsv": _read_tsv,
@@ -238,6 +244,7 @@ READERS: dict[str, Reader] = {
     ".iob2": _read_conll,
     ".txt": _read_txt,
     ".tsf": _read_tsf,
+    ".ts": _read_ts,
     ".tmx": _read_tmx,
     ".ann": read_brat,
     ".tar": read_webdataset,

@@ -27,6 +27,7 @@ from engine.data.readers.around import (
     without_titles,
     without_total,
 )
+from engine.data.readers.codes import are_months, has_padded, may_be_months
 from engine.data.readers.dialect import (
     LINE_END,
     Dialect,
@@ -45,14 +46,11 @@ from engine.reports.counted import counted
 from engine.reports.note import Note
 
 _PADDED = r"^\s*[-+]?0[\dxX]"
-_PADDED_FIRST = re.compile(rb'"?\s*-?0[\dxX]')
 _LONG_NUMBER = r"^\s*[-+]?\d{16,}\s*$"
 _NOT_UTC = r"[^Zz]\s*$"
 _UTC = r"[+-]00(?::?00)?\s*$"
 _EXACT = 2.0**53
 """Whole numbers up to this one are exact as float64."""
-_WINDOW = 1 << 18
-"""Bytes that are looked through at a time, which stay in the processor's cache."""
 _OPEN = re.compile(r'"(?:[^"]|"")*')
 """A quoted cell that is not closed."""
 _ENCLOSED = r'^"([^"]*)"$'
@@ -265,7 +263,7 @@ def _parse(source: _Source) -> pa.Table:
     for name in texts:
         table = _with_texts(table, int(name), table[name])
     doubtful = [field.name for field in table.schema if _may_lose(table[field.name])]
-    if _has_padded(data, dialect.delimiter):
+    if has_padded(data, dialect.delimiter):
         doubtful += [name for name in names if name not in doubtful and _is_whole(table[name])]
     if not doubtful:
         return table
@@ -283,7 +281,8 @@ def _may_lose(column: pa.ChunkedArray) -> bool:
     if not pa.types.is_floating(column.type):
         return False
     values = column.to_numpy()
-    return bool(np.fmax.reduce(values) >= _EXACT or np.fmin.reduce(values) <= -_EXACT)
+    large = bool(np.fmax.reduce(values) >= _EXACT or np.fmin.reduce(values) <= -_EXACT)
+    return large or may_be_months(values)
 
 
 def _is_whole(column: pa.ChunkedArray) -> bool:
@@ -298,6 +297,8 @@ def _loses(written: pa.ChunkedArray, column: pa.ChunkedArray) -> bool:
     if pa.types.is_timestamp(column.type):
         local = pc.match_substring_regex(written, _NOT_UTC)
         return bool(pc.any(pc.and_not(local, pc.match_substring_regex(written, _UTC))).as_py())
+    if pa.types.is_floating(column.type) and are_months(written):
+        return True
     patterns = [_PADDED] if _is_whole(column) else []
     patterns += [_LONG_NUMBER] if pa.types.is_floating(column.type) else []
     return bool(pc.any(pc.match_substring_regex(written, "|".join(patterns))).as_py())
@@ -308,24 +309,6 @@ def _with_texts(table: pa.Table, place: int, texts: pa.ChunkedArray) -> pa.Table
     empty = pc.equal(pc.utf8_trim_whitespace(texts), "")
     given = pc.if_else(empty, pa.scalar(None, pa.string()), texts)
     return table.set_column(place, table.column_names[place], given)
-
-
-def _has_padded(data: bytes, delimiter: str) -> bool:
-    """Return whether any cell may be a number as ``012``, ``-07`` and ``0x1F``."""
-    if _PADDED_FIRST.match(data):
-        return True
-    first, *others = f'{delimiter}"\n\r '.encode()
-    for start in range(0, len(data), _WINDOW - 3):  # a cell may begin at the end of a window
-        window = np.frombuffer(data, np.uint8, min(_WINDOW, len(data) - start), start)
-        before = window == first
-        for mark in others:
-            before |= window == mark
-        follows = (window[1:] - np.uint8(ord("0")) < 10) | (window[1:] | 0x20 == ord("x"))
-        padded = (window[:-1] == ord("0")) & follows
-        negative = before[:-1] & (window[1:] == ord("-"))
-        if (before[:-2] & padded[1:]).any() or (negative[:-2] & padded[2:]).any():
-            return True
-    return False
 
 
 def _arrow_table(

@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, takewhile
 
 from engine.errors import DataError
 from engine.files.sanitize import plain
@@ -29,9 +29,13 @@ _DECIMAL_COMMA = re.compile(
 _DECIMAL_POINT = re.compile(
     r"[-+]?(?:\d*\.(?:\d{1,2}|\d{4,})|(?:0|\d{4,})\.\d{3}|\d{1,3}(?:,\d{3})+\.\d+)"
 )
+_MONTH = re.compile(r"(?:0[1-9]|1[0-2])\.(?:19|20)\d\d|(?:19|20)\d\d\.(?:0[1-9]|1[0-2])")
+"""A month with its year, which is no number with a decimal point."""
 _VERSION = re.compile(r"\d{1,2}\.\d{1,2}")
 _THOUSANDS = re.compile(r"[1-9]\d{0,2}\.\d{3}")
 _CODE = re.compile(r"\d+[eE]\d+")
+_COUNTS = 12
+"""Numbers that are column names: twelve months are the fewest."""
 _FEW_VERSIONS = 50
 """More different numbers than these are measured ones."""
 _QUOTED_CELL = re.compile(r'(^|\t)"(?:[^\t"]|"")*"(\t|\r?$)', re.MULTILINE)
@@ -78,7 +82,7 @@ def find_dialect(sample: str, delimiter: str, header: str = "auto", decimal: str
     has_header = _is_header(rows) if header == "auto" else header == "yes"
     cells = [cell.strip() for row in rows[1:] for cell in row]
     comma = any(map(_DECIMAL_COMMA.fullmatch, cells)) or decimal == ","
-    point = any(map(_DECIMAL_POINT.fullmatch, cells))
+    point = any(_DECIMAL_POINT.fullmatch(c) and not _MONTH.fullmatch(c) for c in cells)
     decimal_point = "," if comma and not point and delimiter != "," else "."
     return Dialect(delimiter, has_header, quoted, decimal_point, quoted and escaped)
 
@@ -160,6 +164,8 @@ def _is_header(rows: Sequence[Sequence[str]]) -> bool:
     if _counts_columns(first):
         return True
     columns = [[row[i].strip() for row in rows[1:] if i < len(row)] for i in range(len(first))]
+    if _counts_behind_names(first, columns):
+        return True
     kinds = [mostly_numbers(column) for column in columns]
     named = [_NUMBER.fullmatch(name) is None for name in first]
     # An empty cell above numbers may be a missing value, but not above numbered rows.
@@ -189,6 +195,22 @@ def _counts_columns(names: Sequence[str]) -> bool:
     start = int(names[0])
     least = {0: 2, 1: 3}.get(start, 4)
     return len(names) >= least and list(names) == [str(start + i) for i in range(len(names))]
+
+
+def _counts_behind_names(cells: Sequence[str], columns: Sequence[Sequence[str]]) -> bool:
+    """Whether names are followed by at least twelve numbers that count, as in a pivot table.
+
+    They count from 0 or 1, or are times of day such as ``0015``.
+    """
+    names = list(takewhile(lambda cell: cell and not _NUMBER.fullmatch(cell), cells))
+    counts = cells[len(names) :]
+    if not names or len(counts) < _COUNTS or not all(map(str.isdecimal, counts)):
+        return False
+    if any(map(_is_value, names, columns)):
+        return False
+    numbers = [int(cell) for cell in counts]
+    clocks = all(len(cell) == len("0015") for cell in counts) and numbers == sorted({*numbers})
+    return clocks or numbers in ([*range(len(counts))], [*range(1, len(counts) + 1)])
 
 
 def mostly_numbers(cells: Sequence[str]) -> bool:

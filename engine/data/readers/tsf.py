@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from engine.errors import DataError
 from engine.files.sanitize import plain
@@ -94,11 +95,8 @@ def _series(path: Path, header: _Header, number: int, line: str) -> pa.Table:
         raise _wrong(
             path, number, f"has {len(given)} attributes, where {len(header.attributes)} are named"
         )
-    texts = written.split(",") if written.strip() else ["?"]  # a series without any value
     try:
-        if "_" in written or not written.isascii():  # float reads 1_000 and digits of any script
-            raise ValueError
-        values = np.array([np.nan if v.strip() == "?" else float(v) for v in texts])
+        values = numbers_of(written)
     except ValueError:
         raise _wrong(path, number, "has a value that is neither a number nor ?") from None
     count = len(values)
@@ -120,6 +118,14 @@ def _series(path: Path, header: _Header, number: int, line: str) -> pa.Table:
     return pa.table(
         columns | dict(zip(_OWN, (times, pa.array(values, from_pandas=True)), strict=True))
     )
+
+
+def numbers_of(written: str) -> NDArray[np.float64]:
+    """Numbers between commas, ``?`` as NaN; raises ``ValueError`` for what is neither."""
+    if "_" in written or not written.isascii():  # float reads 1_000 and digits of any script
+        raise ValueError
+    texts = written.split(",") if written.strip() else ["?"]  # a series without any value
+    return np.array([np.nan if text.strip() == "?" else float(text) for text in texts])
 
 
 def _dates(start: pd.Timestamp, step: str, count: int) -> pd.DatetimeIndex:

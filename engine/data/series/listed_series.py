@@ -36,13 +36,18 @@ class ListedSeries:
     start: str
     """Column of the first time of each series; empty where there is none."""
 
-    def note(self, table: pa.Table) -> Note:
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that become rows."""
+        return (self.target,)
+
+    def notes(self, table: pa.Table) -> tuple[Note, ...]:
         """Return the note on how the training rows were read."""
         why = f"the lists in {plain(self.target, 40)} of {counted(table.num_rows, 'row')} are "
         why += f"{counted(table.num_rows, 'series', 'series')} with a row a step"
         if not self.time and not _has_frequency(table):
             why += "; their steps are counted, as no column says how long one takes"
-        return Note(why, plain(self.target, 40), "series", table.num_rows, kind="converted")
+        return (Note(why, plain(self.target, 40), "series", table.num_rows, kind="converted"),)
 
     def rows(self, table: pa.Table) -> pa.Table:
         """Return a row for each value. Raises :class:`DataError`."""

@@ -29,6 +29,10 @@ _IDENTIFIER = re.compile(
     r"([ _-]?(id|nr|no|num|number|code|name|key))?"
 )
 """Names of columns that tell series apart."""
+_YEAR = re.compile(
+    r"((fiscal|financial|business|school)[ _-]?)?(year|yr|yyyy|fy|jahr|ann[eé]e|a[nñ]o|anno|jaar)"
+)
+"""Names of columns of years, which are a part of the time."""
 _FEW = 3
 _SHARE = 0.05
 """More rows than this at times that were there before are no accident."""
@@ -59,9 +63,11 @@ def find_series(
     times = times[rows]
     repeated = _repeated(times)
     possible = _possible(table, roles)
+    years = [name for name in possible if _YEAR.fullmatch(name.strip().lower())]
+    possible = [name for name in possible if name not in years]
     if 2 * repeated >= len(times) or (repeated > _FEW and repeated > _SHARE * len(times)):
         columns = {name: _codes(table[name])[rows] for name in possible}
-        return _of_repeated(table, roles, times, columns)
+        return _of_repeated(table, roles, times, columns, years)
     back = np.diff(times) < 0
     mixed = bool(back.any() and not back.all())
     for name in possible:
@@ -93,6 +99,13 @@ def suspect_series(table: pa.Table, roles: Roles, times: Times) -> str:
         if len(twice) and _is_teller(codes) and not pairs.duplicated().any():
             return name
     return ""
+
+
+def named_for_series(table: pa.Table, roles: Roles) -> str:
+    """Return a column of texts that is named for series and has several rows of each; or empty."""
+    texts = [name for name in _possible(table, roles) if is_text(table[name].type)]
+    named = (name for name in texts if _is_named_for_series(name))
+    return next((name for name in named if _is_teller(_codes(table[name]))), "")
 
 
 def repeated_rows(table: pa.Table, roles: Roles, times: Times) -> NDArray[np.bool_]:
@@ -178,7 +191,11 @@ def _stands_by(codes: Codes, times: Times) -> bool:
 
 
 def _of_repeated(
-    table: pa.Table, roles: Roles, times: Times, columns: dict[str, Codes]
+    table: pa.Table,
+    roles: Roles,
+    times: Times,
+    columns: dict[str, Codes],
+    years: Sequence[str],
 ) -> tuple[str, ...]:
     several = {
         name: codes for name, codes in columns.items()
@@ -189,6 +206,14 @@ def _of_repeated(
         for names in sorted(combinations(likely, count), key=lambda n: _rank(table, n, columns)):
             if _tell_apart([columns[name] for name in names], times):
                 return names
+    if years:
+        year = plain(years[0], 60)
+        raise DataError(
+            f"The column {plain(roles.time, 60)!r} begins again in each {year!r}, so it is not the "
+            "time alone.",
+            "Write both as one column of dates, months or weeks; or, where each year is a series, "
+            f"set task.series='[\"{year}\"]'.",
+        )
     raise DataError(
         f"The column {plain(roles.time, 60)!r} repeats each time about "
         f"{max(2, round(len(times) / len(np.unique(times))))} times: the data seems to hold "

@@ -173,6 +173,12 @@ def series_note(table: pa.Table) -> SeriesNote:
     )
 
 
+def own_rows(table: pa.Table) -> int:
+    """The number of a split's rows, without those of the split before that begin a series."""
+    rows: int = table.num_rows
+    return rows - series_note(table).context if is_series_table(table) else rows
+
+
 def is_series_table(table: pa.Table) -> bool:
     """Whether :func:`series_table` wrote a table."""
     return _KEY in (table.schema.metadata or {})

@@ -24,15 +24,18 @@ Moments = NDArray[np.datetime64]
 Durations = NDArray[np.timedelta64]
 
 _NAMES = {
-    "year": ("year", "yr", "yyyy"),
-    "quarter": ("quarter", "qtr", "q"),
-    "month": ("month", "mon", "mnth", "mo", "mm", "month of year"),
-    "week": ("week", "wk", "week of year", "weekofyear", "isoweek", "iso week", "weeknum"),
-    "day": ("day", "dd", "dom", "mday", "day of month", "dayofmonth"),
-    "hour": ("hour", "hr", "hh", "hour of day"),
+    "year": ("year", "yr", "yyyy", "jahr", "année", "annee", "año", "anno", "ano", "jaar", "rok"),
+    "quarter": ("quarter", "qtr", "q", "quartal", "trimestre", "kwartaal", "kwartał"),
+    "month": ("month", "mon", "mnth", "mo", "mm", "month of year", "monat", "mois", "mes", "mês",
+              "mese", "maand", "miesiąc"),
+    "week": ("week", "wk", "week of year", "weekofyear", "isoweek", "iso week", "weeknum", "woche",
+             "kw", "kalenderwoche", "semaine", "semana", "settimana", "tydzień"),
+    "day": ("day", "dd", "dom", "mday", "day of month", "dayofmonth", "jour", "día", "dia",
+            "giorno", "dag", "dzień"),
+    "hour": ("hour", "hr", "hh", "hour of day", "stunde", "heure", "hora", "ora", "uur"),
     "minute": ("minute", "min"),
     "second": ("second", "sec"),
-}
+}  # fmt: skip
 _CHAINS = (
     ("year", "month", "day", "hour", "minute", "second"),
     ("year", "quarter"),
@@ -44,7 +47,8 @@ _LARGEST = {"day": 31, "hour": 24, "minute": 59, "second": 59}
 _LENGTHS = {"day": "D", "hour": "h", "minute": "m", "second": "s"}
 _CLOCK = r"^\s*\d{1,2}[:.]\d{2}([:.]\d{2})?(\.\d+)?\s*$"
 _WRITTEN = re.compile(r"^(\d+)[:.](\d+)(?:[:.](\d{2}))?(\.\d+)?$")
-_CLOCK_NAMES = ("time", "time of day", "clock", "timeofday")
+_CLOCK_NAMES = ("time", "time of day", "clock", "timeofday", "uhrzeit", "zeit", "heure", "hora",
+                "ora", "tijd", "godzina")  # fmt: skip
 
 
 def find_time_parts(table: pa.Table, time: str, taken: Collection[str] = ()) -> tuple[str, ...]:
@@ -67,6 +71,18 @@ def find_time_parts(table: pa.Table, time: str, taken: Collection[str] = ()) -> 
                 return names
             names = names[:-1]
     return ()
+
+
+def day_parts(names: Sequence[str]) -> tuple[str, ...]:
+    """The columns that are named year, month and day; empty where one is missing."""
+    chain = ("year", "month", "day")
+    found = _first_of_chain(chain, _by_kind(names))
+    return found if len(found) == len(chain) else ()
+
+
+def year_column(names: Sequence[str]) -> str:
+    """The first column that is named like a year; or empty."""
+    return _by_kind(names).get("year", "")
 
 
 def read_time_parts(table: pa.Table, parts: Sequence[str], spelling: str = "") -> TimeColumn:

@@ -20,7 +20,9 @@ from numpy.typing import NDArray
 
 from engine.data.dates import spellings
 from engine.data.dates.compact import (
+    EXCEL,
     SINCE,
+    are_days_of_excel,
     find_number_spelling,
     is_number_spelling,
     read_numbers,
@@ -33,7 +35,11 @@ from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.reports.note import Note
 
-_NAMES = ("date", "time", "datetime", "timestamp", "ds", "day", "month", "year", "period", "step")
+TIME_NAMES = (
+    "date", "time", "datetime", "timestamp", "ds", "day", "month", "year", "period", "step",
+    "datum", "fecha", "jahr", "année", "annee", "año", "anno", "jaar", "rok",
+)  # fmt: skip
+"""Names of columns of times."""
 _UTC = ("UTC", "Etc/UTC", "GMT", "Z", "+00:00", "-00:00")
 _YEAR_FIRST = ("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y %m %d")
 """Beginnings of spellings that leave no doubt."""
@@ -48,8 +54,15 @@ _MIXED = {
     spellings.DAY_FIRST: "with the day before the month",
 }
 """Spellings of dates that are written in several ways, and the order that all of them have."""
-_CALENDAR = re.compile("date|month|week|period|time|^(ds|ym|yw|kw)$")
+_CALENDAR = re.compile("date|month|week|period|time|monat|yyyymm|^(ds|ym|yw|kw)$")
 """Names of columns whose numbers of six digits are months or weeks."""
+MOMENT = re.compile(
+    r"day|(.*[^a-z])?(date|datum|fecha|time|timestamp|datetime|epoch|unix|ts|ds)"
+    r"([^a-z]+(ms|s|us|ns|utc|gmt|local|id|key|unix|epoch))?"
+)
+"""Names of columns whose numbers are days or moments."""
+_DATE = re.compile(r"(.*[^a-z])?(date|datum|fecha)")
+"""Names of columns whose numbers are days as Excel counts them."""
 
 
 @dataclass(frozen=True)
@@ -78,28 +91,26 @@ class _Moments:
 
 
 def find_time_column(table: pa.Table) -> str:
-    """Return the time column: one of dates, else one with such a name; or empty."""
+    """Return the time column: one of dates, else one with such a name; or empty.
+
+    One that changes goes before one that is the same in all rows, as of an export.
+    """
     columns = dict(zip(map(str, table.column_names), table.columns, strict=True))
     dates = [name for name, column in columns.items() if _is_date(column.type)]
     dates += [name for name, column in columns.items() if _looks_like_dates(column)]
-    counted = [name for name in columns if pt.is_integer(columns[name].type)]
-    named = [name for name in counted if name.strip().lower() in _NAMES]
+    named = [
+        name
+        for name, column in columns.items()
+        if name.strip().lower() in TIME_NAMES and _counts(column)
+    ]
     written = [
         name
         for name, column in columns.items()
         if is_number(column.type) and _has_date_numbers(name, column)
     ]
-    return next(iter([*dates, *written, *named]), "")
-
-
-def unread_time_column(table: pa.Table) -> str:
-    """A column of texts that is named like a time, but holds no dates; or empty."""
-    texts = [
-        name
-        for name in table.column_names
-        if is_text(table[name].type) and table[name].null_count < table.num_rows
-    ]
-    return next((name for name in texts if name.strip().lower() in _NAMES), "")
+    found = [*dates, *written, *named]
+    changing = (name for name in found if pc.count_distinct(columns[name]).as_py() > 1)
+    return next(changing, next(iter(found), ""))
 
 
 def read_times(
@@ -148,7 +159,10 @@ def _looks_like_dates(column: pa.ChunkedArray) -> bool:
 
 
 def _has_date_numbers(name: str, column: pa.ChunkedArray) -> bool:
-    """Whether a column holds days such as 20230131, or months or weeks by its name, in order."""
+    """Whether a column holds days such as 20230131, or months or weeks by its name.
+
+    They stand in order, unless the column is named after times.
+    """
     some = column.slice(0, 200)
     if some.null_count or len(some) < _LEAST_ROWS:
         return False
@@ -156,23 +170,41 @@ def _has_date_numbers(name: str, column: pa.ChunkedArray) -> bool:
     if numbers is None:
         return False
     steps = np.diff(numbers)
-    ordered = bool((steps >= 0).all() or (steps <= 0).all()) and bool(steps.any())
-    spelling = find_number_spelling(numbers) if ordered else ""
+    name = name.strip().lower()
+    named, month = MOMENT.fullmatch(name) is not None, _CALENDAR.search(name) is not None
+    ordered = bool((steps >= 0).all() or (steps <= 0).all())
+    if not steps.any() or not (ordered or named or month):
+        return False
+    spelling = find_number_spelling(numbers)
     if spelling.endswith(SINCE):
-        return _counts_moments(numbers, spelling)
+        return _counts_moments(numbers, spelling, named)
+    if _DATE.fullmatch(name) and are_days_of_excel(numbers):
+        return True
     if len(spelling) <= len("%Y%m"):
-        return spelling.startswith("%") and _CALENDAR.search(name.lower()) is not None
+        return spelling.startswith("%") and month
     return spelling.startswith("%")
 
 
-def _counts_moments(numbers: Times, spelling: str) -> bool:
-    """Whether numbers since 1970 have the digits of this century, and a regular step."""
+def _counts_moments(numbers: Times, spelling: str, named: bool) -> bool:
+    """Whether numbers since 1970 have the digits of this century, and a regular step.
+
+    In a column that is ``named`` after times the step is whatever it is.
+    """
     times = np.unique(read_numbers(numbers, spelling)).astype(np.int64)
     lengths = {len(str(number)) for number in (numbers.min(), numbers.max())}
+    if named or not lengths <= _MOMENT_DIGITS:
+        return lengths <= _MOMENT_DIGITS
     frequency = find_frequency(times, dated=True)
-    if not lengths <= _MOMENT_DIGITS or not frequency.regular:
+    if not frequency.regular:
         return False
     return bool((np.diff(frequency.positions(times)) == 1).mean() >= _MOSTLY)
+
+
+def _counts(column: pa.ChunkedArray) -> bool:
+    """Whether a column has whole numbers, maybe of a floating type, and maybe missing ones."""
+    if pt.is_floating(column.type):
+        return _whole_numbers(column.drop_null().combine_chunks()) is not None
+    return bool(pt.is_integer(column.type))
 
 
 def _whole_numbers(column: pa.Array) -> Times | None:
@@ -196,6 +228,8 @@ def _from_numbers(
     if frequency is not None and not frequency.dated:
         return TimeColumn(numbers, False)
     spelling = spelling if is_number_spelling(spelling) else find_number_spelling(numbers)
+    if not spelling and _DATE.fullmatch(name.strip().lower()) and are_days_of_excel(numbers):
+        spelling = EXCEL
     if not spelling:
         return TimeColumn(numbers, False)
     moments = read_numbers(numbers, spelling)
@@ -209,7 +243,7 @@ def _from_texts(
 ) -> TimeColumn:
     """Texts in the spelling of the training rows, or in the one that fits best."""
     known = spelling and not spellings.spelled(texts, spelling).wrong.all()
-    unlikely = partial(_irregular, frequency=frequency)
+    unlikely = partial(irregular, frequency=frequency)
     chosen = spelling if known else spellings.find_spelling(texts, unlikely, spelling)
     read = spellings.spelled(texts, chosen)
     _check(name, read.moments, lambda row: repr(plain(texts.iloc[row], 60)), _kind(texts, chosen))
@@ -225,7 +259,7 @@ def _from_texts(
     return TimeColumn(settled.times, True, chosen, writing, settled.zone, (*settled.notes, *notes))
 
 
-def _irregular(moments: NDArray[np.datetime64], frequency: Frequency | None) -> float:
+def irregular(moments: NDArray[np.datetime64], frequency: Frequency | None = None) -> float:
     """Steps without a row, in the order of time; infinite where there is no regular step."""
     times: Times = np.unique(moments).astype(np.int64)
     step = frequency or find_frequency(times, dated=True)

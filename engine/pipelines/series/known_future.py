@@ -32,6 +32,8 @@ from engine.pipelines.series.future_types import (
 from engine.reports.counted import counted
 from engine.reports.note import Note
 
+_NEVER = np.iinfo(np.int64).min
+"""The time of the last target of a series without one."""
 _REMEDY = (
     "Give the rows of the horizon in a future file (--future), or at the end of the file without "
     "a target."
@@ -101,14 +103,14 @@ def _places_of_future(known: pa.Table, future: pa.Table, roles: Roles) -> tuple[
 def past_rows(table: pa.Table, fitted: SeriesFitted) -> pa.Table:
     """The rows of a file up to the last target of each series; those behind are its future.
 
-    All rows where nothing is known ahead.
+    All rows where nothing is known ahead, and those of a series without any target.
     """
     roles = roles_of(fitted)
     if not roles.ahead:
         return table
     last, own = _last_targets(table, fitted)
-    past = times_of(table, fitted) <= last[own]
-    return table if past.all() or not past.any() else table.filter(pa.array(past))
+    past = (times_of(table, fitted) <= last[own]) | (last == _NEVER)[own]
+    return table if past.all() else table.filter(pa.array(past))
 
 
 def _last_targets(past: pa.Table, fitted: SeriesFitted) -> tuple[Times, Rows]:
@@ -120,7 +122,7 @@ def _last_targets(past: pa.Table, fitted: SeriesFitted) -> tuple[Times, Rows]:
     targets = read_channels(past, roles.targets, fitted.number_formats)
     known = ~np.isnan(targets).all(1)
     codes, firsts = number_series(past, roles.series) if roles.series else (None, [0])
-    last = np.full(len(firsts), np.iinfo(np.int64).min)
+    last = np.full(len(firsts), _NEVER)
     own = np.zeros(past.num_rows, np.int64) if codes is None else codes
     np.maximum.at(last, own[known], times_of(past, fitted)[known])
     return last, own

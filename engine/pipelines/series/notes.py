@@ -13,8 +13,8 @@ from engine.data.series.frequency import Times
 from engine.data.series.indicators import category_notes
 from engine.data.series.read import Series
 from engine.data.series.roles import Roles, unused_columns
-from engine.data.series.several import suspect_series
-from engine.data.series.times import unread_time_column
+from engine.data.series.several import named_for_series, suspect_series
+from engine.data.series.unread_times import unread_time_column
 from engine.files.sanitize import plain
 from engine.reports.note import Note
 
@@ -49,8 +49,9 @@ def time_notes(table: pa.Table, roles: Roles, train: Series) -> Iterator[Note]:
     """Yield notes on columns that may be the time, where none was taken for it."""
     if roles.time:
         return
-    if unread := unread_time_column(table):
-        example = plain(table[unread].drop_null()[0].as_py(), 40)
+    unread = unread_time_column(table)
+    if unread:
+        example = plain(str(table[unread].drop_null()[0].as_py()), 40)
         yield Note(
             f"{plain(unread, 60)} holds no dates that can be read, such as {example!r}; "
             "rows are taken in their order",
@@ -58,7 +59,12 @@ def time_notes(table: pa.Table, roles: Roles, train: Series) -> Iterator[Note]:
             read_as="text",
             change="task.time",
         )
-    if counting := _counting(train, roles):
+    if name := named_for_series(table, roles):
+        shown = plain(name, 60)
+        why = f"{shown} may tell several series apart, but no column has the time: all rows are one"
+        yield Note(why, shown, "not used", change="task.time")
+    counting = _counting(train, roles)
+    if counting and counting != plain(unread, 40):
         why = f"{counting} grows by the same step from row to row: is it the time?"
         yield Note(why, counting, "input", change=f"task.time={counting}")
 

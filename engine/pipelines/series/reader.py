@@ -10,13 +10,18 @@ import pyarrow as pa
 
 from engine.config.data.base import DataConfig
 from engine.config.tasks.forecasting import ForecastingConfig
+from engine.data.column_names import check_names
+from engine.data.raw import RawData
 from engine.data.series.channels import format_notes, number_formats
 from engine.data.series.frequency import Frequency, Times
+from engine.data.series.listed_series import VALUE
 from engine.data.series.panel import number_series
 from engine.data.series.read import Series, read_series, read_time_column
 from engine.data.series.roles import Roles, check_columns, find_roles
+from engine.data.series.series_rows import file_with_a_row_a_step, with_a_row_a_step
 from engine.data.series.several import find_series, repeated_rows
 from engine.data.series.static import find_static
+from engine.data.series.time_ranges import file_with_beginnings
 from engine.data.tables.columns import set_number_format
 from engine.data.tables.other_marks import other_marks
 from engine.data.tables.schema import NumberFormat
@@ -30,6 +35,19 @@ class SeriesReader:
     def __init__(self, section: ForecastingConfig, data: DataConfig) -> None:
         self._section = section
         self._data = data
+
+    def with_a_row_a_step(self, raw: RawData) -> RawData:
+        """The data with a row a step, unless the settings name columns that would become rows."""
+        section = self._section
+        named = (*section.targets, *section.inputs, *section.known_future, *section.static)
+        made = with_a_row_a_step(raw, named, section.time)
+        if VALUE in self._data.columns:
+            check_names("data.columns", [VALUE], made.train.column_names)
+        return made
+
+    def arranged(self, table: pa.Table, names: Sequence[str]) -> pa.Table:
+        """Rows to predict from, a row a step, each with one time."""
+        return file_with_a_row_a_step(file_with_beginnings(table), names, self._section.time)
 
     def roles(self, table: pa.Table) -> Roles:
         """The columns' roles; those that tell series apart are found where times repeat."""

@@ -7,7 +7,7 @@ import pyarrow.compute as pc
 
 from engine.config.tasks.forecasting import ForecastingConfig
 from engine.data.raw import RawData
-from engine.data.series.splits import series_note
+from engine.data.series.splits import own_rows, series_note
 from engine.files.sanitize import plain
 from engine.pipelines.series.fitted import SeriesFitted, frequency_of
 from engine.pipelines.series.many_series import count_windows, series_facts
@@ -19,7 +19,7 @@ def summarize_series(
     raw: RawData, fitted: SeriesFitted, section: ForecastingConfig, source: str
 ) -> DataSummary:
     """Summarise frequency, span, season and repairs."""
-    rows = {name: table.num_rows - series_note(table).context for name, table in raw.splits.items()}
+    rows = {name: own_rows(table) for name, table in raw.splits.items()}
     return DataSummary(
         source=source,
         rows=rows,

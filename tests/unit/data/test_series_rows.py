@@ -7,17 +7,21 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
 from engine.config.run_config import RunConfig
 from engine.data.raw import RawData
-from engine.data.series.series_rows import file_with_a_row_a_step as arranged
-from engine.data.series.series_rows import with_a_row_a_step
+from engine.data.series.series_rows import file_with_a_row_a_step, with_a_row_a_step
 from engine.errors import DataError
 from engine.pipelines.create import create_pipeline
 
 STEPS = 60
+
+
+def arranged(table: pa.Table) -> pa.Table:
+    return file_with_a_row_a_step(table, ["time", "value"])
 
 
 def value(series: int, step: int) -> float:
@@ -40,7 +44,7 @@ DAYS = [date(2020, 1, 25) + timedelta(days=step) for step in range(STEPS)]
 
 
 @pytest.mark.parametrize("form", [
-    "%Y-%m-%d", "%m/%d/%y", "%d/%m/%Y", "%d.%m.%Y", "%Y%m%d", "%Y-%m-%d %H:%M:%S",
+    "%d.%m.%y", "%Y-%m-%d", "%m/%d/%y", "%d/%m/%Y", "%d.%m.%Y", "%Y%m%d", "%Y-%m-%d %H:%M:%S",
 ])  # fmt: skip
 def test_columns_called_after_dates_are_steps(form: str) -> None:
     table = wide([day.strftime(form) for day in DAYS], page=["a", "b"], lat=[1.5, 2.5])
@@ -57,6 +61,61 @@ def test_years_of_the_world_bank_are_steps() -> None:
     assert rows(arranged(months), "country")["A", datetime(2020, 2, 1)] == value(0, 13)
 
 
+@pytest.mark.parametrize("names", [
+    [f"{month} {year}" for year in (2019, 2020) for month in ("Jan", "Feb", "Mär", "Apr", "Mai",
+     "Jun", "Jul", "Aug", "Sep", "Okt", "Nov", "Dez")],
+    [f"{year}-W{week:02}" for year in (2019, 2020) for week in range(1, 53)],
+    [f"{year}Q{quarter}" for year in range(2010, 2020) for quarter in (1, 2, 3, 4)],
+    [f"{quarter}/{year}" for year in range(2010, 2020) for quarter in (1, 2, 3, 4)],
+])  # fmt: skip
+def test_all_months_weeks_and_quarters_are_steps(names: list[str]) -> None:
+    found = arranged(wide(names, product=["a", "b"]))
+    assert (found.column_names, found.num_rows) == (["product", "time", "value"], 2 * len(names))
+    assert found["value"].to_pylist()[: len(names)] == [value(0, at) for at in range(len(names))]
+    steps = np.diff(found["time"].to_numpy()[: len(names)].astype("M8[D]").astype(int))
+    assert steps.max() <= 1.6 * steps.min()
+
+
+def test_the_form_that_reads_most_columns_is_theirs() -> None:
+    days = [date(2020, 1, 25) + timedelta(days=step) for step in range(19)]
+    found = arranged(wide([day.strftime("%d/%m/%Y") for day in days], page=["a"]))
+    assert [time.date() for time in found["time"].to_pylist()] == days
+
+
+def test_texts_between_columns_of_numbers_are_read_or_named() -> None:
+    names = [day.isoformat() for day in DAYS]
+    table = wide(names, page=["a", "b", "c"])
+    place = table.column_names.index(names[7])
+    good = table.set_column(place, names[7], pa.array(["1,200", "-", "1,300"]))
+    found = rows(arranged(good), "page")
+    midnight = datetime.combine(DAYS[7], datetime.min.time())
+    assert [found[page, midnight] for page in "abc"] == ["1,200", None, "1,300"]
+    wrong = table.set_column(place, names[7], pa.array(["1", "err", "3"]))
+    with pytest.raises(DataError, match=f"'{names[7]}' holds 'err' in row 2, which is not a"):
+        arranged(wrong)
+
+
+def test_sums_of_all_steps_are_no_static_column() -> None:
+    table = wide([day.isoformat() for day in DAYS], id=["x", "y"], size=[3, 4])
+    totals = [sum(list(row.values())[2:]) for row in table.to_pylist()]
+    raw = with_a_row_a_step(RawData({"train": table.append_column("all", pa.array(totals))}))
+    assert raw.train.column_names == ["id", "size", "time", "value"]
+    assert "all is the sum of the columns of the row: not used" in [n.why for n in raw.notes]
+
+
+def test_the_format_of_values_in_many_columns_can_be_set(tmp_path: Path) -> None:
+    body = [f"{shop}," + ",".join(['"1,234"', '"2,345"'] * 20) for shop in "ab"]
+    header = ",".join(["shop", *(day.isoformat() for day in DAYS[:40])])
+    (tmp_path / "wide.csv").write_text("\n".join([header, *body]) + "\n")
+    raw = pipeline(tmp_path / "wide.csv", value="numeric 1.234,5").load()
+    assert raw.train["value"][0].as_py() == 1.234
+    with pytest.raises(DataError, match="the data has no column 'valu'"):
+        pipeline(tmp_path / "wide.csv", valu="numeric").load()
+    (tmp_path / "long.csv").write_text("day,sales\n" + "".join(f"{day},1\n" for day in DAYS))
+    with pytest.raises(DataError, match="the data has no column 'value'"):
+        pipeline(tmp_path / "long.csv", value="numeric").load()
+
+
 def test_numbered_columns_are_steps_where_texts_tell_the_rows_apart() -> None:
     names = [f"d_{step}" for step in range(1, STEPS + 1)]
     found = rows(arranged(wide(names, id=["x", "y"], store=["s", "s"])), "id")
@@ -68,6 +127,7 @@ def test_numbered_columns_are_steps_where_texts_tell_the_rows_apart() -> None:
 @pytest.mark.parametrize("table", [
     wide([f"V{step}" for step in range(1, 29)], Time=[0.0, 1.0], Class=[0, 1]),
     wide([f"V{step}" for step in range(1, 29)], name=["a", "a"]),
+    wide([f"V{step}" for step in range(1, 29)], name=["a", "a"], day=["2024-01-01", "2024-01-02"]),
     wide([f"s{step}" for step in range(1, 12)], name=["a", "b"]),
     wide(["2019", "2020", "2021", "2022"], name=["a", "b"]),
     wide(["2020-01-31", "2019-01-31", "2020-02-01", "2020-02-02", "2020-03-01"], name=["a", "b"]),
@@ -117,10 +177,10 @@ def test_series_without_names_are_numbered() -> None:
     assert arranged(table)["series"].to_pylist() == ["1", "1", "2"]
 
 
-def pipeline(path: Path) -> Any:
+def pipeline(path: Path, **columns: str) -> Any:
     return create_pipeline(RunConfig.parse({
         "task": {"kind": "forecasting", "window": 8, "horizon": 2}, "model": {"kind": "dlinear"},
-        "data": {"kind": "file", "path": str(path)},
+        "data": {"kind": "file", "path": str(path), "columns": columns},
     }))  # fmt: skip
 
 

@@ -292,6 +292,16 @@ def test_series_whose_horizon_is_not_known_are_counted(prepare: Make) -> None:
         made.encoded_new(rows(past))
 
 
+def test_a_series_of_the_past_without_any_target_is_counted(prepare: Make) -> None:
+    made = prepare(KIND, rows(shops()), **KNOWN, **SHORT)
+    past, coming = coming_of(shops())
+    past.loc[past["shop"] == "B", "sales"] = np.nan
+    joined, _ = made.task.pipeline.with_future(rows(past), rows(coming), made.fitted)
+    assert [row["shop"] for row in made.encoded_new(joined).rows.to_pylist()] == ["A", "C"]
+    texts = [event.message for event in made.events]
+    assert "1 series without any sales left out, such as shop = B" in texts
+
+
 def test_flags_stay_and_other_known_columns_have_the_scale_of_each_series(prepare: Make) -> None:
     dear = sales(20, shop="B").assign(price=lambda f: 100 * f["price"])
     made = prepare(KIND, rows(pd.concat([sales(20, shop="A"), dear])), **KNOWN, **SHORT)
