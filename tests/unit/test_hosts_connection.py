@@ -253,10 +253,17 @@ def test_a_host_that_cannot_be_used_is_explained(
 def test_the_same_problem_is_said_once_and_tried_again_ever_later(
     box: Box, tmp_path: Path, monkeypatch
 ) -> None:
-    waits: list[float] = []
-    monkeypatch.setattr(
-        threading.Event, "wait", lambda self, seconds=None: waits.append(seconds) or True
-    )
+    waits: list[float | None] = []
+    wait = threading.Event.wait
+
+    def recorded(event: threading.Event, seconds: float | None = None) -> bool:
+        # Threads of other packages, such as tqdm's, wait as well.
+        if threading.current_thread().name != "host-gpu1":
+            return wait(event, seconds)
+        waits.append(seconds)
+        return True
+
+    monkeypatch.setattr(threading.Event, "wait", recorded)
     monkeypatch.setattr(connection, "_LONGEST_WAIT", 0.4)
     box.connect(says(tmp_path, "sys.exit('no route')"))
     wait_until(lambda: len(waits) > 6)
