@@ -9,7 +9,6 @@ import pytest
 
 from engine.config.run_config import RunConfig
 from engine.launch.start import launch
-from engine.processes.identity import ProcessIdentity
 from engine.runs.control import STOP, Request
 from engine.runs.directory import RunDirectory
 from engine.runs.events import Controlled, Evaluated, Event, EventLog, Log, Resources, Samples
@@ -40,9 +39,7 @@ def machine(cpu: float, **more: object) -> Resources:
 @pytest.fixture
 def going(make_run, training):
     """A run of four epochs after its second, with a live worker."""
-    run = make_run("going", training(trained=2))
-    run.status.set_worker(ProcessIdentity.own())
-    return run
+    return make_run("going", training(trained=2), working=True)
 
 
 async def test_a_cursor_tells_the_values_of_every_curve(going, until, text_of) -> None:

@@ -185,7 +185,7 @@ def progress_parts(name: str, metric: str, history: History) -> Iterator[str]:
     """The parts of the moving line, the most important first."""
     yield name
     progress = history.progress
-    if progress is None:
+    if progress is None or history.prepared is not None:
         yield preparing(history)
         return
     done = progress.step / max(1, progress.steps)

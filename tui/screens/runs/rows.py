@@ -161,7 +161,7 @@ COLUMNS: tuple[RunColumn, ...] = (
     RunColumn(Column("Name", 15, 48), _name, lambda row: row.name),
     RunColumn(Column("Model", 11, 22), _model, lambda row: row.model),
     RunColumn(Column("Data", 7, 20), lambda row: literal(row.data), lambda row: row.data),
-    RunColumn(Column("Metric", 8, 11, True), lambda r: literal(r.metric), lambda row: row.metric),
+    RunColumn(Column("Metric", 10, 11, True), lambda r: literal(r.metric), lambda row: row.metric),
     RunColumn(Column("Value", 7, 8, True), lambda r: Content(number(r.value)), lambda r: r.value),
     RunColumn(Column(STARTED, 10, 10), lambda r: Content(when(r.started)), lambda r: r.started),
     RunColumn(Column("Duration", 8, 9, True), lambda r: Content(duration(r.seconds)), _seconds),
