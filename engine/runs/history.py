@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from engine.reports.picture import Picture, read_pictures
-from engine.runs.control import EPOCHS, LEARNING_RATE
+from engine.runs.control import EPOCHS, LEARNING_RATE, STOP
 from engine.runs.events import (
     ENDINGS,
     FORGETTING,
@@ -144,7 +144,8 @@ class History:
     curves: dict[tuple[str, str], Curve] = field(default_factory=dict)
     """By metric and split, as in ``("loss", "train")``."""
     checkpoint: CheckpointSaved | None = None
-    controlled: Controlled | None = None
+    stopping: bool = False
+    """Whether the process that trains has taken a request to stop."""
     changes: list[Change] = field(default_factory=list)
     """The newest changes of the learning rate or the epochs, and resumptions, in order."""
     log: list[Log] = field(default_factory=list)
@@ -191,7 +192,7 @@ class History:
             case CheckpointSaved():
                 self.checkpoint = event
             case Controlled():
-                self.controlled = event
+                self.stopping |= event.accepted and event.request == STOP
                 if event.accepted and event.request in _COURSE:
                     self._changed(event.message)
                 self._log(event, "info" if event.accepted else "warning", event.message)
@@ -223,6 +224,7 @@ class History:
         """Reset to the step that a worker starts or resumes from; later events are undone."""
         self.started = self.prepared = event
         self.ending = self.phase = None
+        self.stopping = False
         step = event.resumed_step
         self.evaluations = [row for row in self.evaluations if row.step <= step]
         self.best = next((row for row in reversed(self.evaluations) if row.best), None)

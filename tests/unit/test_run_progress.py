@@ -44,7 +44,7 @@ def test_time_is_left_of_the_epoch_and_of_the_run_while_it_trains() -> None:
 def test_an_evaluation_has_its_own_share_and_time() -> None:
     first, whole = bars(progress(0, 50, "validation"), progress(6, 50, "validation", 0.75))
     assert first == ("Validating", 0.75, "2 s left")
-    assert whole == ("Step 50/100", 0.5, "50 s left of 1:40")
+    assert whole == ("Step 50/100", 0.5, "1:00 left of 1:56")
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from engine.runs.events import (
     Started,
 )
 from engine.runs.history import History
-from engine.runs.time_left import phase_seconds_left, seconds_left, trained
+from engine.runs.time_left import phase_seconds_left, seconds_left, seconds_spent, trained
 from tui.format.numbers import duration
 
 _PHASES = {
@@ -59,7 +59,7 @@ def shares(history: History, *, over: bool = False, starting: bool = False) -> t
     updating, whole = duration(progress.seconds), duration(max(progress.seconds, history.seconds))
     run_text = f"trained {updating} of {whole}" if whole != updating else f"trained for {updating}"
     if remaining is not None:
-        run_text = f"{duration(remaining)} left of {duration(progress.seconds + remaining)}"
+        run_text = f"{duration(remaining)} left of {duration(seconds_spent(history) + remaining)}"
         if trained(history, progress):
             run_text = f"finishing, {duration(remaining)} left" if remaining >= 1 else "finishing"
             first = (*first[:2], "") if progress.phase == "train" else first
