@@ -150,6 +150,22 @@ async def test_a_request_that_comes_too_late_is_reported(going, until, text_of) 
         await until(pilot, lambda: "ended before it did this: checkpoint" in text_of(pilot))
 
 
+async def test_a_request_whose_answer_is_given_after_the_end_is_reported(
+    going, until, text_of
+) -> None:
+    app = DltuiApp(going.id)
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await until(pilot, lambda: "Step 20/40" in text_of(pilot))
+        await pilot.press("s")
+        await until(pilot, lambda: "Stop going?" in text_of(pilot))
+        append(going, Failed(message="No memory."))
+        await until(pilot, lambda: "going failed: No memory." in text_of(pilot))
+        await pilot.press("y")
+        await until(pilot, lambda: "ended before it did this: stop" in text_of(pilot))
+        assert "stop: asked" not in text_of(pilot)
+    assert not requests(going)
+
+
 @pytest.fixture
 def written(monkeypatch):
     """The output to the terminal besides the screens."""
