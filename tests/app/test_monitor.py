@@ -16,9 +16,9 @@ from engine.runs.events import (
     Evaluated,
     EventLog,
     Failed,
+    Interrupted,
     Progress,
     Started,
-    Stopped,
 )
 from engine.runs.status import State
 from tui.app import DltuiApp
@@ -209,12 +209,13 @@ async def test_a_lost_run_tells_how_it_is_resumed_and_no_time_left(
 
 
 async def test_a_run_that_is_resumed_starts_first(make_run, training, until, text_of) -> None:
-    stopped = Stopped(step=20, seconds=20.0)
-    run = make_run("again", [*training(trained=2), stopped])
+    interrupted = Interrupted(step=20, seconds=20.0)
+    run = make_run("again", [*training(trained=2), interrupted])
     run.status.set_worker(ProcessIdentity.own())
     app = DltuiApp(run.id)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: "Step 20/40" in text_of(pilot))
         await until(pilot, lambda: "50%  starting" in text_of(pilot))
+        assert "Interrupted" not in text_of(pilot)
         append(run, Started(device="cpu", precision="float32", threads=2, resumed_step=20))
         await until(pilot, lambda: "50%  reading the data" in text_of(pilot))

@@ -78,7 +78,7 @@ def _how(ending: Finished | Stopped) -> str:
 
 def _message(watch: Watch, key: Callable[[str], str]) -> Content:
     """Return the message about the run's state; ``key`` returns the key for a meaning."""
-    ending, run = watch.history.ending, watch.run
+    ending, run = None if watch.starting else watch.history.ending, watch.run
     if watch.gone:
         text = f"{run.path} was deleted or moved; what is shown was read before."
         return literal(text, 400).stylize("$error")
