@@ -102,7 +102,10 @@ async def test_a_metric_is_found_by_a_part_of_its_name(going, until, text_of) ->
         await until(pilot, lambda: "over epoch" in text_of(pilot))
         await pilot.press("slash", *"org")
         await until(pilot, lambda: "learning_rate" not in text_of(pilot))
-        await pilot.press("enter")
+        assert "No name matches." not in text_of(pilot)
+        await pilot.press(*"zzz")
+        await until(pilot, lambda: "No name matches." in text_of(pilot))
+        await pilot.press("enter", *["backspace"] * 3, "enter")
         await until(pilot, lambda: "f1/[b]ORG   ━●━ validation" in text_of(pilot))
 
 

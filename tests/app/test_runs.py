@@ -420,7 +420,7 @@ async def test_a_high_screen_shows_the_machine_and_the_queue(make_run, until, te
     entries.append(make_run("waits"))
     app = DltuiApp()
     async with app.run_test(size=(120, 40)) as pilot:
-        await until(pilot, lambda: "queue 1, not started; Q opens it" in text_of(pilot))
+        await until(pilot, lambda: "queue 1 run, not started; Q opens it" in text_of(pilot))
         strip = next(line for line in text_of(pilot).splitlines() if "CPU" in line)
         memory = psutil.virtual_memory().total / 1e9
         assert f"of {memory:.1f} GB" in strip
