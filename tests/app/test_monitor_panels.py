@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
+import time
 
 import pytest
 
@@ -313,3 +314,16 @@ async def test_a_change_while_training_is_marked_on_the_curves(going, until, tex
         assert sum("┊" in line for line in frame) > 5
         await pilot.press("5", "end")
         await until(pilot, lambda: "epoch 2      Peak learning rate 5e-4." in text_of(pilot))
+
+
+async def test_the_last_values_are_drawn_as_soon_as_the_run_has_ended(
+    going, finished, until, text_of
+) -> None:
+    app = DltuiApp(going.id, Settings(slow_link=True))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: "validation 0." in text_of(pilot))
+        begin = time.monotonic()
+        last = Evaluated(step=40, epoch=4.0, split="validation", metrics={"accuracy": 0.9876})
+        append(going, last, finished())
+        await until(pilot, lambda: "0.9876" in text_of(pilot))
+        assert time.monotonic() - begin < 8  # a chart over a slow connection: every ten seconds
