@@ -106,6 +106,11 @@ def test_a_narrow_list_does_without_the_least_telling_columns() -> None:
     assert fitting(200) == COLUMNS
 
 
+def test_names_of_metrics_are_whole_at_the_width_of_a_list_beside_the_pane() -> None:
+    least = {column.title: column.column.least for column in fitting(72)}
+    assert least["Metric"] >= len("mse_scaled")
+
+
 def test_a_time_of_today_is_told_by_how_long_ago_it_was() -> None:
     noon = datetime(2020, 6, 15, 12, 0).timestamp()
     assert when(noon - 59, noon) == "just now"
