@@ -136,6 +136,8 @@ class History:
     last_time: float | None = None
     _idle: float = 0.0
     """Time between the processes of a run that was resumed."""
+    _newest: float = 0.0
+    """Latest time of an event of the process: their order may be another one when they are read."""
     best: Evaluated | None = None
     evaluations: list[Evaluated] = field(default_factory=list)
     """Evaluations on validation data: the newest, and before them those that were the best."""
@@ -164,11 +166,13 @@ class History:
     def apply(self, event: Event) -> None:
         """Apply one event."""
         self.version += 1
-        if self.first_time is None or self.last_time is None:
-            self.first_time = self.last_time = event.time
+        if self.first_time is None:
+            self.first_time = self._newest = event.time
         if isinstance(event, Started):  # nothing was done since the process before it
-            self._idle += max(0.0, event.time - self.last_time)
-        self.last_time = max(self.last_time, event.time)
+            self._idle += max(0.0, event.time - self._newest)
+            self._newest = event.time
+        self.last_time = event.time
+        self._newest = max(self._newest, event.time)
         match event:
             case Progress():
                 self._progress(event)
