@@ -30,7 +30,7 @@ from tui.charts.chart import TIME, Curve
 from tui.charts.plot import Pair
 from tui.charts.points import PlacedPoints
 from tui.format.imported import imported_facts
-from tui.format.numbers import duration, number, size
+from tui.format.numbers import duration, number, percent, size
 from tui.format.run_states import last_known, shown_state
 from tui.format.text import literal
 from tui.widgets.log_panel import LogLine, printed_level
@@ -334,7 +334,7 @@ def title(name: str, history: History, state: State) -> str:
     progress = history.progress
     if state.ended or progress is None or not progress.steps:
         return f"{sign} {name}"
-    return f"{sign} {progress.step / progress.steps:.0%} {name}"
+    return f"{sign} {percent(progress.step / progress.steps)} {name}"
 
 
 def _title(text: str) -> Content:

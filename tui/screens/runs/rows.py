@@ -12,7 +12,7 @@ from textual.content import Content
 
 from engine.runs.listing import RunSummary
 from engine.runs.status import State
-from tui.format.numbers import duration, number
+from tui.format.numbers import duration, number, percent
 from tui.format.run_states import last_known, shown_state
 from tui.format.text import literal
 from tui.widgets.columns import Column
@@ -136,7 +136,7 @@ def _state(row: RunSummary) -> Content:
         return Content.styled(f"{sign}starting", style)
     filled = round(row.done * _BAR)
     bar = Content.styled("━" * filled, style) + Content.styled("━" * (_BAR - filled), "$panel")
-    return Content.styled(f"{sign}{row.done:3.0%} ", style) + bar
+    return Content.styled(f"{sign}{percent(row.done):>3} ", style) + bar
 
 
 def _name(row: RunSummary) -> Content:
