@@ -158,6 +158,19 @@ async def test_words_of_the_filter_must_all_be_found(make_run, until) -> None:
         assert not app.screen.query_one("#filter", Input).display
 
 
+async def test_a_row_tells_how_far_a_run_is_and_that_it_is_finishing(
+    make_run, training, until, text_of
+) -> None:
+    run = make_run("going", training(trained=2), working=True)
+    app = DltuiApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "▶ 50% ━━━━━ " in text_of(pilot))
+        with EventLog(run.events.path) as log:
+            log.write(Progress(step=40, steps=40, epoch=4.0, epochs=4, loss=None,
+                               learning_rate=1e-3, phase="test"))  # fmt: skip
+        await until(pilot, lambda: "▶ finishing " in text_of(pilot))
+
+
 async def test_stop_asks_first_and_leaves_a_request(make_run, training, until) -> None:
     run = make_run("going", training(trained=1))
     run.status.set_worker(ProcessIdentity.own())

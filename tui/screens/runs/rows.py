@@ -132,8 +132,8 @@ def _state(row: RunSummary) -> Content:
     if row.done is None or row.paused:
         return Content.styled(word, style)
     sign = word[:2]
-    if not row.done:
-        return Content.styled(f"{sign}starting", style)
+    if not row.done or row.done >= 1:
+        return Content.styled(f"{sign}{'finishing' if row.done else 'starting'}", style)
     filled = round(row.done * _BAR)
     bar = Content.styled("━" * filled, style) + Content.styled("━" * (_BAR - filled), "$panel")
     return Content.styled(f"{sign}{percent(row.done):>3} ", style) + bar
