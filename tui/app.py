@@ -40,6 +40,7 @@ from tui.terminal import crash, output
 from tui.terminal.graphics.choice import find, graphics_of
 from tui.terminal.graphics.store import PictureStore
 from tui.terminal.graphics.stream import painted
+from tui.terminal.key_names import key_of
 from tui.terminal.keyboard import KeysInOrder
 from tui.terminal.keymap import read_keymap
 from tui.terminal.signals import EndingSignals
@@ -50,8 +51,8 @@ from tui.widgets.notify import KEPT, Messages, complain, tell
 if TYPE_CHECKING:
     from tui.screens.errands import Errands
 
-_REPLACED = ("Keys", "Screenshot")
-"""Commands of Textual's: the first shows a part of what ``?`` does."""
+_REPLACED = ("Keys", "Screenshot", "Quit", "Maximize", "Minimize")
+"""Commands of Textual's: those that keys do, and those that no screen is made for."""
 _TYPING = {
     binding.action
     for binding in Input.BINDINGS
@@ -167,17 +168,23 @@ class DltuiApp(KeysInOrder):
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Everything that the keys of the screen do, besides Textual's own commands."""
+        quits = False
         for description, (active, *_) in actions_of(screen).items():
             typing = isinstance(active.node, Input) and active.binding.action in _TYPING
             if typing or active.binding.key in MOVES:
                 continue
             if active.node is not self or active.binding.action.startswith("command("):
+                quits |= description == "Quit"
                 yield SystemCommand(
                     description,
                     self.get_key_display(active.binding),
                     partial(self.call_later, self.run_action, active.binding.action, active.node),
                 )
-        yield SystemCommand("Messages", "!", partial(self.action_read, "messages"))
+        yield SystemCommand(
+            "Messages", key_of(self, "messages"), partial(self.action_read, "messages")
+        )
+        if not quits:
+            yield SystemCommand("Quit", key_of(self, "quit"), self.action_quit)
         yield from self.preferences.commands()
         for command in super().get_system_commands(screen):
             if command.title not in _REPLACED:

@@ -6,6 +6,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from engine.files.sanitize import plain
+
 IMAGE_RECORD = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
 
@@ -24,3 +26,10 @@ def is_image_record(kind: pa.DataType) -> bool:
     if not pa.types.is_struct(kind):
         return False
     return {"bytes", "path"} <= {field.name for field in kind}
+
+
+def example_of(value: Any, most: int) -> str:
+    """Return a value as text of at most ``most`` characters; an image by its name."""
+    if isinstance(value, dict) and {"bytes", "path"} <= value.keys():
+        return plain(value["path"] or "image", most)
+    return plain(value, most)

@@ -12,7 +12,7 @@ from engine.errors import RunError
 from engine.files import atomic
 from engine.files.sanitize import plain
 from engine.importers.foreign_run import ForeignRun, Point
-from engine.importers.metric_names import TEST, VALIDATION, Direction, direction_of
+from engine.importers.metric_names import TEST, TRAIN, VALIDATION, Direction, direction_of
 from engine.importers.sources import Source, find_sources
 from engine.runs.directory import RunDirectory, all_runs, new_folder
 from engine.runs.events import Evaluated, Event, Imported, Log, encode
@@ -186,7 +186,10 @@ def _evaluations(
             times[step, split] = max(time, times.get((step, split), 0.0))
     epoch_of = _Epochs(foreign.epochs.points(foreign.tally))
     highest: float | None = None
-    for step, split in sorted(rows, key=lambda key: key[0]):
+    train_loss: float | None = None
+    for step, split in sorted(rows, key=lambda key: (key[0], key[1] != TRAIN)):
+        if split == TRAIN:
+            train_loss = rows[step, split].get("loss", train_loss)
         values, time = rows[step, split], times[step, split]
         score = values.get(metric) if split == VALIDATION else None
         sign = {"lower": -1, "higher": 1, "unknown": 0}[directions[metric]]
@@ -196,6 +199,7 @@ def _evaluations(
         yield Evaluated(
             time=time or begin, step=step, epoch=epoch_of(step), split=split, metrics=values,
             best=better, seconds=max(0.0, time - begin) if time else 0.0,
+            train_loss=train_loss if split == VALIDATION else None,
         )  # fmt: skip
 
 

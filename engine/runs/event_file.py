@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from engine.files import plain_paths
-from engine.runs.events import Event, decode
+from engine.runs.events import Event, Started, decode
 
 _HEAD = 4096
 _TAIL = 256 * 1024
@@ -60,6 +60,21 @@ class EventFile:
             event = decode(line) if line.startswith(starts) else None
             if event is not None:
                 yield event
+
+    def idle_seconds(self) -> float:
+        """Return the time between the processes of a run that was resumed."""
+        idle, began = 0.0, None
+        starts = f'{{"event":"{Started.kind}"'.encode()
+        for line in _lines_backwards(f"{self._folder}/events.jsonl"):
+            if began is None and not line.startswith(starts):
+                continue
+            event = decode(line)
+            if began is not None and event is not None:
+                idle += max(0.0, began - event.time)
+                began = None
+            if isinstance(event, Started):
+                began = event.time
+        return idle
 
 
 def _lines_backwards(path: str, after: int = 0) -> Iterator[bytes]:

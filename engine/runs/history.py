@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from engine.reports.picture import Picture, read_pictures
-from engine.runs.control import EPOCHS, LEARNING_RATE
+from engine.runs.control import EPOCHS, LEARNING_RATE, STOP
 from engine.runs.events import (
     ENDINGS,
     FORGETTING,
@@ -114,6 +114,8 @@ class History:
     """The state of a run after its events so far."""
 
     started: Started | None = None
+    prepared: Started | Data | Model | None = None
+    """The newest preparation of the process that trains, until its first progress."""
     data: dict[str, Any] | None = None
     model: Model | None = None
     progress: Progress | None = None
@@ -132,6 +134,10 @@ class History:
     ending: Event | None = None
     first_time: float | None = None
     last_time: float | None = None
+    _idle: float = 0.0
+    """Time between the processes of a run that was resumed."""
+    _newest: float = 0.0
+    """Latest time of an event of the process: their order may be another one when they are read."""
     best: Evaluated | None = None
     evaluations: list[Evaluated] = field(default_factory=list)
     """Evaluations on validation data: the newest, and before them those that were the best."""
@@ -140,7 +146,8 @@ class History:
     curves: dict[tuple[str, str], Curve] = field(default_factory=dict)
     """By metric and split, as in ``("loss", "train")``."""
     checkpoint: CheckpointSaved | None = None
-    controlled: Controlled | None = None
+    stopping: bool = False
+    """Whether the process that trains has taken a request to stop."""
     changes: list[Change] = field(default_factory=list)
     """The newest changes of the learning rate or the epochs, and resumptions, in order."""
     log: list[Log] = field(default_factory=list)
@@ -159,8 +166,13 @@ class History:
     def apply(self, event: Event) -> None:
         """Apply one event."""
         self.version += 1
-        self.first_time = self.first_time or event.time
+        if self.first_time is None:
+            self.first_time = self._newest = event.time
+        if isinstance(event, Started):  # nothing was done since the process before it
+            self._idle += max(0.0, event.time - self._newest)
+            self._newest = event.time
         self.last_time = event.time
+        self._newest = max(self._newest, event.time)
         match event:
             case Progress():
                 self._progress(event)
@@ -170,8 +182,10 @@ class History:
                 self._started(event)
             case Data():
                 self.data = event.summary
+                self._prepared(event)
             case Model():
                 self.model = event
+                self._prepared(event)
             case Resources():
                 self.resources = event
                 self.measured.append(event)
@@ -182,7 +196,7 @@ class History:
             case CheckpointSaved():
                 self.checkpoint = event
             case Controlled():
-                self.controlled = event
+                self.stopping |= event.accepted and event.request == STOP
                 if event.accepted and event.request in _COURSE:
                     self._changed(event.message)
                 self._log(event, "info" if event.accepted else "warning", event.message)
@@ -203,8 +217,8 @@ class History:
 
     @property
     def seconds(self) -> float:
-        """Time from the first event to the last."""
-        return (self.last_time or 0.0) - (self.first_time or 0.0)
+        """Time from the first event to the last, in which a process worked on the run."""
+        return max(0.0, (self.last_time or 0.0) - (self.first_time or 0.0) - self._idle)
 
     def curve(self, metric: str, split: str) -> Curve:
         """Return the curve of a metric; an empty one where there is none."""
@@ -212,8 +226,9 @@ class History:
 
     def _started(self, event: Started) -> None:
         """Reset to the step that a worker starts or resumes from; later events are undone."""
-        self.started = event
-        self.ending = None
+        self.started = self.prepared = event
+        self.ending = self.phase = None
+        self.stopping = False
         step = event.resumed_step
         self.evaluations = [row for row in self.evaluations if row.step <= step]
         self.best = next((row for row in reversed(self.evaluations) if row.best), None)
@@ -232,6 +247,10 @@ class History:
         if step:
             self._changed("resumed")
 
+    def _prepared(self, event: Data | Model) -> None:
+        if self.prepared is not None:
+            self.prepared = event
+
     def _changed(self, text: str) -> None:
         """Note a change at the newest update."""
         if points := self.curve("loss", "train").points:
@@ -241,6 +260,7 @@ class History:
 
     def _progress(self, event: Progress) -> None:
         self.progress = event
+        self.prepared = None
         if event.phase in ("train", PAUSED):
             self.phase = None
         elif self.phase is None or self.phase.phase != event.phase:

@@ -103,6 +103,16 @@ class Status:
         last = self._events.last()
         return self._ended(record, last) or State.LOST, last
 
+    def found(self) -> int:
+        """Return the bytes of events of earlier workers that the worker found."""
+        events = self._worker_record().get("events")
+        return events if isinstance(events, int) else 0
+
+    def starting(self) -> bool:
+        """Return whether the worker has written no event yet: those there are are of others."""
+        last = self._events.last()
+        return last is not None and self._precedes(last, self._worker_record())
+
     def _ended(self, worker: dict[str, Any], last: Event | None) -> State | None:
         """Return the state of the last event, if it ends a run and no later worker took over."""
         if not isinstance(last, ENDINGS) or self._precedes(last, worker):

@@ -31,7 +31,7 @@ class RunSummary:
     started: float
     """Seconds since 1970."""
     seconds: float
-    """Seconds from the first event to the last."""
+    """Seconds in which processes worked on the run."""
     task: str = ""
     data: str = ""
     model: str = ""
@@ -48,6 +48,8 @@ class RunSummary:
     notes: Annotations = NOTHING_NOTED
     scanned: int = 0
     """Bytes of the events that hold no better evaluation."""
+    idle: float | None = field(default=None, compare=False)
+    """Seconds between the processes of a run that was resumed, where its events were read."""
     id: str = field(init=False, repr=False, compare=False)
     """The name of the run's directory; stored, since lists need thousands of them at each key."""
     host: str = field(init=False, repr=False, compare=False)
@@ -100,13 +102,14 @@ def summarize(run: RunDirectory, before: RunSummary | None = None) -> RunSummary
     first, (state, last) = run.events.first(), run.status.standing()
     started = first.time if first is not None else _made(run)
     shown = listed_config(run)
+    idle = _idle(run, before)
     progress = run.events.last(Progress) if state is State.RUNNING else None
     return RunSummary(
         run=run,
         name=shown.name,
         state=state,
         started=started,
-        seconds=max(0.0, last.time - started) if last is not None else 0.0,
+        seconds=max(0.0, last.time - started - idle) if last is not None else 0.0,
         task=shown.task,
         data=shown.data,
         model=shown.model,
@@ -117,7 +120,18 @@ def summarize(run: RunDirectory, before: RunSummary | None = None) -> RunSummary
         problem=shown.problem,
         notes=read_annotations(run),
         scanned=size,
+        idle=idle,
     )
+
+
+def _idle(run: RunDirectory, before: RunSummary | None) -> float:
+    """Return the time between the processes of a run; all its events are read once a process."""
+    found = run.status.found()
+    if not found:
+        return 0.0
+    if before is not None and before.idle is not None and before.scanned > found:
+        return before.idle
+    return run.events.idle_seconds()
 
 
 def _made(run: RunDirectory) -> float:

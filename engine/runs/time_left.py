@@ -5,30 +5,50 @@ from __future__ import annotations
 from engine.runs.events import BASELINES, EXPORTING, Progress
 from engine.runs.history import History
 
-_TEST = "test"
+_TEST, _VALIDATION = "test", "validation"
 LAST_PHASES = (_TEST, EXPORTING, BASELINES)
 """Phases after the last update, in their order; a run may come to them before its last step."""
 
 
 def trained(history: History, progress: Progress) -> bool:
     """Return whether there are no more updates to come: the run is evaluated and exported."""
-    ended = progress.step >= progress.steps or _TEST in history.final
+    ended = progress.step >= progress.steps or _TEST in history.final or history.stopping
     return ended or progress.phase in LAST_PHASES
 
 
 def seconds_left(history: History) -> float | None:
     """Estimated seconds to the end of the run, ``None`` while nothing tells them.
 
-    Updates go on at the mean speed so far, the test is as fast a row as the last validation, and
-    baselines and export take what the process that trains expected of them.
+    Updates go on at the mean speed so far, the evaluation that is under way included. The test is
+    as fast a row as the last validation, and baselines and export take what the process that
+    trains expected of them.
     """
     progress = history.progress
     if progress is None or progress.step == 0 or history.ended:
         return None
+    _, left = _interruption(history, progress)
     updates = 0.0
     if not trained(history, progress):
-        updates = progress.seconds / progress.step * (progress.steps - progress.step)
-    return updates + sum(_last_phases(history, progress))
+        pace = (seconds_spent(history) + left) / progress.step
+        updates = pace * (progress.steps - progress.step)
+    return left + updates + sum(_last_phases(history, progress))
+
+
+def seconds_spent(history: History) -> float:
+    """Seconds of training so far, those of an evaluation that is under way included."""
+    progress = history.progress
+    return progress.seconds + _interruption(history, progress)[0] if progress else 0.0
+
+
+def _interruption(history: History, progress: Progress) -> tuple[float, float]:
+    """Return the seconds of an evaluation between updates: those that passed, and those left."""
+    first = history.phase
+    if first is None or first.phase in LAST_PHASES:
+        return 0.0, 0.0
+    passed, left = progress.time - first.time, phase_seconds_left(history)
+    if left is None:
+        left = history.validation_seconds if first.phase == _VALIDATION else 0.0
+    return passed, left
 
 
 def phase_seconds_left(history: History) -> float | None:

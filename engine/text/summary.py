@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from engine.config.run_config import RunConfig
+from engine.data.image_record import example_of, is_image_record
 from engine.data.raw import RawData
 from engine.files.sanitize import plain
 from engine.reports.data_summary import ColumnSummary, DataSummary
@@ -63,7 +64,7 @@ def _column(
         role=role,
         missing=table[name].null_count,
         distinct=sum(count > 0 for count in (classes or {}).values()) if labels else 0,
-        example=plain(example, 80),
+        example=example_of(example, 80),
     )
 
 
@@ -71,5 +72,5 @@ def _type(kind: pa.DataType) -> str:
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         return "text"
     if pa.types.is_nested(kind):
-        return "list"
+        return "image" if is_image_record(kind) else "list"
     return "numeric" if pa.types.is_integer(kind) or pa.types.is_floating(kind) else "categorical"

@@ -14,6 +14,7 @@ from textual.pilot import Pilot
 
 from engine.config.run_config import RunConfig
 from engine.files.paths import runs_folder
+from engine.processes.identity import ProcessIdentity
 from engine.runs.directory import RunDirectory
 from engine.runs.events import (
     Data,
@@ -67,7 +68,8 @@ def make_run(home: object) -> MakeRun:
     """A function that writes a run directory from events."""
     del home
 
-    def make(name: str, events: Iterable[Event] = ()) -> RunDirectory:
+    def make(name: str, events: Iterable[Event] = (), *, working: bool = False) -> RunDirectory:
+        """``working``: this process is the worker that writes the events."""
         config = RunConfig.parse(
             {
                 "name": name,
@@ -77,6 +79,8 @@ def make_run(home: object) -> MakeRun:
             }
         )
         run = RunDirectory.create(runs_folder(), config)
+        if working:
+            run.status.set_worker(ProcessIdentity.own())
         log = EventLog(run.events.path)
         for event in events:
             log.write(event)

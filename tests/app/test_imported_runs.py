@@ -71,6 +71,9 @@ async def test_the_monitor_of_an_imported_run_offers_nothing_that_needs_its_sett
         await until(pilot, lambda: "(C in Runs), not resumed" in text_of(pilot))
         await until(pilot, lambda: "m Metric" in text_of(pilot))
         assert "Clone" not in text_of(pilot)
+        for key, text in (("3", "This run has no samples."), ("4", "Nothing was measured")):
+            await pilot.press(key)
+            await until(pilot, lambda text=text: text in text_of(pilot))
 
 
 async def test_an_imported_run_is_compared_with_an_own_one(

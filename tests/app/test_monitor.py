@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import pytest
 from textual.widgets import TabbedContent
 
@@ -9,7 +11,15 @@ from engine.config.run_config import RunConfig
 from engine.launch.start import launch
 from engine.processes.identity import ProcessIdentity
 from engine.runs.control import CHECKPOINT, EVALUATE, STOP
-from engine.runs.events import Evaluated, EventLog, Failed, Progress, Started
+from engine.runs.events import (
+    CheckpointSaved,
+    Evaluated,
+    EventLog,
+    Failed,
+    Interrupted,
+    Progress,
+    Started,
+)
 from engine.runs.status import State
 from tui.app import DltuiApp
 from tui.screens.monitor.screen import MonitorScreen
@@ -27,9 +37,7 @@ def append(run, *events) -> None:
 @pytest.fixture
 def going(make_run, training):
     """A run of four epochs after its second, with a live worker."""
-    run = make_run("going", training(trained=2))
-    run.status.set_worker(ProcessIdentity.own())
-    return run
+    return make_run("going", training(trained=2), working=True)
 
 
 async def test_numbers_bars_and_chart_show_the_state(going, until, text_of) -> None:
@@ -183,3 +191,31 @@ async def test_a_real_training_is_watched_to_its_results(home, until, text_of) -
         await until(pilot, lambda: isinstance(app.screen, ResultsScreen))
         await until(pilot, lambda: "Confusion matrix" in text_of(pilot))
     assert handle.wait(60) == 0
+
+
+async def test_a_lost_run_tells_how_it_is_resumed_and_no_time_left(
+    make_run, training, until, text_of
+) -> None:
+    saved = CheckpointSaved(step=20, name="step-000000020", size=1, reason="periodic")
+    lost = make_run("gone", [*training(trained=2), saved])
+    with subprocess.Popen(["sleep", "60"]) as gone:
+        lost.status.set_worker(ProcessIdentity.of(gone.pid))
+        gone.kill()
+    app = DltuiApp(lost.id)
+    async with app.run_test(size=(300, 24)) as pilot:
+        await until(pilot, lambda: "lost" in text_of(pilot))
+        await until(pilot, lambda: "r resumes from the last checkpoint" in text_of(pilot))
+        assert " left" not in text_of(pilot)
+
+
+async def test_a_run_that_is_resumed_starts_first(make_run, training, until, text_of) -> None:
+    interrupted = Interrupted(step=20, seconds=20.0)
+    run = make_run("again", [*training(trained=2), interrupted])
+    run.status.set_worker(ProcessIdentity.own())
+    app = DltuiApp(run.id)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "Step 20/40" in text_of(pilot))
+        await until(pilot, lambda: "50%  starting" in text_of(pilot))
+        assert "Interrupted" not in text_of(pilot)
+        append(run, Started(device="cpu", precision="float32", threads=2, resumed_step=20))
+        await until(pilot, lambda: "50%  reading the data" in text_of(pilot))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from textual.drivers.headless_driver import HeadlessDriver
 
-from engine.processes.identity import ProcessIdentity
 from engine.runs.control import CONTINUE, EPOCHS, LEARNING_RATE, PAUSE, Request
 from engine.runs.directory import RunDirectory
 from engine.runs.events import Controlled, Event, EventLog, Failed, Finished, Progress
@@ -34,9 +33,7 @@ def progress(phase: str) -> Progress:
 @pytest.fixture
 def going(make_run, training):
     """A run of four epochs after its second, with a live worker."""
-    run = make_run("going", training(trained=2))
-    run.status.set_worker(ProcessIdentity.own())
-    return run
+    return make_run("going", training(trained=2), working=True)
 
 
 async def test_a_request_is_shown_as_asked_until_the_run_confirms_it(going, until, text_of) -> None:
@@ -153,6 +150,22 @@ async def test_a_request_that_comes_too_late_is_reported(going, until, text_of) 
         await until(pilot, lambda: "ended before it did this: checkpoint" in text_of(pilot))
 
 
+async def test_a_request_whose_answer_is_given_after_the_end_is_reported(
+    going, until, text_of
+) -> None:
+    app = DltuiApp(going.id)
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await until(pilot, lambda: "Step 20/40" in text_of(pilot))
+        await pilot.press("s")
+        await until(pilot, lambda: "Stop going?" in text_of(pilot))
+        append(going, Failed(message="No memory."))
+        await until(pilot, lambda: "going failed: No memory." in text_of(pilot))
+        await pilot.press("y")
+        await until(pilot, lambda: "ended before it did this: stop" in text_of(pilot))
+        assert "stop: asked" not in text_of(pilot)
+    assert not requests(going)
+
+
 @pytest.fixture
 def written(monkeypatch):
     """The output to the terminal besides the screens."""
@@ -165,8 +178,7 @@ def written(monkeypatch):
 async def test_the_terminals_title_shows_progress_and_is_given_back(
     make_run, training, until, text_of, written
 ) -> None:
-    run = make_run("titled", training(trained=2))
-    run.status.set_worker(ProcessIdentity.own())
+    run = make_run("titled", training(trained=2), working=True)
     app = DltuiApp(run.id)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: "\x1b[22;0t\x1b]0;▶ 50% titled\x07" in written)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import shutil
 import threading
+import time
 
 import pytest
 
 from engine.config.run_config import RunConfig
 from engine.launch.start import launch
-from engine.processes.identity import ProcessIdentity
 from engine.runs.control import STOP, Request
 from engine.runs.directory import RunDirectory
 from engine.runs.events import Controlled, Evaluated, Event, EventLog, Log, Resources, Samples
@@ -40,9 +40,7 @@ def machine(cpu: float, **more: object) -> Resources:
 @pytest.fixture
 def going(make_run, training):
     """A run of four epochs after its second, with a live worker."""
-    run = make_run("going", training(trained=2))
-    run.status.set_worker(ProcessIdentity.own())
-    return run
+    return make_run("going", training(trained=2), working=True)
 
 
 async def test_a_cursor_tells_the_values_of_every_curve(going, until, text_of) -> None:
@@ -105,7 +103,10 @@ async def test_a_metric_is_found_by_a_part_of_its_name(going, until, text_of) ->
         await until(pilot, lambda: "over epoch" in text_of(pilot))
         await pilot.press("slash", *"org")
         await until(pilot, lambda: "learning_rate" not in text_of(pilot))
-        await pilot.press("enter")
+        assert "No name matches." not in text_of(pilot)
+        await pilot.press(*"zzz")
+        await until(pilot, lambda: "No name matches." in text_of(pilot))
+        await pilot.press("enter", *["backspace"] * 3, "enter")
         await until(pilot, lambda: "f1/[b]ORG   ━●━ validation" in text_of(pilot))
 
 
@@ -313,3 +314,16 @@ async def test_a_change_while_training_is_marked_on_the_curves(going, until, tex
         assert sum("┊" in line for line in frame) > 5
         await pilot.press("5", "end")
         await until(pilot, lambda: "epoch 2      Peak learning rate 5e-4." in text_of(pilot))
+
+
+async def test_the_last_values_are_drawn_as_soon_as_the_run_has_ended(
+    going, finished, until, text_of
+) -> None:
+    app = DltuiApp(going.id, Settings(slow_link=True))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: "validation 0." in text_of(pilot))
+        begin = time.monotonic()
+        last = Evaluated(step=40, epoch=4.0, split="validation", metrics={"accuracy": 0.9876})
+        append(going, last, finished())
+        await until(pilot, lambda: "0.9876" in text_of(pilot))
+        assert time.monotonic() - begin < 8  # a chart over a slow connection: every ten seconds

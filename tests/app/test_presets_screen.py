@@ -78,6 +78,25 @@ async def test_presets_tell_and_are_filtered_by_what_they_need(until, text_of) -
         await until(pilot, lambda: names(pilot) == ["digits-cnn"])
 
 
+async def test_words_that_no_preset_has_are_told(until, text_of) -> None:
+    async with DltuiApp().run_test(size=(80, 24)) as pilot:
+        await listed(pilot, until)
+        await pilot.press("slash", *"zzz")
+        await until(pilot, lambda: not names(pilot))
+        assert "none has these words" in text_of(pilot)
+        await pilot.press("escape")
+        await until(pilot, lambda: "enter takes the one" in text_of(pilot))
+
+
+async def test_what_the_preset_at_the_cursor_does_is_told_whole(until, text_of) -> None:
+    async with DltuiApp().run_test(size=(80, 24)) as pilot:
+        await listed(pilot, until)
+        for key in ("down", "up"):
+            await pilot.press(key)
+            (at_cursor,) = (each.current for each in pilot.app.screen.query(Listing))
+            assert f" {at_cursor.title} " in text_of(pilot)
+
+
 async def test_escape_brings_all_back_and_then_leaves(until) -> None:
     async with DltuiApp().run_test(size=(80, 24)) as pilot:
         chosen = await listed(pilot, until)

@@ -239,3 +239,20 @@ async def test_charts_say_by_which_metric_a_point_is_the_best(done, until, text_
         await until(pilot, lambda: "epoch 3 of 4" in text_of(pilot))
         await pilot.press("6")
         await until(pilot, lambda: "◆ best by accuracy" in text_of(pilot))
+
+
+async def test_the_importance_of_columns_is_drawn_as_bars_and_named(done, until, text_of) -> None:
+    title = "Importance of columns: change when a column is shuffled"
+    rows = [["visits", -0.4, 1.5], ["plan", 0.2, 0.0], ["age", 0.0, None]]
+    report = json.loads(done.report.path.read_text())
+    view = Table(title, ["column", "accuracy", "loss"], rows).record()
+    done.report.path.write_text(json.dumps(report | {"views": [view]}))
+    app = DltuiApp(done.id)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "Importance" in text_of(pilot))
+        await pilot.press("2")
+        await until(pilot, lambda: title in text_of(pilot))
+        await until(pilot, lambda: "visits" in text_of(pilot))
+        bars = {line.split()[0]: line.count("█") for line in text_of(pilot).splitlines()[-23:]
+                if line.split()[:1] and line.split()[0] in ("visits", "plan", "age")}  # fmt: skip
+    assert bars == {"visits": 24, "plan": 12, "age": 0}

@@ -106,6 +106,11 @@ def test_a_narrow_list_does_without_the_least_telling_columns() -> None:
     assert fitting(200) == COLUMNS
 
 
+def test_names_of_metrics_are_whole_at_the_width_of_a_list_beside_the_pane() -> None:
+    least = {column.title: column.column.least for column in fitting(72)}
+    assert least["Metric"] >= len("mse_scaled")
+
+
 def test_a_time_of_today_is_told_by_how_long_ago_it_was() -> None:
     noon = datetime(2020, 6, 15, 12, 0).timestamp()
     assert when(noon - 59, noon) == "just now"
@@ -151,6 +156,19 @@ async def test_words_of_the_filter_must_all_be_found(make_run, until) -> None:
         await pilot.press("escape")
         await until(pilot, lambda: len(names(app)) == 3)
         assert not app.screen.query_one("#filter", Input).display
+
+
+async def test_a_row_tells_how_far_a_run_is_and_that_it_is_finishing(
+    make_run, training, until, text_of
+) -> None:
+    run = make_run("going", training(trained=2), working=True)
+    app = DltuiApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "▶ 50% ━━━━━ " in text_of(pilot))
+        with EventLog(run.events.path) as log:
+            log.write(Progress(step=40, steps=40, epoch=4.0, epochs=4, loss=None,
+                               learning_rate=1e-3, phase="test"))  # fmt: skip
+        await until(pilot, lambda: "▶ finishing " in text_of(pilot))
 
 
 async def test_stop_asks_first_and_leaves_a_request(make_run, training, until) -> None:
@@ -420,7 +438,7 @@ async def test_a_high_screen_shows_the_machine_and_the_queue(make_run, until, te
     entries.append(make_run("waits"))
     app = DltuiApp()
     async with app.run_test(size=(120, 40)) as pilot:
-        await until(pilot, lambda: "queue 1, not started; Q opens it" in text_of(pilot))
+        await until(pilot, lambda: "queue 1 run, not started; Q opens it" in text_of(pilot))
         strip = next(line for line in text_of(pilot).splitlines() if "CPU" in line)
         memory = psutil.virtual_memory().total / 1e9
         assert f"of {memory:.1f} GB" in strip

@@ -31,7 +31,6 @@ from engine.config.presets import find_preset, load_preset
 from engine.config.run_config import RunConfig
 from engine.errors import UserError
 from engine.files.paths import runs_folder
-from engine.processes.identity import ProcessIdentity
 from engine.queue import entries
 from engine.reports.explanation import Explanation
 from engine.reports.findings import DataCheck, Finding, FoundRow, Mend
@@ -121,8 +120,10 @@ def nothing_of_the_moment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def old_run(make_run: Any) -> Callable[..., RunDirectory]:
     """A function that writes a run of New Year 2020, whose name is always the same."""
 
-    def make(name: str, events: Iterator[Event] | list[Event]) -> RunDirectory:
-        run = make_run(name)
+    def make(
+        name: str, events: Iterator[Event] | list[Event], *, working: bool = False
+    ) -> RunDirectory:
+        run = make_run(name, working=working)
         folder = run.path.rename(runs_folder() / f"20200101-120000-{name}"[:64])
         run = RunDirectory(folder)
         with EventLog(run.events.path) as log:
@@ -410,9 +411,7 @@ def going(old_run, training) -> Callable[..., RunDirectory]:
     """A function that writes a running run after its second epoch, unless events are given."""
 
     def make(name: str = "digits-cnn", events: list[Event] | None = None) -> RunDirectory:
-        run = old_run(name, training(trained=2) if events is None else events)
-        run.status.set_worker(ProcessIdentity.own())
-        return run
+        return old_run(name, training(trained=2) if events is None else events, working=True)
 
     return make
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tui.format.numbers import amount, duration, known_count, number, size
+from tui.format.numbers import amount, duration, known_count, number, percent, size
 
 
 @pytest.mark.parametrize(
@@ -69,3 +69,10 @@ def test_amounts(count: float, text: str) -> None:
 
 def test_a_count_of_zero_is_one_that_is_not_known() -> None:
     assert [known_count(count) for count in (1234, 1, 0, None)] == ["1,234", "1", "–", "–"]
+
+
+@pytest.mark.parametrize(
+    ("done", "shown"), [(0.0, "0%"), (0.004, "0%"), (0.5, "50%"), (538 / 540, "99%"), (1.0, "100%")]
+)
+def test_only_what_is_done_whole_is_at_100_percent(done: float, shown: str) -> None:
+    assert percent(done) == shown

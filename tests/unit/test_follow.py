@@ -68,7 +68,7 @@ def both(path: Path, events: Iterable[Event]) -> tuple[History, History]:
 def same_but_for_curves(whole: History, quick: History) -> None:
     for name in (
         "started", "progress", "trained", "resources", "ending", "first_time", "last_time", "best",
-        "evaluations", "final", "checkpoint", "controlled", "log", "seconds",
+        "evaluations", "final", "checkpoint", "stopping", "prepared", "log", "seconds",
     ):  # fmt: skip
         assert getattr(quick, name) == getattr(whole, name), name
 
@@ -98,6 +98,14 @@ def test_what_a_resumption_undid_is_undone(tmp_path: Path) -> None:
     steps = [point.step for point in quick.curve("loss", "train").points]
     assert steps == sorted(set(steps))
     assert steps[-1] == 20_000
+
+
+def test_the_time_between_the_processes_of_a_long_run_is_left_out(tmp_path: Path) -> None:
+    again = [started(14_500), *training(14_501, 20_000)]
+    later = [replace(event, time=event.time + 100_000) for event in again]
+    whole, quick = both(tmp_path / "events", [started(), *training(1, 30_000), *later])
+    assert whole.seconds == quick.seconds
+    assert whole.seconds < 40_000
 
 
 def test_points_that_come_later_lie_as_closely_as_those_before(tmp_path: Path) -> None:

@@ -155,6 +155,8 @@ def test_a_run_of_transformers_has_its_metrics_and_the_one_that_decides(tmp_path
     assert values(history, "accuracy", "validation") == [
         (row["step"], row["eval_accuracy"]) for row in log if "eval_accuracy" in row
     ]
+    newest = {8: 0.6661, 16: 0.3503, 24: 0.1045, 32: 0.0445}
+    assert {row.step: round(row.train_loss or 0, 4) for row in history.evaluations} == newest
     summary = summarize(run)
     assert (summary.metric, summary.value) == ("accuracy", 1.0)
     assert (summary.model, summary.data) == ("bert", "transformers")

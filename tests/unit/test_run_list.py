@@ -150,6 +150,18 @@ def test_what_changed_since_is_read_again(tmp_path: Path) -> None:
     assert {row.id: row.notes.tags for row in list_runs(tmp_path)}[oldest.id] == ("new",)
 
 
+def test_the_time_between_two_workers_is_not_counted(tmp_path: Path) -> None:
+    run = make(tmp_path, "a", [started(), Evaluated(
+        time=40.0, step=1, epoch=1, split="validation", metrics={}, seconds=1.0,
+    )])  # fmt: skip
+    run.status.set_worker(ProcessIdentity.own())
+    write(run, [started(1000.0), replace(finished(), time=1020.0)])
+    (row,) = list_runs(tmp_path)
+    assert row.seconds == 50.0
+    (again,) = list_runs(tmp_path)
+    assert again.seconds == 50.0
+
+
 def test_a_worker_that_is_killed_says_nothing_and_yet_it_is_seen(tmp_path: Path) -> None:
     run = make(tmp_path, "a", [started()])
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as worker:

@@ -15,6 +15,7 @@ from engine.runs.events import (
     Finished,
     Model,
     Progress,
+    Started,
 )
 from engine.runs.history import History
 from tui.format.run_progress import phase_name, shares
@@ -43,7 +44,7 @@ def test_time_is_left_of_the_epoch_and_of_the_run_while_it_trains() -> None:
 def test_an_evaluation_has_its_own_share_and_time() -> None:
     first, whole = bars(progress(0, 50, "validation"), progress(6, 50, "validation", 0.75))
     assert first == ("Validating", 0.75, "2 s left")
-    assert whole == ("Step 50/100", 0.5, "50 s left of 1:40")
+    assert whole == ("Step 50/100", 0.5, "1:00 left of 1:56")
 
 
 @pytest.mark.parametrize(
@@ -102,3 +103,44 @@ def test_a_run_that_has_ended_tells_its_time() -> None:
 
 def test_a_split_of_any_name_is_evaluated() -> None:
     assert phase_name("january") == "Evaluating january"
+
+
+STARTED = Started(time=0, device="cpu", precision="float32", threads=1)
+DATA = Data(time=1, summary={"rows": {"train": 100}})
+MODEL = Model(time=2, name="mlp", parameters=9, trainable=9, steps=100, epochs=2)
+
+
+def test_the_preparations_of_a_resumed_run_are_told_until_its_first_update() -> None:
+    resumed = replace(STARTED, time=90, resumed_step=50)
+    so_far = [STARTED, DATA, MODEL, progress(50, 50), progress(51, 50, EXPORTING, 0.5)]
+    told = [(resumed, "reading the data"), (DATA, "building the network"), (MODEL, "first update")]
+    for event, text in told:
+        so_far.append(event)
+        assert bars(*so_far) == (("Epoch 2/2", 0.0, ""), ("Step 50/100", 0.5, text))
+    assert bars(*so_far, progress(95, 51))[1][2] == "49 s left of 1:40"
+
+
+def test_a_network_that_is_built_anew_while_it_trains_is_no_preparation() -> None:
+    assert bars(STARTED, DATA, MODEL, progress(75, 75), MODEL)[1][2] == "25 s left of 1:40"
+
+
+def test_no_time_is_left_of_a_run_whose_process_is_gone() -> None:
+    history = History()
+    history.apply_all([STARTED, DATA, MODEL, progress(75, 75), progress(76, 75, EXPORTING, 0.5)])
+    first, whole = shares(history, over=True)
+    assert first == ("Epoch 2/2", 0.5, "")
+    assert whole[2].startswith("trained")
+
+
+def test_a_process_without_an_event_of_its_own_is_starting() -> None:
+    history = History()
+    history.apply_all([STARTED, DATA, MODEL, progress(75, 75)])
+    assert shares(history, starting=True)[1] == ("Step 75/100", 0.75, "starting")
+
+
+def test_the_time_between_the_processes_of_a_run_is_no_time_of_it() -> None:
+    resumed = replace(STARTED, time=10_000, resumed_step=75)
+    ended = Finished(time=10_025, step=100, seconds=100, reason="completed", metrics={})
+    history = History()
+    history.apply_all([STARTED, progress(75, 75), resumed, progress(10_025, 100), ended])
+    assert history.seconds == 100

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from engine.runs.events import BASELINES, EXPORTING, Data, Evaluated, Event, Model, Progress
+from engine.runs.events import (
+    BASELINES,
+    EXPORTING,
+    Controlled,
+    Data,
+    Evaluated,
+    Event,
+    Model,
+    Progress,
+    Started,
+)
 from engine.runs.history import History
 from engine.runs.time_left import phase_seconds_left, seconds_left
 
@@ -86,3 +96,24 @@ def test_the_time_that_a_phase_still_takes_is_told_by_its_own_progress() -> None
     assert phase_seconds_left(history) == pytest.approx(35.0)  # 0.2 in 10 s, 0.7 to go
     history.apply(progress(211, "validation", 0.5))
     assert phase_seconds_left(history) is None
+
+
+def test_an_evaluation_that_is_under_way_is_counted_and_slows_what_follows() -> None:
+    begun = [progress(50), progress(50, "validation", 0.25, step=50)]
+    assert left(*begun) == 50.0  # nothing tells yet what it takes
+    under_way = [*begun, progress(55, "validation", 0.5, step=50)]
+    assert left(*under_way) == 10.0 + (50 + 5 + 10) / 50 * 50
+    last = [progress(100), progress(100, "validation", 0.25), progress(105, "validation", 0.5)]
+    assert left(*last) == 10.0
+
+
+def test_an_evaluation_that_has_just_begun_takes_as_long_as_the_one_before() -> None:
+    so_far = [progress(50), evaluated("validation", 50, 52.0)]
+    assert left(*so_far, progress(100, "validation")) == 2.0
+
+
+def test_no_update_is_left_of_a_run_that_was_asked_to_stop() -> None:
+    stopping = Controlled(time=51, request="stop", message="Stopping.")
+    assert left(MODEL, progress(50), stopping) == 3.0 + 8.0
+    resumed = Started(time=60, device="cpu", precision="float32", threads=1, resumed_step=50)
+    assert left(progress(50), stopping, resumed, progress(75)) == 25.0

@@ -14,7 +14,7 @@ from engine.runs.history import History, metric_that_decides
 from engine.runs.time_left import seconds_left
 from tui.cli import console
 from tui.format.note_lines import note_lines
-from tui.format.numbers import amount, duration, number
+from tui.format.numbers import amount, duration, number, percent
 from tui.format.run_progress import phase_name, preparing
 
 _BAR_CELLS = 12
@@ -185,16 +185,16 @@ def progress_parts(name: str, metric: str, history: History) -> Iterator[str]:
     """The parts of the moving line, the most important first."""
     yield name
     progress = history.progress
-    if progress is None:
+    if progress is None or history.prepared is not None:
         yield preparing(history)
         return
     done = progress.step / max(1, progress.steps)
     yield f"epoch {min(int(progress.epoch) + 1, progress.epochs)}/{progress.epochs}"
-    yield f"{bar(done)} {done:4.0%}"
+    yield f"{bar(done)} {percent(done):>4}"
     if (left := seconds_left(history)) is not None and left >= 1:
         yield f"{duration(left)} left"
     if progress.phase != "train":
-        share = f", {progress.share:.0%}" if progress.share else ""
+        share = f", {percent(progress.share)}" if progress.share else ""
         yield f"{phase_name(progress.phase).lower()}{share}"
     loss = history.curve("loss", "train").last
     yield f"loss {number(loss)}"

@@ -49,3 +49,8 @@ def amount(count: float) -> str:
 def known_count(count: int | None) -> str:
     """Return a count; a dash where nothing was counted."""
     return f"{count:,}" if count else "–"
+
+
+def percent(done: float) -> str:
+    """Return a share of work as a percentage; 100% is nothing but all of it."""
+    return f"{1.0 if done >= 1 else min(done, 0.99):.0%}"

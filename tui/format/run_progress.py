@@ -8,10 +8,13 @@ from engine.runs.events import (
     FORGETTING,
     NEARLY,
     PAUSED,
+    Data,
+    Model,
     Progress,
+    Started,
 )
 from engine.runs.history import History
-from engine.runs.time_left import phase_seconds_left, seconds_left, trained
+from engine.runs.time_left import phase_seconds_left, seconds_left, seconds_spent, trained
 from tui.format.numbers import duration
 
 _PHASES = {
@@ -24,34 +27,43 @@ _PHASES = {
 }
 
 
-def shares(history: History) -> tuple[tuple[str, float, str], tuple[str, float, str]]:
-    """Return captions, shares and texts of the progress bars: epoch and whole run."""
-    progress = history.progress
+Bar = tuple[str, float, str]
+"""Caption, share and text of a progress bar."""
+
+
+def shares(history: History, *, over: bool = False, starting: bool = False) -> tuple[Bar, Bar]:
+    """Return the progress bars: epoch and whole run.
+
+    ``over``: no process works on the run, whatever its events tell. ``starting``: one does that
+    has not written an event yet.
+    """
+    progress, ended = history.progress, (over or history.ended) and not starting
+    preparation = "starting" if starting else preparing(history)
     if progress is None:
-        text = "ended before training" if history.ended else preparing(history)
-        return ("Epoch", 0.0, ""), ("Run", 0.0, text)
+        return ("Epoch", 0.0, ""), ("Run", 0.0, "ended before training" if ended else preparation)
     total = progress.step / progress.steps if progress.steps else 0.0
     done = min(progress.epoch, float(progress.epochs))
     current = min(int(done) + 1, progress.epochs)
     share = done - (current - 1)
     per_step = progress.seconds / progress.step if progress.step else 0.0
     left = per_step * progress.steps / max(1, progress.epochs) * (1 - share)
-    epoch_text = "" if history.ended or progress.phase == PAUSED else f"{duration(left)} left"
-    first = (f"Epoch {current}/{progress.epochs}", share, epoch_text)
-    if progress.phase not in ("train", PAUSED) and not history.ended:
+    first = (f"Epoch {current}/{progress.epochs}", share, "")
+    whole_caption = f"Step {progress.step}/{progress.steps}"
+    if not ended and preparation:
+        return first, (whole_caption, total, preparation)
+    if progress.phase not in ("train", PAUSED) and not ended:
         first = _phase(history, progress)
-    remaining = seconds_left(history)
+    elif not ended and progress.phase != PAUSED:
+        first = (*first[:2], f"{duration(left)} left")
+    remaining = None if ended else seconds_left(history)
     updating, whole = duration(progress.seconds), duration(max(progress.seconds, history.seconds))
     run_text = f"trained {updating} of {whole}" if whole != updating else f"trained for {updating}"
     if remaining is not None:
-        run_text = f"{duration(remaining)} left of {duration(progress.seconds + remaining)}"
+        run_text = f"{duration(remaining)} left of {duration(seconds_spent(history) + remaining)}"
         if trained(history, progress):
             run_text = f"finishing, {duration(remaining)} left" if remaining >= 1 else "finishing"
             first = (*first[:2], "") if progress.phase == "train" else first
-    return (
-        first,
-        (f"Step {progress.step}/{progress.steps}", total, run_text),
-    )
+    return first, (whole_caption, total, run_text)
 
 
 def phase_name(phase: str) -> str:
@@ -60,12 +72,16 @@ def phase_name(phase: str) -> str:
 
 
 def preparing(history: History) -> str:
-    """Return what is done before the first update."""
-    if history.started is None:
-        return "starting"
-    if history.data is None:
-        return "reading the data"
-    return "building the network" if history.model is None else "first update"
+    """Return what is done before the first progress; an empty text after it."""
+    match history.prepared:
+        case Started():
+            return "reading the data"
+        case Data():
+            return "building the network"
+        case Model():
+            return "first update"
+        case None:
+            return "" if history.progress else "starting"
 
 
 def _phase(history: History, progress: Progress) -> tuple[str, float, str]:

@@ -129,6 +129,7 @@ VOCABULARY = (
 """All keys with a meaning, in the order in which they are listed."""
 MOVES = frozenset(
     {"up", "down", "left", "right", "home", "end", "pageup", "pagedown"}
+    | {"ctrl+pageup", "ctrl+pagedown"}
     | {meaning.key for meaning in VOCABULARY[:10]}
 )
 """Keys that only move, which the list of actions leaves out."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from textual.content import Content
 
 from tui.charts.canvas import Canvas
+from tui.format.numbers import percent
 
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 
@@ -18,7 +19,7 @@ class ProgressLine(Canvas):
     def show_progress(self, caption: str, done: float, after: str) -> None:
         """Show ``done``, a share from 0 to 1."""
         head = f"{caption:<18.18} "
-        text = f"{done:4.0%}  {after:<24.24} "
+        text = f"{percent(done):>4}  {after:<24.24} "
         room = max(0, self.size.width - len(head) - len(text))
         filled = bar(done, room)
         rest = "·" * (room - len(filled))

@@ -30,7 +30,7 @@ from tui.charts.chart import TIME, Curve
 from tui.charts.plot import Pair
 from tui.charts.points import PlacedPoints
 from tui.format.imported import imported_facts
-from tui.format.numbers import duration, number, size
+from tui.format.numbers import duration, number, percent, size
 from tui.format.run_states import last_known, shown_state
 from tui.format.text import literal
 from tui.widgets.log_panel import LogLine, printed_level
@@ -154,14 +154,16 @@ def row_cells(
 
 
 def resources(
-    measured: Sequence[Resources], disk: tuple[int, int] | None, width: int
+    measured: Sequence[Resources], disk: tuple[int, int] | None, width: int, ended: bool = False
 ) -> list[Content]:
     """Return the use of the machine and its GPUs, now and over time.
 
     ``disk`` are the bytes in use and those that are free for this user.
     """
     if not measured:
-        return [Content.styled("Measured every few seconds during the run.", _MUTED)]
+        none = "Nothing was measured during the run."
+        coming = "Measured every few seconds during the run."
+        return [Content.styled(none if ended else coming, _MUTED)]
     now = measured[-1]
     lines = [gauge("CPU", f"{now.cpu_percent:.0f} %", [m.cpu_percent for m in measured], width)]
     used = [100 * m.memory / (m.memory_total or 1) for m in measured]
@@ -247,7 +249,9 @@ def _import_facts(run: RunDirectory) -> list[Content]:
     except RunError as error:
         return [literal(error, 400)]
     known = imported_facts(imported) if imported is not None else {}
-    return [_title("Imported"), *(pair(name, value, 400) for name, value in known.items())]
+    width = max(map(len, known), default=0)
+    facts = (pair(name, value, 400, width) for name, value in known.items())
+    return [_title("Imported"), *facts]
 
 
 def change_facts(history: History) -> list[Content]:
@@ -330,13 +334,13 @@ def title(name: str, history: History, state: State) -> str:
     progress = history.progress
     if state.ended or progress is None or not progress.steps:
         return f"{sign} {name}"
-    return f"{sign} {progress.step / progress.steps:.0%} {name}"
+    return f"{sign} {percent(progress.step / progress.steps)} {name}"
 
 
 def _title(text: str) -> Content:
     return Content.styled(text, "bold $primary")
 
 
-def pair(name: str, value: object, limit: int = 200) -> Content:
-    """Return a name in muted colour and its value."""
-    return literal(f"{name:<12} ", 40).stylize(_MUTED) + literal(value, limit)
+def pair(name: str, value: object, limit: int = 200, width: int = 0) -> Content:
+    """Return a name in muted colour, in at least ``width`` cells, and its value."""
+    return literal(f"{name:<{max(12, width)}} ", 40).stylize(_MUTED) + literal(value, limit)

@@ -23,6 +23,7 @@ def samples(
     pictures: Sequence[Picture] = (),
     side: int = 0,
     drawing: Drawing = Drawing(),  # noqa: B008 — it is frozen
+    ended: bool = False,
 ) -> list[Content]:
     """Return a few inputs with the network's outputs, beside those of the base model if known.
 
@@ -31,7 +32,8 @@ def samples(
     as wide and above the texts.
     """
     if not shown:
-        return [Content.styled("Samples come with the first evaluation.", _MUTED)]
+        coming = "Samples come with the first evaluation."
+        return [Content.styled("This run has no samples." if ended else coming, _MUTED)]
     event = shown[-1 - back]
     place = "the newest" if not back else f"{back} before the newest"
     more = ",  left and right show others" if len(shown) > 1 else ""

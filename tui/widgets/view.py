@@ -13,6 +13,7 @@ from textual.containers import Container
 from textual.content import Content
 from textual.geometry import Size
 from textual.message import Message
+from textual.widgets import Static
 
 from engine.files.sanitize import plain
 from engine.reports.picture import PictureGroup
@@ -30,8 +31,15 @@ from tui.widgets.listing import Listing
 from tui.widgets.pictures.layout import GAP
 from tui.widgets.pictures.shaded_text import shaded_lines
 from tui.widgets.pictures.sheet import PictureSheet
+from tui.widgets.progress import bar
 
 _WIDEST = 40
+_BAR = 24
+"""Cells of the longest bar beside a row."""
+_RANKED = "Importance of columns"
+"""Beginning of the title of tables whose first number is drawn as a bar."""
+_TOLD = (_RANKED, "Reliability: ")
+"""Beginnings of titles of tables that say more than that of their tab."""
 _SHORT = 6
 """Lines of a view that stands above others in full."""
 _QUANTILE = re.compile(r"(.* )?(0?\.\d+)")
@@ -51,6 +59,7 @@ class ViewPanel(Container):
         .view--high { background: $primary; }
         .view--for { background: $success; }
         .view--against { background: $error; }
+        .title { color: $text-muted; }
     }
     """
 
@@ -70,7 +79,9 @@ class ViewPanel(Container):
     def compose(self) -> ComposeResult:
         """Yield the widget for the view's form."""
         match self._view:
-            case Table():
+            case Table(title=title):
+                if _explains(self._view):
+                    yield Static(literal(title, 200), classes="title")
                 yield _listing(self._view, self._opens)
             case LinesView():
                 yield Chart()
@@ -140,13 +151,18 @@ class ViewStack(Container):
             yield panel
 
 
+def _explains(view: View) -> bool:
+    """Return whether the title of a table says more than that of its tab."""
+    return isinstance(view, Table) and view.title.startswith(_TOLD)
+
+
 def _height(view: View) -> int | None:
     """Return the lines of a short view; ``None`` for one that takes the room there is."""
     match view:
         case Texts():
             return min(_SHORT, len(texts(view)))
         case Table() if len(view.rows) < _SHORT:
-            return len(view.rows) + 2
+            return len(view.rows) + 2 + _explains(view)
         case _:
             return None
 
@@ -219,12 +235,31 @@ def _listing(table: Table, opens: bool) -> Listing[tuple[int, Sequence[Cell]]]:
         for place, title in enumerate(table.columns)
         for right in [all(isinstance(row[place], int | float | None) for row in table.rows)]
     ]
+    longest = _longest(table)
+    if longest:
+        columns.append(Column("", _BAR, _BAR))
     return Listing(
         columns,
-        lambda row: [_cell(value) for value in row[1]],
+        lambda row: [*(_cell(value) for value in row[1]), *_bar(row[1], longest)],
         lambda row: row[0],
         choosable=opens,
     )
+
+
+def _longest(table: Table) -> float:
+    """Return the largest value of bars, without a sign; 0 where the table has none."""
+    if not table.title.startswith(_RANKED):
+        return 0.0
+    values = [row[1] for row in table.rows if len(row) > 1]
+    return max((abs(value) for value in values if isinstance(value, float)), default=0.0)
+
+
+def _bar(row: Sequence[Cell], longest: float) -> list[Content]:
+    """Return the bar of a row's first number, where there are bars."""
+    if not longest:
+        return []
+    value = row[1] if isinstance(row[1], float) else 0.0
+    return [Content.styled(bar(abs(value) / longest, _BAR), "$primary")]
 
 
 def _widths(title: str, values: Sequence[Cell]) -> tuple[int, int]:

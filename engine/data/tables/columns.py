@@ -22,7 +22,7 @@ from engine.data.dates.spellings import (
     order_of_day,
     spelled,
 )
-from engine.data.image_record import is_image_record
+from engine.data.image_record import example_of, is_image_record
 from engine.data.raw import decimal_mark_of
 from engine.data.tables.categories import TRUTH
 from engine.data.tables.clocks import find_clock_format
@@ -146,7 +146,7 @@ def _detect(
         return _ignored(name, column)
     if missing == rows:
         return Column(name=name, type="ignored", reason="empty", missing=missing)
-    example = plain(column.drop_null()[0].as_py(), 40)
+    example = example_of(column.drop_null()[0].as_py(), 40)
     nested = _nested_type(column.type)
     if nested == "list" and _has_items(column.type.value_type):
         return Column(name=name, type="list", missing=missing, example=example,

@@ -61,6 +61,8 @@ class PickScreen(ModalScreen[str | None]):
         matches = {name: found for name in self._names if (found := match(event.value, name))}
         listing.set_items(sorted(matches, key=lambda name: matches[name].rank))
         listing.action_move(-len(listing.items))
+        none = "" if matches else "No name matches."
+        self.query_one("#box").border_subtitle = none
 
     @on(Input.Submitted)
     @on(Listing.Selected)

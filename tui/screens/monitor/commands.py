@@ -65,7 +65,10 @@ class Commands:
     def give_up(self) -> None:
         """Show which requests a run that has ended did not answer."""
         for text in self._asking.give_up():
-            tell(self._screen, f"The run ended before it did this: {text}.")
+            self._ended_before(text)
+
+    def _ended_before(self, text: str) -> None:
+        tell(self._screen, f"The run ended before it did this: {text}.")
 
     def _stop(self) -> None:
         """Ask the run to stop, after a confirmation."""
@@ -106,7 +109,10 @@ class Commands:
         self._screen.app.push_screen(dialog, answered)
 
     def _ask(self, request: Request, text: str) -> None:
-        """Show the request at once; the run answers by an event."""
+        """Show the request at once; the run answers by an event, unless it has ended."""
+        if self._watch.state.ended:
+            self._ended_before(text)
+            return
         self._asking.ask(request, text, time.monotonic())
         self._screen.run_worker(self._send(request), group="requests")
         self._asked()

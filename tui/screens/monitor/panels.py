@@ -119,10 +119,11 @@ class SampleOutputs:
         shown = list(watch.history.sampled)
         self._back = max(0, min(self._back, len(shown) - 1))
         side, drawing = sample_side(self.widget.app), drawing_of(self.widget.app)
-        if self._repaint.new("samples", shown, self._back, side, drawing):
-            history = watch.history
+        history, ended = watch.history, watch.state.ended
+        if self._repaint.new("samples", shown, self._back, side, drawing, ended):
+            pictures = history.sample_pictures
             lines = samples(
-                shown, history.untrained_samples, self._back, history.sample_pictures, side, drawing
+                shown, history.untrained_samples, self._back, pictures, side, drawing, ended
             )
             self.widget.show_lines(lines)
 
@@ -137,8 +138,9 @@ class ResourceUse:
     def paint(self, watch: Watch) -> None:
         """Show the newest measurement and those before it."""
         history, width = watch.history, self.widget.scrollable_content_region.width
-        if self._repaint.new("resources", history.resources, width):
-            lines = run_panels.resources(list(history.measured), watch.disk, width)
+        ended = watch.state.ended
+        if self._repaint.new("resources", history.resources, width, ended):
+            lines = run_panels.resources(list(history.measured), watch.disk, width, ended)
             self.widget.show_lines(lines, wrap=False)
 
 

@@ -202,6 +202,7 @@ class MonitorScreen(Screen[None]):
             self._announcer.show_title(watch)
             if self._announcer.ended(watch):
                 self._commands.give_up()
+                self._repaint.everything()  # the last values need not wait for their turn
             if not self.is_current:
                 return
             shown = (watch.state, run_panels.paused(watch.history))

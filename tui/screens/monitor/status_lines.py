@@ -44,12 +44,13 @@ class StatusLines:
         """Paint the lines if they changed; ``pending`` requests replace the message."""
         history, state = watch.history, watch.state
         cut = "" if state.ended else self._unreachable()
-        if not self._repaint.new("numbers", history.version, state, watch.gone, pending, cut):
+        seen = (history.version, state, watch.starting, watch.gone, pending, cut)
+        if not self._repaint.new("numbers", *seen):
             return
         self._head.show([run_panels.head(self._name, state, history, bool(cut))])
         for line in (self._epoch, self._total, self._numbers):
             line.display = not isinstance(history.ending, Imported)
-        epoch, total = run_progress.shares(history)
+        epoch, total = run_progress.shares(history, over=state.ended, starting=watch.starting)
         self._epoch.show_progress(*epoch)
         self._total.show_progress(*total)
         if watch.trained is not None:
@@ -77,7 +78,7 @@ def _how(ending: Finished | Stopped) -> str:
 
 def _message(watch: Watch, key: Callable[[str], str]) -> Content:
     """Return the message about the run's state; ``key`` returns the key for a meaning."""
-    ending, run = watch.history.ending, watch.run
+    ending, run = None if watch.starting else watch.history.ending, watch.run
     if watch.gone:
         text = f"{run.path} was deleted or moved; what is shown was read before."
         return literal(text, 400).stylize("$error")
@@ -85,7 +86,9 @@ def _message(watch: Watch, key: Callable[[str], str]) -> Content:
         text = f"{ending.message}  {key('clone')} opens its form. Its log: {run.log}"
         return literal(text, 600).stylize("$error")
     if watch.state is State.LOST:
-        text = f"The process exited without an error message; its log: {run.log}"
+        resumed = f"{key('resume')} resumes from the last checkpoint. "
+        known = watch.history.checkpoint is not None
+        text = f"The process exited without an error message. {resumed * known}Its log: {run.log}"
         return literal(text, 400).stylize("$error")
     if isinstance(ending, Finished | Stopped) and run.report.path.exists():
         return literal(f"{_how(ending)}. Enter shows the results.").stylize("bold $success")

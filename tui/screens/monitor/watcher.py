@@ -31,6 +31,8 @@ class Watch:
         self.lock = threading.Lock()
         self.history = History()
         self.state = State.QUEUED
+        self.starting = False
+        """Whether a process resumes the run and has not written an event yet."""
         self.log_lines: list[str] = []
         """The last lines of the libraries' output."""
         self.answers: list[Controlled] = []
@@ -69,6 +71,7 @@ class Watch:
             self.gone = self.caught_up and not self.run.path.is_dir()
             if not self.gone:
                 self.state = self.run.status.state()
+                self.starting = self.state is State.RUNNING and self.run.status.starting()
             self._read_log()
             self._read_disk()
             self._state_read = time.monotonic()

@@ -25,11 +25,13 @@ from tui.widgets.notify import complain, tell
 from tui.widgets.plain_input import PlainInput
 from tui.widgets.steady_footer import SteadyFooter
 
+_HEADING = "Presets · enter takes the one with the cursor"
+_NONE = "Presets · none has these words in its name, task, needs or title"
 _COLUMNS = (
-    Column("Name", 16, 30),
-    Column("Task", 14, 22),
+    Column("Name", 16, 24),
+    Column("Task", 14, 29),
     Column("Source", 7, 7),
-    Column("Needs", 8, 13),
+    Column("Needs", 8, 14),
     Column("What it does", 20, 200),
 )
 
@@ -57,9 +59,10 @@ class PresetsScreen(Screen[Preset | None]):
 
     def compose(self) -> ComposeResult:
         """Yield a list and, below it, the filter."""
-        yield Static("Presets · enter takes the one with the cursor", id="heading")
+        yield Static(_HEADING, id="heading")
         yield Listing[Preset](_COLUMNS, _cells, lambda preset: preset.name)
-        yield PlainInput(placeholder="words that name, task or title contain", compact=True)
+        yield Static(id="detail")
+        yield PlainInput(placeholder="words that name, task, needs or title contain", compact=True)
         yield SteadyFooter()
 
     def on_mount(self) -> None:
@@ -87,7 +90,17 @@ class PresetsScreen(Screen[Preset | None]):
     @on(Input.Changed)
     def _narrow(self) -> None:
         words = self._filter.value.lower().split()
-        self._listing.set_items([preset for preset in self._all if _has(preset, words)])
+        shown = [preset for preset in self._all if _has(preset, words)]
+        self._listing.set_items(shown)
+        none = bool(self._all) and not shown
+        self.query_one("#heading", Static).update(_NONE if none else _HEADING)
+        self._tell()
+
+    @on(Listing.Moved)
+    def _tell(self) -> None:
+        """Show what the preset at the cursor does, whole: its row may have no room for it."""
+        preset = self._listing.current
+        self.query_one("#detail", Static).update(_about(preset) if preset else "")
 
     @on(Input.Submitted)
     def _narrowed(self) -> None:
@@ -167,11 +180,15 @@ def _needs(preset: Preset) -> str:
     return ", ".join(preset.needs) or "nothing"
 
 
-def _cells(preset: Preset) -> list[Content]:
-    last = literal(preset.title)
+def _about(preset: Preset) -> Content:
+    """Return what it does, or the reason why it cannot be used."""
     if preset.problem:
-        last = literal(f"! {preset.problem}").stylize("$text-error")
+        return literal(f"! {preset.problem}", 500).stylize("$text-error")
+    return literal(preset.title)
+
+
+def _cells(preset: Preset) -> list[Content]:
     source = literal(_source(preset)).stylize("$text-muted" if preset.shipped else "$text-accent")
     style = "$text-warning" if preset.needs else "$text-success"
     needs = Content("–") if preset.problem else literal(_needs(preset)).stylize(style)
-    return [literal(preset.name), literal(_task(preset)), source, needs, last]
+    return [literal(preset.name), literal(_task(preset)), source, needs, _about(preset)]

@@ -81,8 +81,8 @@ def gauges(machine: Machine, queue_key: str) -> Iterator[Content]:
     if machine.free:
         yield _named("disk", f"{size(machine.free)} free")
     if machine.waiting:
-        how = "one after the other" if machine.working else f"not started; {queue_key} opens it"
-        yield _named("queue", f"{machine.waiting}, {how}")
+        how = "running" if machine.working else f"not started; {queue_key} opens it"
+        yield _named("queue", f"{machine.waiting} run{'s' * (machine.waiting != 1)}, {how}")
 
 
 def _gpu(place: int, gpu: Mapping[str, Any]) -> Content:

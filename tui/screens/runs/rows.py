@@ -12,7 +12,7 @@ from textual.content import Content
 
 from engine.runs.listing import RunSummary
 from engine.runs.status import State
-from tui.format.numbers import duration, number
+from tui.format.numbers import duration, number, percent
 from tui.format.run_states import last_known, shown_state
 from tui.format.text import literal
 from tui.widgets.columns import Column
@@ -132,11 +132,11 @@ def _state(row: RunSummary) -> Content:
     if row.done is None or row.paused:
         return Content.styled(word, style)
     sign = word[:2]
-    if not row.done:
-        return Content.styled(f"{sign}starting", style)
+    if not row.done or row.done >= 1:
+        return Content.styled(f"{sign}{'finishing' if row.done else 'starting'}", style)
     filled = round(row.done * _BAR)
     bar = Content.styled("━" * filled, style) + Content.styled("━" * (_BAR - filled), "$panel")
-    return Content.styled(f"{sign}{row.done:3.0%} ", style) + bar
+    return Content.styled(f"{sign}{percent(row.done):>3} ", style) + bar
 
 
 def _name(row: RunSummary) -> Content:
@@ -161,7 +161,7 @@ COLUMNS: tuple[RunColumn, ...] = (
     RunColumn(Column("Name", 15, 48), _name, lambda row: row.name),
     RunColumn(Column("Model", 11, 22), _model, lambda row: row.model),
     RunColumn(Column("Data", 7, 20), lambda row: literal(row.data), lambda row: row.data),
-    RunColumn(Column("Metric", 8, 11, True), lambda r: literal(r.metric), lambda row: row.metric),
+    RunColumn(Column("Metric", 10, 11, True), lambda r: literal(r.metric), lambda row: row.metric),
     RunColumn(Column("Value", 7, 8, True), lambda r: Content(number(r.value)), lambda r: r.value),
     RunColumn(Column(STARTED, 10, 10), lambda r: Content(when(r.started)), lambda r: r.started),
     RunColumn(Column("Duration", 8, 9, True), lambda r: Content(duration(r.seconds)), _seconds),

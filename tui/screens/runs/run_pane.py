@@ -25,7 +25,7 @@ class RunPane(Vertical):
     DEFAULT_CSS = """
     RunPane {
         display: none;
-        width: 40%;
+        width: 38%;
         padding: 0 1;
         border-left: vkey $panel;
     }
