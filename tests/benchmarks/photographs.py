@@ -24,11 +24,13 @@ BATCH = 64
 def of_dltui(folder: str, size: int, epochs: int) -> Iterator[str]:
     from engine import RunConfig
     from engine.batches.source import Noise, epoch_plan
+    from engine.hardware import allocator
     from engine.hardware.device import choose
     from engine.tasks.create import create_task
     from engine.training.material import prepare
 
     yield "imports"
+    allocator.return_freed_arrays()  # and what follows on memory, as in every run
     config = RunConfig.parse(
         {
             "task": {
@@ -49,6 +51,8 @@ def of_dltui(folder: str, size: int, epochs: int) -> Iterator[str]:
     source = prepare(create_task(config), choose(config.compute), lambda event: None).sources[
         "train"
     ]
+    allocator.return_freed_memory()
+    allocator.keep_freed_memory()
     yield "start"
     for epoch in range(epochs):
         noise = Noise(0, epoch, torch.device("cpu"))
