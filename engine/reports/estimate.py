@@ -56,6 +56,8 @@ class Estimate:
     download: int = 0
     """Bytes of pre-trained weights that are not on this machine yet."""
     notes: tuple[str, ...] = ()
+    settled: tuple[str, ...] = ()
+    """``field=value`` of automatic fields, as far as the data tells what they come to."""
     evaluations: int = 0
     """Evaluations on the validation split in the whole run."""
     speed: Speed | None = None
@@ -104,5 +106,5 @@ class Estimate:
         own = {name: record[name] for name in cls.__dataclass_fields__}
         parts = {name: record["memory"][name] for name in Memory.__dataclass_fields__}
         speed = record["speed"] and Speed(**record["speed"])
-        notes = tuple(record["notes"])
-        return cls(**own | {"memory": Memory(**parts), "notes": notes, "speed": speed})
+        texts = {name: tuple(record[name]) for name in ("notes", "settled")}
+        return cls(**own | texts | {"memory": Memory(**parts), "speed": speed})

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from engine.config.run_config import RunConfig
+from engine.data.fitted import Fitted
 from engine.files.paths import runs_folder
 from engine.hardware import device
 from engine.models.weights.to_download import bytes_to_download
@@ -18,6 +19,9 @@ from engine.tasks.create import create_task
 from engine.training.memory import estimate as memory_estimate
 from engine.training.optimization.cpu_precision import takes_bfloat16
 from engine.training.started import started
+
+_FOUND = {"image_size": "size", "season": "season"}
+"""Fields of tasks, and where the fitted data has what they come to."""
 
 
 def answer(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -34,6 +38,7 @@ def estimate(config: RunConfig) -> Estimate:
     task = create_task(config)
     raw, fitted = loaded(task.pipeline)
     changes = task.pipeline.settled(fitted)
+    outcomes = (*changes, *_found(config, fitted))
     notes_of_data: tuple[str, ...] = ()
     if changes:
         notes_of_data = (f"by the data: {', '.join(changes)}",)
@@ -49,6 +54,7 @@ def estimate(config: RunConfig) -> Estimate:
         memory, largest, notes = case.memory(train, available)
         notes = (f"batches of {size:,}", *notes)
         settled = [f"train.batch_size={size}", "train.auto_batch_size=false"]
+        outcomes = (*outcomes, settled[0])
         config = config.override(settled)
     notes = (*notes_of_data, *notes)
     folder = _existing(runs_folder())
@@ -75,9 +81,18 @@ def estimate(config: RunConfig) -> Estimate:
         disk_free=free,
         download=bytes_to_download(config.model),
         notes=notes,
+        settled=outcomes,
         evaluations=-(-steps // (train.eval_steps or per_epoch)),
         speed=speed_of_like_runs(config, started(compute, 0), per_epoch, runs_folder()),
     )
+
+
+def _found(config: RunConfig, fitted: Fitted) -> Iterator[str]:
+    """Yield ``field=value`` for the fields of a task that are 0, as the data made them."""
+    for field, name in _FOUND.items():
+        value = getattr(fitted, name, None)
+        if value and getattr(config.task, field, None) == 0:
+            yield f"task.{field}={value}"
 
 
 def _existing(folder: Path) -> Path:

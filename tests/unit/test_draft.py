@@ -25,7 +25,7 @@ from engine.errors import PresetError
 from tui.screens.new_run import choices
 from tui.screens.new_run.command_line import command_line
 from tui.screens.new_run.draft import Draft
-from tui.screens.new_run.sections import applies, sections_of
+from tui.screens.new_run.sections import Known, applies, sections_of
 from tui.widgets.form.field_text import field_text
 from tui.widgets.form.view import FieldView
 
@@ -122,7 +122,7 @@ def test_a_run_is_called_after_its_data_and_model_until_it_is_given_a_name() -> 
 def test_every_field_of_every_kind_stands_once_in_the_form() -> None:
     fields = 0
     for draft in drafts():
-        sections = sections_of(draft, advanced=True, columns={})
+        sections = sections_of(draft, advanced=True)
         shown = [view.spec.name for section in sections for view in section.fields]
         wanted = filter(partial(applies, draft.values), draft.values.fields)
         assert sorted(shown) == sorted(["domain", *wanted])
@@ -158,7 +158,7 @@ def test_advanced_fields_are_folded_unless_changed() -> None:
     draft = Draft()
 
     def shown() -> list[str]:
-        sections = sections_of(draft, advanced=False, columns={})
+        sections = sections_of(draft, advanced=False)
         return [view.spec.name for section in sections for view in section.fields]
 
     assert "train.max_steps" not in shown()
@@ -175,7 +175,7 @@ def test_an_advanced_field_that_the_preset_has_set_is_not_hidden() -> None:
 
 def test_column_fields_offer_the_columns() -> None:
     draft = Draft(iris().values())
-    sections = sections_of(draft, advanced=False, columns={"[b]x[/b]": "numeric, input"})
+    sections = sections_of(draft, advanced=False, known=Known({"[b]x[/b]": "numeric, input"}))
     target = next(v for s in sections for v in s.fields if v.spec.name == "task.target")
     assert list(target.options) == ["", "[b]x[/b]"]
 
@@ -289,8 +289,33 @@ def test_data_of_the_task_is_offered_before_that_of_others_in_its_domain() -> No
 
 def shown(draft: Draft, **columns: str) -> dict[str, FieldView]:
     """The visible fields of a draft by name."""
-    sections = sections_of(draft, advanced=False, columns=columns)
+    sections = sections_of(draft, advanced=False, known=Known(columns))
     return {view.spec.name: view for section in sections for view in section.fields}
+
+
+def line_of(view: FieldView) -> str:
+    return field_text(view, focused=False, editing=False).plain
+
+
+def test_automatic_fields_show_what_the_data_makes_of_them() -> None:
+    table = Draft({"task": {"kind": "tabular_classification"}, "model": {"kind": "tabm"}})
+    settled = {"train.epochs": "17", "model.width": "128"}
+    views = {
+        view.spec.name: view
+        for section in sections_of(table, True, Known(settled=settled))
+        for view in section.fields
+    }
+    assert line_of(views["train.epochs"]).endswith("automatic → 17")
+    assert line_of(views["model.width"]).endswith("automatic → 128")
+    assert line_of(views["model.layers"]).endswith("automatic → by the data")
+    images = Draft({"task": {"kind": "image_classification"}})
+    [size] = [
+        view
+        for section in sections_of(images, True, Known(settled={"task.image_size": "64"}))
+        for view in section.fields
+        if view.spec.name == "task.image_size"
+    ]
+    assert line_of(size).endswith("automatic → 64")
 
 
 def test_sizes_of_a_new_network_are_hidden_for_a_pre_trained_one() -> None:
@@ -298,7 +323,7 @@ def test_sizes_of_a_new_network_are_hidden_for_a_pre_trained_one() -> None:
     assert {"model.hidden_size", "model.vocab_size"} <= shown(draft).keys()
     draft.set("model.path", "owner/name")
     assert not {"model.hidden_size", "model.vocab_size", "model.dropout"} & shown(draft).keys()
-    model = sections_of(draft, advanced=False, columns={})[2]
+    model = sections_of(draft, advanced=False)[2]
     assert model.note == "7 hidden (pre-trained)"
 
 
@@ -386,7 +411,7 @@ def test_a_zero_that_leaves_the_choice_to_the_program_is_shown_as_automatic() ->
     draft = Draft()
 
     def shown() -> list[str]:
-        sections = sections_of(draft, advanced=False, columns={})
+        sections = sections_of(draft, advanced=False)
         views = (view for section in sections for view in section.fields)
         size = next(view for view in views if view.spec.name == "task.image_size")
         return field_text(size, focused=False, editing=False).plain.split()
@@ -405,7 +430,7 @@ def test_a_path_that_is_too_long_shows_its_end(path: str, shown: str) -> None:
     draft = Draft()
     draft.set("data.kind", "file")
     draft.set("data.path", path)
-    views = [view for section in sections_of(draft, False, {}) for view in section.fields]
+    views = [view for section in sections_of(draft, False) for view in section.fields]
     field = next(view for view in views if view.spec.name == "data.path")
     text = field_text(field, focused=False, editing=False, width=50)
     assert text.plain.split() == ["*path", shown]
@@ -414,7 +439,7 @@ def test_a_path_that_is_too_long_shows_its_end(path: str, shown: str) -> None:
 
 def test_an_empty_field_of_columns_is_automatic_only_where_they_are_found() -> None:
     draft = Draft(iris().values())
-    sections = sections_of(draft, advanced=True, columns={"width": "numeric, input"})
+    sections = sections_of(draft, advanced=True, known=Known({"width": "numeric, input"}))
     views = {view.spec.name: view for section in sections for view in section.fields}
 
     def text(name: str) -> str:

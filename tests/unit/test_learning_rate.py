@@ -46,7 +46,7 @@ def test_a_change_of_the_method_changes_an_automatic_learning_rate_and_no_other(
 
 
 def line(draft: Draft) -> str:
-    fields = [field for section in sections_of(draft, True, {}) for field in section.fields]
+    fields = [field for section in sections_of(draft, True) for field in section.fields]
     (view,) = (field for field in fields if field.spec.name == "train.learning_rate")
     return field_text(view, focused=False, editing=False).plain
 

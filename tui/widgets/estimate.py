@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -30,6 +30,8 @@ from tui.widgets.question import Answered, Ask, Question
 Measure = Callable[[RunConfig, Callable[[int], object], threading.Event], Speed | None]
 """A function like :func:`engine.launch.measure.measure_speed`."""
 
+Settled = Callable[[Mapping[str, str]], Awaitable[None]]
+
 _AWAITED = "estimating parameters, memory and time …"
 _COLORS = {"fits": "$text-success", "tight": "$text-warning", "does not fit": "$text-error"}
 
@@ -53,10 +55,12 @@ class EstimateBar(FewLines):
         settings: dict[str, Any]
         speed: Speed | UserError | OSError | None
 
-    def __init__(self, ask: Ask, measure: Measure) -> None:
+    def __init__(self, ask: Ask, measure: Measure, settled: Settled) -> None:
+        """``settled`` is called with the values that automatic fields come to."""
         super().__init__(literal(_AWAITED).stylize("$text-muted"))
         self._question = Question(self, ask, "estimate")
         self._measure = measure
+        self._settled = settled
         self._config: RunConfig | None = None
         self._estimate: Estimate | None = None
         self._problem = ""
@@ -176,7 +180,7 @@ class EstimateBar(FewLines):
         return known or f"time unknown, {key_of(self.app, 'measure')} measures it"
 
     @on(Answered)
-    def _answered(self, event: Answered) -> None:
+    async def _answered(self, event: Answered) -> None:
         event.stop()
         if not self._question.newest(event):
             return
@@ -184,7 +188,13 @@ class EstimateBar(FewLines):
             self._problem = str(event.answer)
         else:
             self._estimate = Estimate.from_record(event.answer)
+            await self._settled(dict(_pair(text) for text in self._estimate.settled))
         self._draw()
+
+
+def _pair(change: str) -> tuple[str, str]:
+    name, _, value = change.partition("=")
+    return name, value
 
 
 def _lines(estimate: Estimate, time: str) -> Iterator[Content]:

@@ -33,8 +33,8 @@ class DraftDialogs:
             if text is not None:
                 await self._form.edit(_TYPES, text)
 
-        values = self._form.draft.values
-        dialog = ColumnTypesScreen(values.fields[_TYPES], values.text(_TYPES), self._form.columns)
+        values, columns = self._form.draft.values, self._form.known.columns
+        dialog = ColumnTypesScreen(values.fields[_TYPES], values.text(_TYPES), columns)
         self._form.app.push_screen(dialog, chosen)
 
     def images(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from textual import on
 from textual.message import Message
@@ -13,7 +13,7 @@ from engine.config.run_config import RunConfig
 from engine.errors import UserError
 from tui.screens.dialogs.base import ReadScreen
 from tui.screens.new_run.draft import Draft
-from tui.screens.new_run.sections import DOMAIN, HEADINGS, sections_of
+from tui.screens.new_run.sections import DOMAIN, HEADINGS, Known, sections_of
 from tui.widgets.form.form import Form
 from tui.widgets.form.help import explanation
 from tui.widgets.form.row import FieldRow
@@ -34,8 +34,7 @@ class DraftForm(Form):
         """Edit ``draft``."""
         super().__init__(len(HEADINGS))
         self.draft = draft
-        self.columns: Mapping[str, str] = {}
-        """The columns of the data, each with a line about it."""
+        self.known = Known()
         self._advanced = False
         self._refused = False
 
@@ -59,15 +58,25 @@ class DraftForm(Form):
 
     async def show_draft(self) -> None:
         """Show the draft as it is now."""
-        views = sections_of(self.draft, self._advanced, self.columns, self.current_name)
-        with self.app.batch_update():  # one layout for all sections
-            await self.show(views)
+        views = await self._show_fields()
         # A message made by a handler of the parent has that as its sender, and would end there.
         self.post_message(self.Changed(views).set_sender(self))
 
+    async def _show_fields(self) -> Sequence[SectionView]:
+        views = sections_of(self.draft, self._advanced, self.known, self.current_name)
+        with self.app.batch_update():  # one layout for all sections
+            await self.show(views)
+        return views
+
+    async def show_settled(self, settled: Mapping[str, str]) -> None:
+        """Show the values that automatic fields come to."""
+        if settled != self.known.settled:
+            self.known = replace(self.known, settled=settled)
+            await self._show_fields()
+
     async def show_columns(self, columns: Mapping[str, str]) -> None:
         """Offer the columns of the data, each with a line about it."""
-        self.columns = columns
+        self.known = replace(self.known, columns=columns) if columns else Known()
         if columns and self._refused:  # the data can be used now
             self._refused = False
             self.draft.failure = ("", "")

@@ -91,7 +91,7 @@ class NewRunScreen(Screen[None]):
         self._form = DraftForm(Draft(values, preset))
         self._preview = DataPreview(answer)
         self._body = DraftBody(self._form, self._preview, answer, ask, id="body")
-        self._estimate = EstimateBar(answer, measure)
+        self._estimate = EstimateBar(answer, measure, self._form.show_settled)
         self._command = CommandBar()
         self._launcher = Launcher(self, self._form.refuse)
         presets = DraftPresets(self, self._form, self._command.read_presets)

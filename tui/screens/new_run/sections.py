@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from engine.config.fields import FieldSpec
 from engine.config.run_config import REGISTRIES
@@ -54,15 +54,26 @@ HEADINGS = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The facts about the data that the form shows."""
+
+    columns: Mapping[str, str] = field(default_factory=dict)
+    """The columns, each with a line about it."""
+    settled: Mapping[str, str] = field(default_factory=dict)
+    """Values that automatic fields come to."""
+
+
 def sections_of(
-    draft: Draft, advanced: bool, columns: Mapping[str, str], shown: str = ""
+    draft: Draft, advanced: bool, known: Known | None = None, shown: str = ""
 ) -> list[SectionView]:
     """Return the form's sections for a draft.
 
     ``advanced`` shows all fields. Changed fields, fields with errors and ``shown`` are always
-    visible. ``columns`` are those of the data, each with a line about it.
+    visible.
     """
-    return [_section(heading, draft, advanced, columns, shown) for heading in HEADINGS]
+    known = known or Known()
+    return [_section(heading, draft, advanced, known, shown) for heading in HEADINGS]
 
 
 def heading_of(name: str) -> int:
@@ -86,9 +97,9 @@ def applies(values: Values, name: str) -> bool:
 
 
 def _section(
-    heading: Heading, draft: Draft, advanced: bool, columns: Mapping[str, str], shown: str
+    heading: Heading, draft: Draft, advanced: bool, known: Known, shown: str
 ) -> SectionView:
-    views = list(_views(heading, draft, columns))
+    views = list(_views(heading, draft, known))
     kept = [view for view in views if advanced or view.spec.name == shown or not _folds(view)]
     return SectionView(heading.title, kept, len(views) - len(kept), _note(heading, draft.values))
 
@@ -109,7 +120,7 @@ def _folds(view: FieldView) -> bool:
     return view.text in ("", edited_text(view.spec.default, view.spec))
 
 
-def _views(heading: Heading, draft: Draft, columns: Mapping[str, str]) -> Iterator[FieldView]:
+def _views(heading: Heading, draft: Draft, known: Known) -> Iterator[FieldView]:
     if DOMAIN.name in heading.sections:
         yield FieldView(DOMAIN, draft.domain, choices.domains())
     index, values = HEADINGS.index(heading), draft.values
@@ -118,18 +129,20 @@ def _views(heading: Heading, draft: Draft, columns: Mapping[str, str]) -> Iterat
             yield FieldView(
                 spec,
                 values.text(name),
-                _options(values, spec, columns),
+                _options(values, spec, known.columns),
                 draft.changed(name),
                 draft.text_before(name) if draft.changed(name) else "",
                 draft.problem(name),
-                _automatic(values, spec, columns),
+                _automatic(values, spec, known),
             )
 
 
-def _automatic(values: Values, spec: FieldSpec, columns: Mapping[str, str]) -> str:
-    """Return what an empty field comes to; empty where that is not known."""
+def _automatic(values: Values, spec: FieldSpec, known: Known) -> str:
+    """Return what an automatic field comes to; empty where that is not known."""
     if spec.column and spec.found:
-        return _columns_of(spec, columns) if spec.name.startswith("task.") else ""
+        return _columns_of(spec, known.columns) if spec.name.startswith("task.") else ""
+    if spec.name in known.settled:
+        return known.settled[spec.name]
     config = values.checked.config
     return usual_value(config, spec.name) if config else ""
 

@@ -45,7 +45,7 @@ def _value(view: FieldView, stepped: bool, room: int) -> Content:
 
 def _shown(view: FieldView) -> str:
     if view.left_open:
-        return "automatic"
+        return f"automatic → {view.automatic}" if view.automatic else "automatic"
     if view.text:
         return view.text.replace(",", ", ") if view.spec.kind == "list" else view.text
     if view.spec.kind == "mapping":
