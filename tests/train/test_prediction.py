@@ -119,7 +119,8 @@ def test_pieces_of_a_long_table_are_written_in_order_with_the_numbers_of_its_rec
     # The last bit may be another in a batch of another size.
     scores = [record["score"] for record in records]
     assert read["predicted score"].tolist() == pytest.approx(scores, rel=1e-6)
-    assert read["score setosa"].tolist() == [record["scores"]["setosa"] for record in records]
+    of_class = [record["scores"]["setosa"] for record in records]
+    assert read["score setosa"].tolist() == pytest.approx(of_class, rel=1e-6)
     assert torch.get_num_threads() == threads
 
 
