@@ -39,9 +39,7 @@ def estimate(config: RunConfig) -> Estimate:
     raw, fitted = loaded(task.pipeline)
     changes = task.pipeline.settled(fitted)
     outcomes = (*changes, *_found(config, fitted))
-    notes_of_data: tuple[str, ...] = ()
     if changes:
-        notes_of_data = (f"by the data: {', '.join(changes)}",)
         config = config.override(changes)
         task = create_task(config)
     case = memory_estimate.case_of(task, raw, fitted, compute, held_bytes())
@@ -56,7 +54,6 @@ def estimate(config: RunConfig) -> Estimate:
         settled = [f"train.batch_size={size}", "train.auto_batch_size=false"]
         outcomes = (*outcomes, settled[0])
         config = config.override(settled)
-    notes = (*notes_of_data, *notes)
     folder = _existing(runs_folder())
     per_epoch = -(-material.batches(train) // train.gradient_accumulation_steps)
     steps = per_epoch * train.epoch_count

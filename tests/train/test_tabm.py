@@ -127,4 +127,4 @@ def test_memory_is_estimated_with_the_sizes_that_go_by_the_data(home: Path) -> N
     found = estimate(RunConfig.parse(values))
     assert found.memory.total > 0
     assert found.steps == found.steps_per_epoch * 24
-    assert found.notes[0].startswith("by the data: train.epochs=24, train.batch_size=32")
+    assert found.settled[:2] == ("train.epochs=24", "train.batch_size=32")

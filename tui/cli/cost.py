@@ -43,5 +43,6 @@ def cost_facts(estimate: Estimate) -> Mapping[str, str]:
         "disk": f"{size(estimate.disk)} of {size(estimate.disk_free)}",
         "download": size(estimate.download) if estimate.download else "",
         "time": run_time(estimate) or "unknown: no like run on this machine; --measure measures it",
+        "by the data": ", ".join(estimate.settled),
         "notes": " ".join(estimate.notes),
     }
