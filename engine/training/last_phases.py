@@ -63,8 +63,9 @@ def _baselines(task: Task[Any], material: Material) -> float:
     if not held_out:
         return 0.0
     kind, section = task.config.task.kind, task.config.task
-    classes = len(getattr(material.fitted, "classes", ()))
-    each = _MICROSECONDS.get(kind, 0) + _MICROSECONDS_A_CLASS.get(kind, 0) * classes
+    each = _MICROSECONDS.get(kind, 0)
+    if kind in _MICROSECONDS_A_CLASS:
+        each += _MICROSECONDS_A_CLASS[kind] * len(material.fitted.classes)
     seconds = each / 1e6 * (min(rows[TRAIN], _MOST_ROWS) + held_out)
     if isinstance(section, ForecastingConfig) and statistical.installed():
         seconds += section.baseline_seconds
