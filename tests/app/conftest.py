@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Any
 
 import pytest
+from textual.css.query import NoMatches
 from textual.events import Key
 from textual.keys import _character_to_key
 from textual.pilot import Pilot
@@ -101,9 +102,15 @@ def advisor() -> Iterator[Advisor]:
 def until() -> Until:
     """A function that waits for a condition on the screen; the time-out only ends hanging tests."""
 
+    def met(condition: Callable[[], object]) -> bool:
+        try:
+            return bool(condition())
+        except NoMatches:
+            return False  # the screen is there before its widgets are
+
     async def wait(pilot: Pilot[Any], condition: Callable[[], object]) -> None:
         end, seconds = time.monotonic() + 180, 0.02
-        while not condition():
+        while not met(condition):
             assert time.monotonic() < end, "the condition never came true"
             await pilot.pause(seconds)
             seconds = min(0.2, 1.2 * seconds)  # a look costs the time that a process is waited for
