@@ -599,6 +599,26 @@ async def test_the_reason_why_there_is_no_estimate_stays(until, text_of) -> None
         await until(pilot, lambda: "The network cannot be built." in str(bar.content))
 
 
+async def test_values_of_automatic_fields_are_shown_as_long_as_an_estimate_tells_them(
+    until, text_of
+) -> None:
+    def ask(question: str, **arguments: Any) -> dict[str, Any]:
+        known = estimating(question)
+        if arguments["values"]["train"].get("seed"):
+            raise UserError("The network cannot be built.")
+        return known | {"settled": ["model.width=77"]}
+
+    values = {"task": {"kind": "tabular_classification"}, "model": {"kind": "tabm"}}
+    async with DltuiApp().run_test(size=(120, 40)) as pilot:
+        await opened(pilot, NewRunScreen(values, ask=ask), until)
+        await until(pilot, lambda: "automatic → 77" in text_of(pilot))
+        form = pilot.app.screen.query_one(DraftForm)
+        await form.edit("train.seed", "5")
+        await until(pilot, lambda: "The network cannot be built." in text_of(pilot))
+        await until(pilot, lambda: "automatic → 77" not in text_of(pilot))
+        assert "automatic → by the data" in text_of(pilot)
+
+
 async def test_a_long_estimate_has_a_third_line_and_then_an_ellipsis(until) -> None:
     async with DltuiApp().run_test(size=(80, 24)) as pilot:
         bar = FewLines(Content("…"))

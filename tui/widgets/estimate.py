@@ -184,17 +184,14 @@ class EstimateBar(FewLines):
         event.stop()
         if not self._question.newest(event):
             return
+        settled: tuple[str, ...] = ()
         if isinstance(event.answer, UserError):
             self._problem = str(event.answer)
         else:
             self._estimate = Estimate.from_record(event.answer)
-            await self._settled(dict(_pair(text) for text in self._estimate.settled))
+            settled = self._estimate.settled
+        await self._settled(dict(text.split("=", 1) for text in settled))
         self._draw()
-
-
-def _pair(change: str) -> tuple[str, str]:
-    name, _, value = change.partition("=")
-    return name, value
 
 
 def _lines(estimate: Estimate, time: str) -> Iterator[Content]:
