@@ -107,7 +107,8 @@ def test_the_estimate_tells_the_memory_of_each_process(tmp_path: Path) -> None:
     assert fsdp.optimizer == one.optimizer // 4
     assert one.weights / 4 < fsdp.weights < one.weights
     assert one.weights / 4 < tensor.weights < one.weights / 3.5
-    assert tensor.activations == one.activations
+    # Of what the layers save a quarter is left; residuals, norms and logits are whole.
+    assert one.activations / 4 < tensor.activations < 0.7 * one.activations
 
 
 def test_the_estimate_tells_what_auto_takes(tmp_path: Path) -> None:

@@ -264,8 +264,10 @@ def test_a_run_is_resumed_by_other_numbers_of_processes_and_strategies(tmp_path:
             loss = last[event.step].metrics["loss"]
             assert loss == pytest.approx(event.metrics["loss"], abs=1e-5)
     saved, whole = (checkpoint.load_newest(r.checkpoints)[1] for r in (run, one))
-    for name in ("network", "optimizer"):
-        torch.testing.assert_close(saved[name], whole[name], atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(saved["optimizer"], whole["optimizer"], atol=1e-6, rtol=1e-4)
+    # AdamW divides by the root of a moment, so where gradients are nearly 0 another order of sums
+    # is a part of an update: 0.2 % of 1e-2 without any resumption, on a CPU with AVX-512.
+    torch.testing.assert_close(saved["network"], whole["network"], atol=5e-5, rtol=1e-4)
 
 
 @pytest.mark.slow
