@@ -2,11 +2,11 @@
 
     DLTUI_TEST_DATA=FOLDER python tests/benchmarks/forecasts.py --peer PYTHON [--rounds 3]
 
-``PYTHON`` is the interpreter of an environment with neuralforecast, which asks for pandas below 3.
-Both programs read the same file, train the same sizes on as many windows in as many updates on one
-thread, evaluate every 500 updates, and forecast the test part; this one also fits bands, writes
-checkpoints, exports its model and evaluates the season before. They take turns. Prints a table in
-Markdown and writes ``results/forecasts-cpu.json`` beside this file.
+``PYTHON`` is the interpreter of an environment with neuralforecast. Both programs read the same
+file, train the same sizes on as many windows in as many updates on one thread, evaluate every 500
+updates, and forecast the test part; this one also fits bands, writes checkpoints, exports its model
+and evaluates the season before. They take turns. Prints a table in Markdown and writes
+``results/forecasts-cpu.json`` beside this file.
 """
 
 from __future__ import annotations
