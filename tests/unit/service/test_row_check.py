@@ -71,3 +71,30 @@ def test_the_check_has_all_notes_of_the_form(tmp_path: Path) -> None:
     shown = notes_in(preview(values)["summary"])
     assert any("metrics on validation are uncertain" in note.why for note in shown)
     assert notes_in(data_check.answer(values)["data"]) == shown
+
+
+def test_the_check_tells_how_a_table_was_read(tmp_path: Path) -> None:
+    """A decimal comma, and a row without a target."""
+    path = tmp_path / "homes.csv"
+    lines = [f"{size};{size},5" for size in range(40)]
+    path.write_text("\n".join(["size;price", *lines, "41;"]))
+    values = {
+        "task": {"kind": "tabular_regression", "target": "price"}, "model": {"kind": "mlp"},
+        "data": {"kind": "file", "path": str(path)},
+    }  # fmt: skip
+    shown = notes_in(preview(values)["summary"])
+    assert {"dropped", "converted"} <= {note.kind for note in shown}
+    assert notes_in(data_check.answer(values)["data"]) == shown
+
+
+def test_findings_stand_where_nothing_can_be_learned(tmp_path: Path) -> None:
+    path = tmp_path / "homes.csv"
+    path.write_text("\n".join(["size,kind", *(f"{size // 2},flat" for size in range(40))]))
+    values = {
+        "task": {"kind": "tabular_classification", "target": "kind"}, "model": {"kind": "mlp"},
+        "data": {"kind": "file", "path": str(path)},
+    }  # fmt: skip
+    answer = data_check.answer(values)
+    assert "duplicates" in {finding["kind"] for finding in answer["findings"]}
+    [note] = notes_in(answer["data"])
+    assert "flat" in note.why

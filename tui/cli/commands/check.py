@@ -31,7 +31,8 @@ examples:
 
 Data is checked for duplicates within and across splits, columns that leak the target, drift, labels
 that are likely wrong, classes that are too small, identifiers and constant columns. Each finding
-has the rows, and the change of the configuration that removes it.
+has the rows, and the change of the configuration that removes it. Below the findings is the table
+of conversions, omissions and doubts: how the data was read.
 
 Of a model, only the names and shapes of the weights are read, of a model on the hub
 too. A model that does not suit the task is refused with the reason and exit status 2.
