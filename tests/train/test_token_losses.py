@@ -12,7 +12,9 @@ from torch import Tensor, nn
 from engine.adapters.lora import with_adapter
 from engine.config.adapter import AdapterConfig
 from engine.models.language import token_losses
+from engine.models.language.last_layer import body_and_head
 from engine.models.language.token_losses import (
+    label_losses,
     measured_sums,
     summed_loss,
     summed_sequence_loss,
@@ -20,6 +22,28 @@ from engine.models.language.token_losses import (
 )
 
 IGNORED = -100
+SIZES = {"vocab_size": 501, "hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2,
+         "num_attention_heads": 2}  # fmt: skip
+DOING_MORE = {
+    "transforms states": transformers.BertConfig(
+        **SIZES, is_decoder=True
+    ),
+    "calls its last layer a decoder": transformers.ModernBertDecoderConfig(
+        **SIZES, pad_token_id=0, bos_token_id=1, eos_token_id=2, cls_token_id=1, sep_token_id=2
+    ),
+    "caps logits": transformers.RecurrentGemmaConfig(
+        **SIZES | {"num_hidden_layers": 3}, lru_width=16, head_dim=8
+    ),
+    "caps logits and says so": transformers.Gemma2Config(
+        **SIZES, num_key_value_heads=2, head_dim=8, final_logit_softcapping=2.0
+    ),
+    "divides logits": transformers.GraniteConfig(**SIZES, logits_scaling=4.0),
+    "multiplies logits": transformers.FalconH1Config(
+        **SIZES, lm_head_multiplier=0.25, mamba_d_ssm=32, mamba_n_heads=4, mamba_d_head=8,
+        mamba_d_state=8, num_key_value_heads=2, head_dim=8,
+    ),
+}  # fmt: skip
+"""Configurations of decoders in which more than the last layer makes the logits."""
 
 
 def llama() -> nn.Module:
@@ -106,6 +130,7 @@ def test_no_logits_are_computed_where_nothing_is_measured() -> None:
     network = llama().eval()
     inputs, labels = batch()
     labels[:, 5:] = IGNORED
+    assert body_and_head(network) is not None  # seen once, over a few tokens
     computed = []
     head = network.get_output_embeddings()
     assert isinstance(head, nn.Linear)
@@ -113,6 +138,37 @@ def test_no_logits_are_computed_where_nothing_is_measured() -> None:
     with torch.no_grad():
         measured_sums(network, inputs, labels)
     assert computed == [3 * 4]
+
+
+def doing_more(name: str) -> nn.Module:
+    torch.manual_seed(0)
+    network: Any = transformers.AutoModelForCausalLM.from_config(DOING_MORE[name]).eval()
+    for weight in network.parameters():
+        torch.nn.init.normal_(weight, std=0.5)  # logits beyond the caps
+    return network  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("name", DOING_MORE)
+def test_all_that_an_architecture_does_to_its_logits_is_in_the_losses(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = doing_more(name)
+    inputs, labels = batch()
+    with torch.no_grad():
+        logits = network(**inputs).logits
+        nats = nn.functional.cross_entropy(logits.mT, labels, reduction="none")
+        monkeypatch.setattr(token_losses, "CHUNK_BYTES", 4 * 501 * 16)
+        torch.testing.assert_close(measured_sums(network, inputs, labels)[0], nats.sum().double())
+        torch.testing.assert_close(summed_loss(network, inputs, labels), nats.sum())
+        torch.testing.assert_close(label_losses(network, inputs, labels), nats)
+
+
+@pytest.mark.parametrize("make", [llama, gpt2, adapted, lambda: llama().bfloat16()])
+def test_bodies_that_only_a_last_layer_follows_are_known_and_left_as_they_were(make: Any) -> None:
+    network = make()
+    assert body_and_head(network) is not None
+    assert not any(part._forward_hooks or part._forward_pre_hooks for part in network.modules())
+    assert all(part.grad is None for part in network.parameters())
 
 
 def t5(tied: bool = True) -> nn.Module:
@@ -139,6 +195,16 @@ def bart() -> nn.Module:
     return network
 
 
+def capped_t5() -> nn.Module:
+    torch.manual_seed(0)
+    half = {**SIZES, "num_key_value_heads": 2, "head_dim": 8, "final_logit_softcapping": 2.0}
+    config = transformers.T5GemmaConfig(encoder=half, decoder=half, vocab_size=501)
+    network = transformers.AutoModelForSeq2SeqLM.from_config(config).eval()
+    for weight in network.parameters():
+        torch.nn.init.normal_(weight, std=0.5)
+    return network
+
+
 def adapted_t5() -> nn.Module:
     return with_adapter(t5(), AdapterConfig(method="lora")).eval()
 
@@ -149,7 +215,7 @@ def sequence_loss(network: nn.Module) -> Tensor:
     return summed_sequence_loss(network, inputs, labels, smoothing=0.1)
 
 
-@pytest.mark.parametrize("make", [t5, untied_t5, bart, adapted_t5])
+@pytest.mark.parametrize("make", [t5, untied_t5, bart, adapted_t5, capped_t5])
 def test_chunks_of_a_network_with_an_encoder_give_the_same(
     make: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,7 +8,6 @@ again in the backward pass.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +15,7 @@ from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 from engine.data.labels import IGNORED
+from engine.models.language.last_layer import body_and_head, head_of, plain
 
 CHUNK_BYTES = 64 << 20
 """Logits of a chunk, in float32."""
@@ -38,7 +38,7 @@ def summed_loss(network: nn.Module, inputs: dict[str, Tensor], labels: Tensor) -
 
     ``inputs`` are those of the network, a decoder of transformers with or without an adapter.
     """
-    parts = _body_and_head(network)
+    parts = body_and_head(network, inputs["input_ids"])
     if parts is None or labels.numel() * _outputs(parts[1]) * 4 <= 2 * CHUNK_BYTES:
         return token_losses(network(**inputs, use_cache=False).logits, labels).sum()
     body, head = parts
@@ -53,7 +53,7 @@ def summed_row_loss(
 
     Logits of other places are not computed.
     """
-    parts = _body_and_head(network)
+    parts = body_and_head(network, inputs["input_ids"])
     if parts is None or labels.numel() * _outputs(parts[1]) * 4 <= 2 * CHUNK_BYTES:
         logits = network(**inputs, use_cache=False, logits_to_keep=learned).logits
         return token_losses(logits[0], labels).sum()
@@ -69,14 +69,12 @@ def summed_sequence_loss(
 
     ``smoothing`` is the share of label smoothing: the part of each target spread over all tokens.
     """
-    inner = _plain(network)
-    head = None if _changes_logits(inner) else inner.get_output_embeddings()
-    few = head is None or labels.numel() * _outputs(head) * 4 <= 2 * CHUNK_BYTES
-    if few or not isinstance(head, nn.Linear):
+    head = head_of(network, inputs)
+    if head is None or labels.numel() * _outputs(head) * 4 <= 2 * CHUNK_BYTES:
         return _smoothed(network(**inputs, use_cache=False).logits, labels, smoothing)
     # What becomes of states on their way to that layer, architectures do each in their own way.
     hidden = _before(head, network, inputs).flatten(0, 1)
-    bias = getattr(inner, "final_logits_bias", None)
+    bias = getattr(plain(network), "final_logits_bias", None)
     total = hidden.new_zeros((), dtype=torch.float32)
     for states, some in _chunks(hidden, head, labels.flatten()):
         part = head, bias, states, some, smoothing
@@ -138,7 +136,7 @@ def measured_sums(network: nn.Module, inputs: dict[str, Tensor], labels: Tensor)
 
     Logits of places without a label are not computed, where the network lets itself be cut there.
     """
-    parts = _body_and_head(network)
+    parts = body_and_head(network, inputs["input_ids"])
     if parts is None:
         return token_sums(network(**inputs, use_cache=False).logits, labels)
     body, head = parts
@@ -153,7 +151,7 @@ def label_losses(network: nn.Module, inputs: dict[str, Tensor], labels: Tensor) 
 
     As :func:`summed_loss`, in chunks where the logits are many.
     """
-    parts = _body_and_head(network)
+    parts = body_and_head(network, inputs["input_ids"])
     if parts is None or labels.numel() * _outputs(parts[1]) * 4 <= 2 * CHUNK_BYTES:
         return token_losses(network(**inputs, use_cache=False).logits, labels)
     body, head = parts
@@ -195,30 +193,7 @@ def _outputs(head: nn.Module) -> int:
 
 def body_of(network: nn.Module) -> nn.Module | None:
     """The part that :func:`summed_loss` may call by itself; ``None`` for other networks."""
-    if not hasattr(_plain(network), "get_decoder"):
+    if not hasattr(plain(network), "get_decoder"):
         return None
-    parts = _body_and_head(network)
+    parts = body_and_head(network)
     return None if parts is None else parts[0]
-
-
-def _body_and_head(network: nn.Module) -> tuple[nn.Module, nn.Module] | None:
-    """The decoder and its last layer; ``None`` where more than that layer makes the logits."""
-    inner = _plain(network)
-    if _changes_logits(inner):
-        return None
-    head, body = inner.get_output_embeddings(), inner.get_decoder()
-    if not isinstance(head, nn.Linear) or body is inner or body is None:
-        return None
-    return body, head
-
-
-def _plain(network: Any) -> Any:
-    """The network without its adapter."""
-    return network.get_base_model() if hasattr(network, "get_base_model") else network
-
-
-def _changes_logits(network: Any) -> bool:
-    """Whether something is done to the logits behind the last layer."""
-    config = getattr(network, "config", None)
-    changes = ("final_logit_softcapping", "logit_scale", "logits_scaling")
-    return config is None or any(getattr(config, name, None) for name in changes)
