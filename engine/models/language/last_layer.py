@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
+from engine.models.language.segments import segments
 from engine.torch_private import FakeTensor, memory_of
 
 _TOKENS = 8
@@ -123,7 +124,14 @@ def _marking(logits: _Marked) -> Callable[..., Tensor]:
 
 
 def _logits(network: nn.Module, inputs: dict[str, Tensor]) -> Tensor:
-    with torch.inference_mode(False), torch.no_grad():
-        # Not as a call, as a compiled network would be compiled anew.
-        found: Tensor = network.forward(**inputs, use_cache=False).logits
+    training = [part for part in network.modules() if part.training]
+    for part in training:  # dropout would take random numbers from the training
+        part.training = False
+    try:
+        with segments(), torch.inference_mode(False), torch.no_grad():
+            # Not as a call, as a compiled network would be compiled anew.
+            found: Tensor = network.forward(**inputs, use_cache=False).logits
+    finally:
+        for part in training:
+            part.training = True
     return found

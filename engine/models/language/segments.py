@@ -29,9 +29,9 @@ _lengths: ContextVar[tuple[int, ...] | None] = ContextVar("lengths", default=Non
 
 
 @contextmanager
-def segments(lengths: Sequence[int]) -> Iterator[None]:
-    """Let networks with :data:`SEGMENTS` take their rows as segments of these lengths."""
-    token = _lengths.set(tuple(lengths))
+def segments(lengths: Sequence[int] = ()) -> Iterator[None]:
+    """Let networks with :data:`SEGMENTS` take rows as segments of these lengths; whole if none."""
+    token = _lengths.set(tuple(lengths) or None)
     try:
         yield
     finally:
