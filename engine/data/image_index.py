@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path, PurePath
@@ -23,8 +24,8 @@ class ImageIndex:
         self._by_name: dict[str, list[Path]] = defaultdict(list)
         self._by_stem: dict[str, list[Path]] = defaultdict(list)
         for image in images:
-            self._by_name[image.name].append(image)
-            self._by_stem[image.stem].append(image)
+            self._by_name[_composed(image.name)].append(image)
+            self._by_stem[_composed(image.stem)].append(image)
 
     def find(self, name: str, beside: PurePath) -> Path | None:
         """Return the image that annotations in the file ``beside`` call ``name``.
@@ -36,17 +37,30 @@ class ImageIndex:
         parts = PurePath(name.replace("\\", "/")).parts
         if not parts:
             return None
-        found = self._by_name.get(parts[-1]) or self._by_stem.get(parts[-1], [])
-        if not found:
-            return None
-        split = split_of(Path(beside))
 
-        def likeness(image: Path) -> tuple[int, bool, int, int]:
-            above = image.parts[:-1]
-            named, near = _tail(above, parts[:-1]), _tail(above, beside.parts[:-1])
-            return named, split_of(image) == split, near, _head(image, beside)
+        def nearness(image: Path) -> tuple[int, bool, int, int]:
+            return (_tail(image.parts[:-1], parts[:-1]), *likeness(image, beside))
 
-        return max(found, key=likeness)
+        return max(self._called(parts[-1]), key=nearness, default=None)
+
+    def namesakes(self, name: str) -> int:
+        """Return the number of images that are called so in any folder."""
+        return len(self._called(PurePath(name.replace("\\", "/")).name))
+
+    def _called(self, name: str) -> list[Path]:
+        name = _composed(name)
+        return self._by_name.get(name) or self._by_stem.get(name, [])
+
+
+def likeness(image: Path, beside: PurePath) -> tuple[bool, int, int]:
+    """Return how likely an annotation file is that of an image, by split and folders."""
+    same = split_of(image.parent) == split_of(Path(beside))
+    return same, _tail(image.parts[:-1], beside.parts[:-1]), _head(image, beside)
+
+
+def _composed(name: str) -> str:
+    """Return a name with accents as one character each, which some systems take apart."""
+    return unicodedata.normalize("NFC", name)
 
 
 def _tail(one: tuple[str, ...], other: tuple[str, ...]) -> int:

@@ -105,6 +105,8 @@ class Annotations:
     classes: list[str] = field(default_factory=list)
     """Names in the order of the annotations; empty where these have none."""
     tally: Tally = field(default_factory=Tally)
+    left_out: set[Path] = field(default_factory=set)
+    """Images that annotations name, and that are left out and counted."""
     sizes: dict[Path, tuple[int, int]] = field(default_factory=dict)
     """Width and height of images as their annotations state them."""
 

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from engine.data.boxes.records import Annotations, Tally
-from engine.data.image_index import ImageIndex
+from engine.data.boxes.yolo_settings import Settings, key_point_numbers, names_of, settings_of
+from engine.data.boxes.yolo_splits import YoloSplits, lists_images
+from engine.data.image_index import ImageIndex, likeness
 from engine.data.image_limits import ImageFault
 from engine.data.image_record import of_file
 from engine.data.images import in_threads, upright_size
-from engine.data.raw import TRAIN
 from engine.data.readers.files import split_of
 from engine.errors import DataError
 from engine.files.sanitize import plain
 
 _NAMES = ("classes.txt", "obj.names", "_darknet.labels")
 """Files with a class a line, in the order of their numbers."""
-_NO_LABELS = frozenset({*_NAMES, "readme.txt", "requirements.txt", "train.txt", "val.txt",
-                        "test.txt", "valid.txt"})  # fmt: skip
+_NO_LABELS = frozenset({*_NAMES, "requirements.txt", "train.txt", "val.txt", "test.txt",
+                        "valid.txt"})  # fmt: skip
+_README = "readme"
+"""Beginning of the names of files for people, such as ``README.roboflow.txt``."""
 _LARGEST = 5_000_000
 _BOX = 4
 """Numbers of a box; an outline has more."""
@@ -33,8 +36,9 @@ def read_yolo(root: Path, files: Sequence[Path], images: Sequence[Path]) -> Anno
     Raises :class:`DataError`.
     """
     found = Annotations()
-    names = _names(root, files)
-    labels = [f for f in files if f.suffix == ".txt" and f.name.lower() not in _NO_LABELS]
+    settings = settings_of(root, files)
+    names, points = _names(root, files, settings), key_point_numbers(settings)
+    labels, splits = _labels_and_splits(root, files, images, settings)
     if not labels:
         lists = [file for file in files if file.suffix.lower() == ".csv"]
         raise DataError(
@@ -43,25 +47,71 @@ def read_yolo(root: Path, files: Sequence[Path], images: Sequence[Path]) -> Anno
             if lists
             else "Set data.format, or look at the folder.",
         )
-    index = ImageIndex(images)
-    by_image: dict[Path, Path] = {}
-    for label in labels:
-        image = index.find(label.stem, label)
-        if image is None:
-            found.tally.add("an image of the annotations is missing", label)
-        else:
-            by_image[image] = label
+    by_image = _by_image(labels, images, found.tally)
     sizes = dict(zip(images, in_threads(lambda image: _size(root / image), images), strict=True))
     for image in images:
-        own = by_image.get(image)
+        own, split = by_image.get(image), splits.of(image)
+        if not split:
+            found.tally.add("an image is in none of the splits that are named", image)
+            found.left_out.add(root / image)
+            continue
         if own is None:
             found.tally.add("an image without annotations is background", image, "converted")
         size = sizes[image]
         lines = _lines(root / own) if own is not None and size is not None else []
-        objects = list(_objects(lines, size or (1, 1), names, own, found.tally))
-        found.images[split_of(image.parent) or TRAIN].append((root / image, objects))
+        reader = _Lines(size or (1, 1), names, points, own, found.tally)
+        found.images[split].append((root / image, list(reader.objects(lines))))
     found.classes = list(names.values())
     return found
+
+
+def _labels_and_splits(
+    root: Path, files: Sequence[Path], images: Sequence[Path], settings: Settings
+) -> tuple[list[Path], YoloSplits]:
+    """Return the files of annotations, and the splits by the settings and the other text files."""
+    texts = [file for file in files if file.suffix.lower() == ".txt"]
+    stems = {image.stem for image in images}
+    lists = {
+        file: lines
+        for file in texts
+        if (file.stem not in stems or file.name.lower() in _NO_LABELS)
+        and lists_images(lines := _lines(root / file))
+    }
+    splits = YoloSplits(images)
+    splits.read(settings, lists)
+    labels = [
+        file
+        for file in texts
+        if file not in lists
+        and file.name.lower() not in _NO_LABELS
+        and not file.name.lower().startswith(_README)
+    ]
+    return labels, splits
+
+
+def _by_image(labels: Sequence[Path], images: Sequence[Path], tally: Tally) -> dict[Path, Path]:
+    """Return the annotations of each image; those whose own image is missing are counted.
+
+    Of several that are called as an image, those in the folder most like its own are its own.
+    """
+    index, found = ImageIndex(images), dict[Path, Path]()
+    for label in labels:
+        image = index.find(label.stem, label)
+        if image is None or _of_other_splits(image, label):
+            tally.add("an image of the annotations is missing", label)
+            continue
+        pair = [found[image], label] if image in found else [label]
+        found[image] = max(pair, key=partial(likeness, image))
+        for lost in pair:
+            if lost != found[image]:
+                tally.add("an image of the annotations is missing", lost)
+    return found
+
+
+def _of_other_splits(image: Path, label: Path) -> bool:
+    """Whether the folders of an image and of annotations called so are of different splits."""
+    mine, theirs = split_of(image.parent), split_of(label.parent)
+    return bool(mine and theirs and mine != theirs)
 
 
 def _size(path: Path) -> tuple[int, int] | None:
@@ -76,37 +126,49 @@ def _lines(path: Path) -> list[str]:
     try:
         if path.stat().st_size > _LARGEST:
             return []
-        return path.read_text(errors="replace").splitlines()
+        return path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
     except OSError as error:
         raise DataError(f"{plain(path)} cannot be read: {error.strerror}.") from error
 
 
-def _objects(
-    lines: Sequence[str],
-    size: tuple[int, int],
-    names: Mapping[int, str],
-    file: Path | None,
-    tally: Tally,
-) -> Iterator[dict[str, Any]]:
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        place = f"{file}, line {number}"
-        try:
-            code, *shares = (float(part) for part in line.split())
-            known = int(code)
-            left, top, right, bottom = _sides(shares)
-        except (ValueError, OverflowError):  # a code may be inf
-            tally.add("a line is not a class and four numbers", place)
-            continue
-        label = names.get(known) if names else str(known)
-        if label is None or code != known:
-            tally.add("an object's class is unknown", place)
-            continue
-        if len(shares) > _BOX:
-            tally.add("an outline is read as the box around it", place, "converted")
-        box = [left * size[0], top * size[1], right * size[0], bottom * size[1]]
-        yield {"label": label, "box": box}
+@dataclass(frozen=True, slots=True)
+class _Lines:
+    """The lines of an image of ``size``, and where objects that are left out are counted."""
+
+    size: tuple[int, int]
+    names: Mapping[int, str]
+    points: int
+    """Numbers of key points behind each box."""
+    file: Path | None
+    tally: Tally
+
+    def objects(self, lines: Sequence[str]) -> Iterator[dict[str, Any]]:
+        """Yield a class and a box for each line that has them."""
+        for number, line in enumerate(lines, 1):
+            if line.strip():
+                place = f"{self.file}, line {number}"
+                try:
+                    code, *shares = (float(part) for part in line.split())
+                    known = int(code)
+                    left, top, right, bottom = _sides(self._without_points(shares, place))
+                except (ValueError, OverflowError):  # a code may be inf
+                    self.tally.add("a line is not a class and four numbers", place)
+                    continue
+                label = self.names.get(known) if self.names else str(known)
+                if label is None or code != known:
+                    self.tally.add("an object's class is unknown", place)
+                    continue
+                if len(shares) > _BOX + self.points:
+                    self.tally.add("an outline is read as the box around it", place, "converted")
+                wide, high = self.size
+                box = [left * wide, top * high, right * wide, bottom * high]
+                yield {"label": label, "box": box}
+
+    def _without_points(self, shares: Sequence[float], place: str) -> Sequence[float]:
+        if not self.points or len(shares) != _BOX + self.points:
+            return shares
+        self.tally.add("key points are not used, only the box before them", place, "converted")
+        return shares[:_BOX]
 
 
 def _sides(shares: Sequence[float]) -> tuple[float, float, float, float]:
@@ -121,30 +183,12 @@ def _sides(shares: Sequence[float]) -> tuple[float, float, float, float]:
     return x - width / 2, y - height / 2, x + width / 2, y + height / 2
 
 
-def _names(root: Path, files: Sequence[Path]) -> dict[int, str]:
+def _names(root: Path, files: Sequence[Path], settings: Settings) -> dict[int, str]:
     """Return the names of classes by number: those of a YAML file, or a list; else none."""
-    for file in files:
-        if file.suffix in (".yaml", ".yml"):
-            named = _names_in(root / file)
-            if named:
-                return named
+    if named := names_of(settings):
+        return named
     for file in files:
         if file.name.lower() in _NAMES:
             lines = [line.strip() for line in _lines(root / file)]
             return dict(enumerate(line for line in lines if line))
-    return {}
-
-
-def _names_in(path: Path) -> dict[int, str]:
-    try:
-        # Every scalar as it is written: a class may be called no, 01 or 1.10.
-        record = yaml.load(path.read_text(errors="replace"), yaml.BaseLoader)
-    except (OSError, yaml.YAMLError, RecursionError) as error:
-        raise DataError(f"{plain(path)} cannot be read: {plain(error)}.") from error
-    names = record.get("names") if isinstance(record, dict) else None
-    if isinstance(names, list):
-        return {number: str(name or number) for number, name in enumerate(names)}
-    if isinstance(names, dict) and all(str(number).isdecimal() for number in names):
-        numbered = sorted((int(number), name) for number, name in names.items())
-        return {number: str(name or number) for number, name in numbered}
     return {}
