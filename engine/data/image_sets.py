@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePath
 
+from engine.data.image_suffixes import SUFFIXES
 from engine.data.raw import TRAIN
 from engine.data.readers.files import split_of
 from engine.files.paths import is_folder
@@ -23,7 +24,14 @@ def listed_splits(root: Path, task: str) -> Mapping[str, str]:
     for file in sorted(folder.glob("*.txt")) if folder else ():
         split = TRAIN if file.stem == _BOTH else split_of(Path(file.name))
         if split and "_" not in file.stem:  # others list a single class
-            lines = file.read_text(errors="replace").splitlines()
-            own = {line.split()[0]: split for line in lines if line.strip()}
+            lines = file.read_text(encoding="utf-8-sig", errors="replace").splitlines()
+            written = [line.split()[0] for line in lines if line.strip()]
+            own = dict.fromkeys([*written, *map(_name, written)], split)
             listed = own | listed if file.stem == _BOTH else listed | own
     return listed
+
+
+def _name(written: str) -> str:
+    """Return the name of an image without folders and suffix, which some tools write too."""
+    path = PurePath(written.replace("\\", "/"))
+    return path.stem if path.suffix.lower()[1:] in (*SUFFIXES, "xml") else path.name

@@ -352,7 +352,7 @@ def test_images_of_another_size_than_their_annotations_state_are_counted(
 def test_the_most_frequent_reason_is_named_where_no_object_is_left(tmp_path: Path) -> None:
     coco(tmp_path)
     file = tmp_path / "annotations" / "instances_train2017.json"
-    file.write_text(file.read_text().replace('"category_id": 7', '"category_id": "7"'))
+    file.write_text(file.read_text().replace('"category_id": 7', '"category_id": 77'))
     with pytest.raises(DataError, match=r"1 left out: an object's category is unknown"):
         usable(tmp_path)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -35,15 +35,19 @@ def read_coco(root: Path, files: Sequence[Path], images: ImageIndex) -> Annotati
     names = {file: _categories(record, file) for file, record in read.items()}
     found.classes = list(dict.fromkeys(name for own in names.values() for name in own.values()))
     for file, record in read.items():
-        split = split_of(file) or TRAIN
         objects = _objects(record, names[file], file, found.tally)
+        doubtful = _doubtful(record, images)
         for number, image in _images(record, file, found.tally):
             name = str(image.get("file_name", ""))
             path = images.find(name, file)
             own = objects.pop(number, [])
             if path is None:
                 found.tally.add("an image of the annotations is missing", name or file)
+            elif name in doubtful:
+                found.left_out.add(root / path)
+                found.tally.add("an image is called as others, and its folder is not stated", name)
             else:
+                split = split_of(file) or split_of(path.parent) or TRAIN
                 found.images[split].append((root / path, own))
                 found.state_size(root / path, image.get("width"), image.get("height"))
         for lost in objects.values():
@@ -60,6 +64,12 @@ def _without_other_tasks(files: Sequence[Path], tally: Tally) -> Sequence[Path]:
         if file.parent in folders and file not in instances:
             tally.add(f"a JSON file beside those called {_INSTANCES}… is not read", file)
     return instances or files
+
+
+def _doubtful(record: Mapping[str, Any], images: ImageIndex) -> set[str]:
+    """Return names that several entries have, and several images: which is which is unknown."""
+    names = Counter(str(image.get("file_name", "")) for image in _entries(record, "images"))
+    return {name for name, count in names.items() if count > 1 and images.namesakes(name) > 1}
 
 
 def _images(
@@ -92,9 +102,9 @@ def _entries(record: Mapping[str, Any], name: str) -> Iterable[Mapping[str, Any]
 
 def _categories(record: Mapping[str, Any], file: Path) -> dict[Any, str]:
     names = {
-        entry["id"]: str(entry.get("name", entry["id"]))
+        key: str(entry.get("name", key))
         for entry in _entries(record, "categories")
-        if isinstance(entry.get("id"), int | str)
+        if (key := _key(entry.get("id"))) is not None
     }
     if not names:
         raise DataError(f"{plain(file)} has no categories, which name the classes.")
@@ -120,8 +130,13 @@ def _objects(
 
 
 def _key(value: Any) -> Any:
-    """Return a number or a text by which entries refer to each other; anything else is none."""
-    return value if isinstance(value, int | str) else None
+    """Return a number or a text by which entries refer to each other; anything else is none.
+
+    Tools write one number as ``7``, ``7.0`` or ``"7"``, even in one file.
+    """
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value) if isinstance(value, int | str) else None
 
 
 def corners(box: Any) -> list[float]:

@@ -71,7 +71,7 @@ def read_cvat(root: Path, files: Sequence[Path], images: ImageIndex) -> Annotati
                 if not shape.is_upright:
                     found.tally.add(AROUND, path, "converted")
                 objects.append(around(shape.label, shape.points))
-            split = image.split or split_of(file) or split_of(path) or TRAIN
+            split = image.split or split_of(file) or split_of(path.parent) or TRAIN
             found.images[split].append((root / path, objects))
             found.state_size(root / path, *image.size)
     return found if seen else None

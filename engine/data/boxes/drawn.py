@@ -41,6 +41,8 @@ class _Image:
     names: Sequence[str]
     size: tuple[Any, Any]
     objects: Sequence[Object]
+    alone: bool = False
+    """Whether the file is of this image alone, and is called as it."""
 
 
 def read_drawn(root: Path, files: Sequence[Path], images: ImageIndex) -> Annotations | None:
@@ -54,7 +56,8 @@ def read_drawn(root: Path, files: Sequence[Path], images: ImageIndex) -> Annotat
             if path is None:
                 found.tally.add("an image of the annotations is missing", image.names[0] or file)
                 continue
-            split = split_of(file) or split_of(path) or TRAIN
+            split = split_of(file.parent if image.alone else file) or split_of(path.parent)
+            split = split or TRAIN
             found.images[split].append((root / path, list(image.objects)))
             found.state_size(root / path, *image.size)
     if not seen:
@@ -115,8 +118,8 @@ def _of_labelme(content: Mapping[str, Any], file: Path, tally: Tally) -> _Image:
             tally.add(AROUND, file, "converted")
         objects.append(around(shape.get("label"), points))
     name = str(content.get("imagePath") or "")
-    return _Image((name, file.stem), (content.get("imageWidth"), content.get("imageHeight")),
-                  objects)  # fmt: skip
+    size = content.get("imageWidth"), content.get("imageHeight")
+    return _Image((name, file.stem), size, objects, alone=True)
 
 
 def _of_createml(entry: Mapping[str, Any]) -> _Image:

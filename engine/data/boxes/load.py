@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from engine.config.data.image_boxes import ImageBoxesConfig
 from engine.data.boxes.coco import read_coco
 from engine.data.boxes.cvat import read_cvat
 from engine.data.boxes.drawn import read_drawn
+from engine.data.boxes.one_entry import one_entry_each
 from engine.data.boxes.records import Annotations
 from engine.data.boxes.voc import read_voc
 from engine.data.boxes.yolo import read_yolo
@@ -26,24 +28,53 @@ def load_boxes(config: ImageBoxesConfig) -> RawData:
     images = [file for file in files if file.suffix.lower()[1:] in SUFFIXES]
     if not images:
         raise DataError(f"{plain(root)} has no images.", "Give the folder above the images.")
-    by_suffix = {
-        suffix: [file for file in files if file.suffix.lower() == suffix]
-        for suffix in (".xml", ".json")
-    }
-    format = config.format
-    if format == "auto":
-        format = "voc" if by_suffix[".xml"] else "coco" if by_suffix[".json"] else "yolo"
-    found = (
-        _of_xml(root, by_suffix[".xml"], ImageIndex(images))
-        if format == "voc"
-        else _of_json(root, by_suffix[".json"], ImageIndex(images))
-        if format == "coco"
-        else read_yolo(root, _others(files, images), images)
-    )
+    found = _in_format(config.format, root, files, images)
+    one_entry_each(found, root)
+    _count_unnamed(found, root, images)
     raw = found.raw()
     if TRAIN not in raw.splits:
-        raise DataError(f"{plain(root)} has no annotated images to train on.")
+        lost = max(found.tally.notes(), key=lambda note: note.rows or 0, default=None)
+        why = f" {lost.rows or 0:,} left out: {lost.why}." if lost else ""
+        raise DataError(f"{plain(root)} has no annotated images to train on.{why}")
     return raw
+
+
+def _in_format(format: str, root: Path, files: list[Path], images: list[Path]) -> Annotations:
+    """Return the annotations in a format, or in the first one of which there are some.
+
+    Files of other purposes lie beside annotations, such as ``notes.json`` of Label Studio. Where
+    no format is found, the error is that of the first whose files are there.
+    """
+    by_suffix = {end: [file for file in files if file.suffix.lower() == end]
+                 for end in (".xml", ".json")}  # fmt: skip
+    readers: dict[str, Callable[[], Annotations]] = {
+        "voc": lambda: _of_xml(root, by_suffix[".xml"], ImageIndex(images)),
+        "coco": lambda: _of_json(root, by_suffix[".json"], ImageIndex(images)),
+        "yolo": lambda: read_yolo(root, _others(files, images), images),
+    }
+    if format != "auto":
+        return readers[format]()
+    stems = {image.stem for image in images}
+    has_labels = any(file.suffix.lower() == ".txt" and file.stem in stems for file in files)
+    there = {"voc": by_suffix[".xml"], "coco": by_suffix[".json"], "yolo": has_labels}
+    fault: DataError | None = None
+    for name in [name for name, own in there.items() if own] or ["yolo"]:
+        try:
+            return readers[name]()
+        except DataError as error:
+            fault = fault or error
+    assert fault is not None
+    raise fault
+
+
+def _count_unnamed(found: Annotations, root: Path, images: list[Path]) -> None:
+    """Count the images beside those of the annotations that no annotation names."""
+    named = {path for own in found.images.values() for path, _ in own}
+    folders = {path.parent for path in named}
+    for image in images:
+        path = root / image
+        if path.parent in folders and path not in named and path not in found.left_out:
+            found.tally.add("an image that no annotation names is not used", image)
 
 
 def _of_xml(root: Path, files: list[Path], images: ImageIndex) -> Annotations:

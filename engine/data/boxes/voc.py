@@ -36,13 +36,14 @@ def read_voc(root: Path, files: Sequence[Path], images: ImageIndex) -> Annotatio
         if tree is None:
             continue
         name = tree.findtext("filename") or ""
-        path = images.find(name, file) or images.find(file.stem, file)
+        path = _image_of(name, file, images, found.tally)
         if path is None:
             found.tally.add("an image of the annotations is missing", file)
             continue
-        split = listed.get(file.stem) or split_of(file)
+        split = listed.get(file.stem) or split_of(file.parent) or split_of(path.parent)
         if not split and TRAIN in listed.values():
             found.tally.add("an image is in no list of ImageSets/Main", file)
+            found.left_out.add(root / path)
             continue
         split = split or TRAIN
         read.append((split, path, list(_objects(tree, file, found.tally))))
@@ -56,6 +57,21 @@ def read_voc(root: Path, files: Sequence[Path], images: ImageIndex) -> Annotatio
             one["box"] = one["box"] and [left - first, top - first, right, bottom]
         found.images[split].append((root / path, objects))
     return found
+
+
+def _image_of(name: str, file: Path, images: ImageIndex, tally: Tally) -> Path | None:
+    """Return the image of a file: the one that is called as the file, else as the file says.
+
+    Files keep the ``filename`` of before they and their images were renamed.
+    """
+    named = images.find(name, file)
+    if named is not None and named.stem == file.stem:
+        return named
+    own = images.find(file.stem, file)
+    if own is not None and named is not None:
+        reason = "an XML file states the filename of another image: its own name counts"
+        tally.add(reason, file, "converted")
+    return own or named
 
 
 def _first_pixel(read: Sequence[tuple[str, Path, list[dict[str, Any]]]]) -> int:
