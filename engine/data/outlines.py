@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from PIL import Image, ImageDraw
+from pycocotools import mask as coco_mask
 
+from engine.data.boxes.coco import SAME_NAME, doubtful_names, entries_of, reference
 from engine.data.boxes.cvat import marked_images
+from engine.data.boxes.one_entry import rightful_split
 from engine.data.boxes.records import Tally
 from engine.data.boxes.shapes import Points, document_of, points_of
 from engine.data.image_index import ImageIndex
@@ -38,6 +41,11 @@ class Region:
     polygons: Sequence[Points] = ()
     runs: Sequence[tuple[int, int]] = ()
     """First pixel, from 0, and number of pixels."""
+    edges_inside: bool = False
+    """Whether the pixels on the edges of polygons belong to them, as LabelMe draws them.
+
+    For COCO and CVAT edges lie between pixels: one from 10 to 20 holds ten of them.
+    """
 
 
 @dataclass
@@ -45,8 +53,8 @@ class _Outlines:
     root: Path
     index: ImageIndex
     tally: Tally = field(default_factory=Tally)
-    images: dict[Path, list[Region]] = field(default_factory=dict)
-    places: dict[Path, str] = field(default_factory=dict)
+    entries: dict[Path, dict[str, list[Sequence[Region]]]] = field(default_factory=dict)
+    """The regions of the entries of each image by split."""
 
     def add(self, name: str, file: Path, regions: Sequence[Region], split: str = "") -> None:
         """Add the regions of an image that annotations call ``name``, and put into ``split``."""
@@ -54,8 +62,17 @@ class _Outlines:
         if path is None:
             self.tally.add("an image of the annotations is missing", name or file)
             return
-        self.images.setdefault(path, []).extend(regions)
-        self.places[path] = split or split_of(file) or split_of(path) or TRAIN
+        split = split or split_of(file) or split_of(path.parent) or TRAIN
+        self.entries.setdefault(path, {}).setdefault(split, []).append(regions)
+
+    def by_image(self) -> dict[Path, tuple[str, list[Region]]]:
+        """Return the split of each image and its regions there; entries of others are counted."""
+        found = {}
+        for path, entries in self.entries.items():
+            numbers = {split: len(own) for split, own in entries.items()}
+            split = rightful_split(path, numbers, self.tally)
+            found[path] = (split, [region for own in entries[split] for region in own])
+        return found
 
 
 def load_outlines(
@@ -75,13 +92,15 @@ def load_outlines(
             _add_labelme(content, file, found)
         elif isinstance(content, dict) and {"images", "annotations"} <= content.keys():
             _add_coco(content, file, found)
-    if not any(found.images.values()):
+    by_image = found.by_image()
+    everything = [region for _, regions in by_image.values() for region in regions]
+    if not everything:
         return None
-    classes = classes_of({one.label for regions in found.images.values() for one in regions})
+    classes = classes_of({region.label for region in everything})
     splits = {}
     for split in (TRAIN, VALIDATION, TEST):
-        own = sorted(path for path in found.images if found.places[path] == split)
-        drawn = [(path, _drawn(found, path, classes)) for path in own]
+        own = sorted((path, regions) for path, (of, regions) in by_image.items() if of == split)
+        drawn = [(path, _drawn(found, path, regions, classes)) for path, regions in own]
         rows = [(path, mask) for path, mask in drawn if mask is not None]
         if rows:
             splits[split] = pa.table({
@@ -90,9 +109,8 @@ def load_outlines(
             })  # fmt: skip
     if TRAIN not in splits:
         raise DataError(f"{plain(root)} has no images with outlines to train on.")
-    regions = sum(map(len, found.images.values()))
     why = "masks are drawn from outlines, the later ones over the earlier; the rest is background"
-    notes = [Note(why, "mask", "masks", regions, kind="converted"), *found.tally.notes()]
+    notes = [Note(why, "mask", "masks", len(everything), kind="converted"), *found.tally.notes()]
     return RawData(splits, tuple(notes)), [f"{n}={name}" for n, name in enumerate(classes)]
 
 
@@ -102,7 +120,10 @@ def png_of(regions: Sequence[Region], size: tuple[int, int], classes: Sequence[s
     for region in regions:
         number = classes.index(region.label)
         for polygon in region.polygons:
-            ImageDraw.Draw(mask).polygon([*polygon], fill=number)
+            if region.edges_inside:
+                ImageDraw.Draw(mask).polygon([*polygon], fill=number)
+            else:
+                mask.paste(number, mask=_inside(polygon, size))
         if region.runs:
             columns = np.array(mask).T.reshape(-1)
             for first, count in region.runs:
@@ -111,6 +132,13 @@ def png_of(regions: Sequence[Region], size: tuple[int, int], classes: Sequence[s
     file = io.BytesIO()
     mask.save(file, "PNG")
     return file.getvalue()
+
+
+def _inside(polygon: Points, size: tuple[int, int]) -> Image.Image:
+    """Return an image of the pixels within a polygon, by COCO's own rule."""
+    numbers = [number for point in polygon for number in point]
+    encoded = coco_mask.frPyObjects([numbers], size[1], size[0])
+    return Image.fromarray(coco_mask.decode(encoded)[..., 0] * np.uint8(255))
 
 
 def classes_of(labels: Set[str]) -> list[str]:
@@ -123,13 +151,15 @@ def classes_of(labels: Set[str]) -> list[str]:
     return classes
 
 
-def _drawn(found: _Outlines, path: Path, classes: Sequence[str]) -> bytes | None:
+def _drawn(
+    found: _Outlines, path: Path, regions: Sequence[Region], classes: Sequence[str]
+) -> bytes | None:
     try:
         size = upright_size(of_file(str(found.root / path)))
     except ImageFault as fault:
         found.tally.add(plain(fault), path)
         return None
-    return png_of(found.images[path], size, classes)
+    return png_of(regions, size, classes)
 
 
 def _add_labelme(content: Mapping[str, Any], file: Path, found: _Outlines) -> None:
@@ -143,7 +173,7 @@ def _add_labelme(content: Mapping[str, Any], file: Path, found: _Outlines) -> No
         if kind not in ("polygon", "rectangle") or len(points) < 3 or not shape.get("label"):
             found.tally.add("a shape without a class or an area", file)
             continue
-        regions.append(Region(str(shape["label"]).strip(), [points]))
+        regions.append(Region(str(shape["label"]).strip(), [points], edges_inside=True))
     name = str(content.get("imagePath") or "")
     found.add(name if found.index.find(name, file) else file.stem, file, regions)
 
@@ -159,30 +189,28 @@ def _add_cvat(file: Path, found: _Outlines) -> None:
 
 def _add_coco(content: Mapping[str, Any], file: Path, found: _Outlines) -> None:
     names = {
-        entry.get("id"): str(entry.get("name"))
-        for entry in _entries(content, "categories")
-        if isinstance(entry.get("id"), int | str) and entry.get("name")
+        reference(entry.get("id")): str(entry.get("name"))
+        for entry in entries_of(content, "categories")
+        if entry.get("name")
     }
     regions: dict[Any, list[Region]] = defaultdict(list)
-    for entry in _entries(content, "annotations"):
-        category, image = entry.get("category_id"), entry.get("image_id")
-        label = names.get(category) if isinstance(category, int | str) else None
+    for entry in entries_of(content, "annotations"):
+        image, label = (
+            reference(entry.get("image_id")),
+            names.get(reference(entry.get("category_id"))),
+        )
         region = None if label is None else _region(label, entry.get("segmentation"))
-        if region is None or not isinstance(image, int | str):
+        if region is None or image is None:
             found.tally.add("an annotation without an outline or a class", file)
             continue
         regions[image].append(region)
-    for entry in _entries(content, "images"):
-        number = entry.get("id")
-        own = regions[number] if isinstance(number, int | str) else []
-        found.add(str(entry.get("file_name", "")), file, own)
-
-
-def _entries(content: Mapping[str, Any], name: str) -> Iterator[Mapping[str, Any]]:
-    found = content.get(name)
-    yield from (
-        (entry for entry in found if isinstance(entry, dict)) if isinstance(found, list) else ()
-    )
+    doubtful = doubtful_names(content, found.index)
+    for entry in entries_of(content, "images"):
+        name = str(entry.get("file_name", ""))
+        if name in doubtful:
+            found.tally.add(SAME_NAME, name)
+        else:
+            found.add(name, file, regions[reference(entry.get("id"))])
 
 
 def _region(label: str, outline: Any) -> Region | None:

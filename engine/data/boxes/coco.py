@@ -17,6 +17,7 @@ from engine.files.sanitize import plain
 
 _INSTANCES = "instances_"
 """COCO's names of files of boxes; captions and key points of the same images stand beside."""
+SAME_NAME = "an image is called as others, and its folder is not stated"
 
 
 def read_coco(root: Path, files: Sequence[Path], images: ImageIndex) -> Annotations:
@@ -36,7 +37,7 @@ def read_coco(root: Path, files: Sequence[Path], images: ImageIndex) -> Annotati
     found.classes = list(dict.fromkeys(name for own in names.values() for name in own.values()))
     for file, record in read.items():
         objects = _objects(record, names[file], file, found.tally)
-        doubtful = _doubtful(record, images)
+        doubtful = doubtful_names(record, images)
         for number, image in _images(record, file, found.tally):
             name = str(image.get("file_name", ""))
             path = images.find(name, file)
@@ -45,7 +46,7 @@ def read_coco(root: Path, files: Sequence[Path], images: ImageIndex) -> Annotati
                 found.tally.add("an image of the annotations is missing", name or file)
             elif name in doubtful:
                 found.left_out.add(root / path)
-                found.tally.add("an image is called as others, and its folder is not stated", name)
+                found.tally.add(SAME_NAME, name)
             else:
                 split = split_of(file) or split_of(path.parent) or TRAIN
                 found.images[split].append((root / path, own))
@@ -66,9 +67,9 @@ def _without_other_tasks(files: Sequence[Path], tally: Tally) -> Sequence[Path]:
     return instances or files
 
 
-def _doubtful(record: Mapping[str, Any], images: ImageIndex) -> set[str]:
+def doubtful_names(record: Mapping[str, Any], images: ImageIndex) -> set[str]:
     """Return names that several entries have, and several images: which is which is unknown."""
-    names = Counter(str(image.get("file_name", "")) for image in _entries(record, "images"))
+    names = Counter(str(image.get("file_name", "")) for image in entries_of(record, "images"))
     return {name for name, count in names.items() if count > 1 and images.namesakes(name) > 1}
 
 
@@ -77,8 +78,8 @@ def _images(
 ) -> Iterator[tuple[Any, Mapping[str, Any]]]:
     """Yield the number and the entry of each image; of several with one number, the first."""
     seen: set[Any] = set()
-    for image in _entries(record, "images"):
-        number = _key(image.get("id"))
+    for image in entries_of(record, "images"):
+        number = reference(image.get("id"))
         if number is not None and number in seen:
             tally.add("an image has the id of another", f"{file}, image {number}")
             continue
@@ -95,7 +96,8 @@ def _record(path: Path) -> Mapping[str, Any] | None:
     return record if whole else None
 
 
-def _entries(record: Mapping[str, Any], name: str) -> Iterable[Mapping[str, Any]]:
+def entries_of(record: Mapping[str, Any], name: str) -> Iterable[Mapping[str, Any]]:
+    """Return the objects of one of the lists of a file of COCO."""
     found = record.get(name)
     return [entry for entry in found if isinstance(entry, dict)] if isinstance(found, list) else []
 
@@ -103,8 +105,8 @@ def _entries(record: Mapping[str, Any], name: str) -> Iterable[Mapping[str, Any]
 def _categories(record: Mapping[str, Any], file: Path) -> dict[Any, str]:
     names = {
         key: str(entry.get("name", key))
-        for entry in _entries(record, "categories")
-        if (key := _key(entry.get("id"))) is not None
+        for entry in entries_of(record, "categories")
+        if (key := reference(entry.get("id"))) is not None
     }
     if not names:
         raise DataError(f"{plain(file)} has no categories, which name the classes.")
@@ -116,20 +118,20 @@ def _objects(
 ) -> dict[Any, list[dict[str, Any]]]:
     """Return the objects of each image by its number, boxes as left, top, right, bottom."""
     objects: dict[Any, list[dict[str, Any]]] = defaultdict(list)
-    for entry in _entries(record, "annotations"):
+    for entry in entries_of(record, "annotations"):
         place = f"{file}, annotation {entry.get('id')}"
-        label = names.get(_key(entry.get("category_id")))
+        label = names.get(reference(entry.get("category_id")))
         if entry.get("iscrowd"):
             tally.add("a region is a crowd, not a single object", place)
         elif label is None:
             tally.add("an object's category is unknown", place)
         else:
             box = corners(entry.get("bbox"))
-            objects[_key(entry.get("image_id"))].append({"label": label, "box": box})
+            objects[reference(entry.get("image_id"))].append({"label": label, "box": box})
     return dict(objects)
 
 
-def _key(value: Any) -> Any:
+def reference(value: Any) -> Any:
     """Return a number or a text by which entries refer to each other; anything else is none.
 
     Tools write one number as ``7``, ``7.0`` or ``"7"``, even in one file.

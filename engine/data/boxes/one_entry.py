@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from engine.data.boxes.records import Annotations
+from engine.data.boxes.records import Annotations, Tally
 from engine.data.raw import TEST, TRAIN, VALIDATION
 from engine.data.readers.files import split_of
 
@@ -35,17 +36,26 @@ def one_entry_each(found: Annotations, root: Path) -> None:
         ]
 
 
+def rightful_split(image: Path, entries: Mapping[str, int], tally: Tally) -> str:
+    """Return the split to which an image, a path from the root, belongs.
+
+    ``entries`` are the numbers of its entries by split; those of others are counted.
+    """
+    named = split_of(image.parent)
+    split = named if named in entries else next(own for own in _BY_RIGHT if own in entries)
+    for other, count in entries.items():
+        for _ in range(count if other != split else 0):
+            reason = f"an image that is annotated for {split} and for {other} is used for {split}"
+            tally.add(f"{reason} alone", image)
+    return split
+
+
 def _kept(
     path: Path, by_split: dict[str, list[list[dict[str, Any]]]], found: Annotations, root: Path
 ) -> str:
     """Return the split of an image, and count the entries of others."""
-    named = split_of(path.relative_to(root).parent)
-    split = named if named in by_split else next(own for own in _BY_RIGHT if own in by_split)
-    for other in by_split.keys() - {split}:
-        for _ in by_split[other]:
-            reason = f"an image that is annotated for {split} and for {other} is used for {split}"
-            found.tally.add(f"{reason} alone", path)
-    return split
+    numbers = {split: len(entries) for split, entries in by_split.items()}
+    return rightful_split(path.relative_to(root), numbers, found.tally)
 
 
 def _joined(

@@ -13,7 +13,7 @@ from engine.data.readers.files import split_of
 
 _KEYS = {"train": TRAIN, "val": VALIDATION, "valid": VALIDATION, "test": TEST}
 _LISTED = 1 << 20
-"""What a list of images counts for beside a folder, which counts by its depth."""
+"""The weight of a list of images beside a folder, which weighs by its depth."""
 
 
 class YoloSplits:

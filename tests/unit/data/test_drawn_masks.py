@@ -106,7 +106,7 @@ def unpacked(mask: NDArray[np.uint8]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("outline", [
-    [[3, 2, 8, 2, 8, 5, 3, 5]], packed(CAR), unpacked(CAR),
+    [[3, 2, 9, 2, 9, 6, 3, 6]], packed(CAR), unpacked(CAR),
 ])  # fmt: skip
 def test_outlines_of_coco_are_drawn(tmp_path: Path, outline: Any) -> None:
     coco_file(tmp_path, outline)
@@ -115,6 +115,38 @@ def test_outlines_of_coco_are_drawn(tmp_path: Path, outline: Any) -> None:
     assert np.array_equal(decoded(first), CAR)
     assert not decoded(second).any()
     assert any("drawn from outlines" in note.why for note in raw.notes)
+
+
+def test_polygons_have_the_pixels_of_pycocotools(tmp_path: Path) -> None:
+    """Those that reach beyond the image, too: a side from 10 to 20 has ten pixels."""
+    draw = np.random.default_rng(0)
+    for corners in (3, 4, 8):
+        outline = draw.uniform(-5, 25, 2 * corners).tolist()
+        coco_file(tmp_path, [outline])
+        first, _ = load_masks(ImageMasksConfig(path=str(tmp_path))).train["mask"].to_pylist()
+        expected = coco.decode(coco.frPyObjects([outline], HEIGHT, WIDTH))[..., 0]
+        assert expected.any()
+        assert np.array_equal(decoded(first), expected)
+
+
+def test_outlines_of_another_split_are_not_drawn_on_an_image_of_the_same_name(
+    tmp_path: Path,
+) -> None:
+    for split, outline in (("train", packed(CAR)), ("valid", packed(1 - CAR))):
+        coco_file(tmp_path / split, outline)
+    valid = tmp_path / "valid"
+    (valid / "instances_train.json").rename(valid / "a.json")
+    (valid / "images/a.jpg").unlink()
+    raw = load_masks(ImageMasksConfig(path=str(tmp_path)))
+    assert np.array_equal(decoded(raw.train["mask"][0].as_py()), CAR)
+    assert raw.splits["validation"].num_rows == 1
+    assert any("is used for train alone" in note.why for note in raw.notes)
+
+
+def test_ids_of_outlines_are_equal_however_numbers_are_written(tmp_path: Path) -> None:
+    coco_file(tmp_path, packed(CAR), image_id=7.0, category_id="3")
+    raw = load_masks(ImageMasksConfig(path=str(tmp_path)))
+    assert np.array_equal(decoded(raw.train["mask"][0].as_py()), CAR)
 
 
 def test_packed_counts_are_those_of_pycocotools() -> None:
@@ -128,7 +160,7 @@ def test_packed_counts_are_those_of_pycocotools() -> None:
 
 
 def test_regions_are_drawn_over_each_other_in_their_order() -> None:
-    square = [(0.0, 0.0), (3.0, 0.0), (3.0, 3.0), (0.0, 3.0)]
+    square = [(0.0, 0.0), (4.0, 0.0), (4.0, 4.0), (0.0, 4.0)]
     regions = [Region("a", [square]), Region("b", runs=[(0, 2), (4, 1)])]
     mask = decoded({"bytes": png_of(regions, (4, 4), ["background", "a", "b"])})
     assert mask[:, 0].tolist() == [2, 2, 1, 1]  # down the first column
