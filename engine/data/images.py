@@ -100,16 +100,32 @@ def upright_size(record: Any) -> tuple[int, int]:
     return (height, width) if turned else (width, height)
 
 
-def stored_values(record: Any) -> tuple[str, NDArray[Any]]:
-    """Mode and values of an image as they are stored: indices of a palette, bits, colours.
+@dataclass(frozen=True, slots=True)
+class StoredValues:
+    """An image as it is stored: indices of a palette, bits, colours."""
 
-    Raises :class:`ImageFault`.
-    """
+    mode: str
+    values: NDArray[Any]
+    lossy: bool
+    """Whether the format changes values, as JPEG does."""
+    palette: Sequence[int] = ()
+    """Colours of the indices as 24-bit numbers; empty without a palette."""
+
+
+def stored_values(record: Any) -> StoredValues:
+    """Mode and values of an image as they are stored; raises :class:`ImageFault`."""
     with _opened(record) as image:
         try:
-            return image.mode, np.asarray(image)
+            values, lossy = np.asarray(image), image.format == "JPEG"
+            return StoredValues(image.mode, values, lossy, _palette(image))
         except _BROKEN as error:
             raise ImageFault("the image is damaged or cut off") from error
+
+
+def _palette(image: Image.Image) -> list[int]:
+    numbers = (image.getpalette("RGB") or []) if image.mode == "P" else []
+    triples = zip(numbers[::3], numbers[1::3], numbers[2::3], strict=False)
+    return [red << 16 | green << 8 | blue for red, green, blue in triples]
 
 
 _STANDARD = Levels()

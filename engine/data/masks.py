@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -19,6 +20,13 @@ MOST_VALUES = 254
 IGNORED = 255
 """The class number of pixels that are neither learned nor counted."""
 OUTSIDE = "the mask has values outside of the classes"
+LOSSY = "the mask is a JPEG file, which changes the values of classes: store masks as PNG"
+_NEAR = 64
+"""Values of a JPEG that are black, or white, differ by less than this from it."""
+_BETWEEN = 0.1
+"""Share of pixels at edges, where values of a JPEG lie between black and white."""
+_NOISE = 2
+"""Largest value of a JPEG that is black everywhere."""
 _GREY = 0x010101
 _INDEXED = ("1", "L", "P", "I", "I;16", "I;16B")
 
@@ -35,19 +43,24 @@ class MaskLook:
     height: int
     pixels: Mapping[int, int]
     stored: Stored
+    lossy: bool = False
+    """Whether black and white were found in a JPEG file."""
+    palette: Sequence[int] = ()
+    """Colours of the values as 24-bit numbers; empty for other masks."""
 
 
 def look_at_mask(record: Any) -> MaskLook:
     """Read a mask's values; raises :class:`ImageFault`."""
-    codes, in_colour = _codes(record)
-    values, counts = np.unique(codes, return_counts=True)
+    read = _read(record)
+    values, counts = np.unique(read.codes, return_counts=True)
     if len(values) > MOST_VALUES:
         raise ImageFault(
             f"the mask has more than {MOST_VALUES} values, as photographs and JPEG files have"
         )
-    height, width = codes.shape
+    height, width = read.codes.shape
     pixels = dict(zip(values.tolist(), counts.tolist(), strict=True))
-    return MaskLook(width, height, pixels, _stored(values, in_colour))
+    stored = _stored(values, read.in_colour)
+    return MaskLook(width, height, pixels, stored, read.lossy, read.palette)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +76,17 @@ class MaskCoding:
 
     def pixels(self, look: MaskLook) -> dict[int, int]:
         """Return the pixels of a mask by value, as :attr:`values` have it."""
+        if self._by_palette(look.palette):
+            colours = Counter[int]()
+            for value, count in look.pixels.items():
+                colours[look.palette[value]] += count
+            return dict(colours)
         grey = look.stored == "grey" and not self.coloured
         return {value & 0xFF if grey else value: count for value, count in look.pixels.items()}
+
+    def _by_palette(self, palette: Sequence[int]) -> bool:
+        """Whether the classes are colours, and the mask has indices of a palette of colours."""
+        return self.coloured and len(palette) > 0
 
     def unknown(self, look: MaskLook) -> list[int]:
         """Return the values of a mask that belong to no class."""
@@ -77,9 +99,12 @@ class MaskCoding:
 
         The whole mask is stretched by its nearest pixels. Raises :class:`ImageFault`.
         """
-        codes, in_colour = _codes(record)
-        if in_colour and not self.coloured:
-            if _stored(codes, in_colour) == "colours":
+        read = _read(record)
+        codes = read.codes
+        if self._by_palette(read.palette):
+            codes = np.array(read.palette, np.int64)[codes]
+        if read.in_colour and not self.coloured:
+            if _stored(codes, read.in_colour) == "colours":
                 raise ImageFault(OUTSIDE)
             codes = codes & 0xFF
         image = Image.fromarray(self._numbered(codes))
@@ -95,23 +120,47 @@ class MaskCoding:
         return np.where(found, order[places], IGNORED).astype(np.uint8)
 
 
-def _codes(record: Any) -> tuple[Codes, bool]:
-    """``[height, width]`` values, or 24-bit colours, and whether they are colours.
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """``[height, width]`` values, or 24-bit colours, and how they are stored."""
 
-    Raises :class:`ImageFault`.
-    """
+    codes: Codes
+    in_colour: bool = False
+    lossy: bool = False
+    palette: Sequence[int] = ()
+
+
+def _read(record: Any) -> _Read:
+    """Read the values of a mask; raises :class:`ImageFault`."""
     try:
-        mode, values = stored_values(record)
+        stored = stored_values(record)
     except ImageFault as fault:
         raise ImageFault(str(fault).replace("image", "mask")) from fault
+    mode, values = stored.mode, stored.values
+    if stored.lossy:
+        return _Read(_black_and_white(values), lossy=True)
     if mode in _INDEXED:
-        return values.astype(np.int64), False
+        return _Read(values.astype(np.int64), palette=stored.palette)
     if mode == "LA":
-        return values[:, :, 0].astype(np.int64), False
+        return _Read(values[:, :, 0].astype(np.int64))
     if mode in ("RGB", "RGBA"):
         red, green, blue = (values[:, :, place].astype(np.int64) for place in range(3))
-        return (red << 16) | (green << 8) | blue, True
+        return _Read((red << 16) | (green << 8) | blue, in_colour=True)
     raise ImageFault(f"masks of the mode {plain(mode, 20)} cannot be read")
+
+
+def _black_and_white(values: NDArray[Any]) -> Codes:
+    """Return 0 and 255 for the values of a JPEG that are nearly so; raises :class:`ImageFault`.
+
+    JPEG changes values, most at edges: other classes than these two cannot be told apart.
+    """
+    grey = values.astype(np.int64)
+    grey = grey if grey.ndim == 2 else grey[:, :, :3].mean(axis=2).round().astype(np.int64)
+    dark, light = grey < _NEAR, grey > 255 - _NEAR
+    hidden = not light.any() and grey.max(initial=0) > _NOISE  # classes such as 1, 2 and 3
+    if hidden or (~dark & ~light).mean() > _BETWEEN:
+        raise ImageFault(LOSSY)
+    return np.where(grey > 127, 255, 0)
 
 
 def _stored(codes: Codes, in_colour: bool) -> Stored:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from engine.data.images import ImageFault
@@ -86,3 +87,39 @@ def test_a_photograph_is_no_mask() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8)
     with pytest.raises(ImageFault, match="more than 254 values"):
         look_at_mask(png(Image.fromarray(pixels)))
+
+
+def jpeg(values: NDArray[np.uint8], quality: int = 90) -> dict[str, Any]:
+    file = io.BytesIO()
+    Image.fromarray(values).save(file, "JPEG", quality=quality)
+    return {"bytes": file.getvalue(), "path": None}
+
+
+@pytest.mark.parametrize("coloured", [False, True])
+def test_a_jpeg_mask_is_black_and_white_again(coloured: bool) -> None:
+    """Its edges have dozens of values, of which 255 would be ignored."""
+    down, across = np.mgrid[:60, :80]
+    disc = ((down - 30) ** 2 + (across - 40) ** 2 < 20**2).astype(np.uint8) * np.uint8(255)
+    look = look_at_mask(jpeg(np.stack([disc] * 3, 2) if coloured else disc))
+    assert look.lossy
+    assert set(look.pixels) == {0, 255}
+    assert look.pixels[255] == pytest.approx((disc == 255).sum(), abs=10)
+    assert look_at_mask(jpeg(np.zeros((8, 8), np.uint8))).pixels == {0: 64}
+
+
+def test_a_jpeg_of_other_classes_is_a_fault() -> None:
+    few = np.repeat(np.arange(4, dtype=np.uint8), 16).reshape(8, 8)
+    many = np.repeat(np.array([0, 100, 170, 255], np.uint8), 16).reshape(8, 8)
+    for values in (few, many):
+        with pytest.raises(ImageFault, match="store masks as PNG"):
+            look_at_mask(jpeg(values))
+
+
+def test_indices_of_a_palette_are_colours_where_the_classes_are() -> None:
+    mask = Image.fromarray(np.array([[0, 1], [1, 2]], np.uint8))
+    mask.putpalette([0, 0, 0, 128, 0, 0, 0, 128, 0])
+    coding = MaskCoding((0x008000, 0, 0x800000), None, True)
+    look = look_at_mask(png(mask))
+    assert coding.pixels(look) == {0: 1, 0x800000: 2, 0x008000: 1}
+    assert coding.unknown(look) == []
+    assert coding.numbers(png(mask), 2).tolist() == [[1, 2], [2, 0]]

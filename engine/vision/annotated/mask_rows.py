@@ -83,6 +83,7 @@ def usable_masks(
         lambda table: [_fault(looks[number], classes) for number in _numbers(table, mask)],
         lambda table, row: plain(images.images[table[image][row].as_py()]["path"] or ""),
     )
+    notes += _lossy(looks)
     raw = cut_splits(raw.with_splits(raw.splits, *notes), config)
     classes = _counted(classes, [looks[number] for number in _numbers(raw.train, mask)])
     noted = {_NOTED: json.dumps(asdict(classes)).encode()}
@@ -92,6 +93,13 @@ def usable_masks(
         whole = masks.restored(images.restored(ordered))
         splits[split] = whole.replace_schema_metadata((whole.schema.metadata or {}) | noted)
     return replace(raw, splits=splits)
+
+
+def _lossy(looks: Iterable[MaskLook | str]) -> list[Note]:
+    """Return a note on masks of black and white that are JPEG files."""
+    count = sum(look.lossy for look in looks if isinstance(look, MaskLook))
+    why = "masks are JPEG files: values below 128 are read as 0, the others as 255"
+    return [Note(why, "mask", "classes", count, kind="converted")] if count else []
 
 
 def _numbers(table: pa.Table, mask: str) -> list[int]:
