@@ -12,6 +12,7 @@ from engine.config.data.image_masks import ImageMasksConfig
 from engine.data.image_files import files_below, folder_of
 from engine.data.image_index import images_below
 from engine.data.image_sets import listed_splits
+from engine.data.mask_class_files import CLASS_FILES
 from engine.data.mask_pairs import MaskNames, of_one_kind, split_by_folder
 from engine.data.outlines import load_outlines
 from engine.data.raw import TEST, TRAIN, VALIDATION, RawData, Skip
@@ -105,7 +106,7 @@ def _skips(
 def _with_classes(raw: RawData, root: Path) -> RawData:
     """Note the classes that a file beside the masks names in the tables' metadata."""
     for file in files_below(root):
-        reader = _READERS.get(file.name.lower())
+        reader = CLASS_FILES.get(file.name.lower())
         if reader is None:
             continue
         path = root / file
@@ -134,24 +135,3 @@ def mask_classes(table: pa.Table) -> list[str]:
     """Return the classes that were noted in a table's metadata; empty for none."""
     noted = (table.schema.metadata or {}).get(CLASSES)
     return list(map(str, json.loads(noted))) if noted else []
-
-
-def _names(text: str) -> list[str]:
-    """A name a line, in the order of mask values."""
-    names = [line.strip() for line in text.splitlines() if line.strip()]
-    return [f"{value}={name}" for value, name in enumerate(names)]
-
-
-def _colours(text: str) -> list[str]:
-    """A line such as ``car:255,0,0::`` a class, as CVAT writes them."""
-    classes = []
-    for line in text.splitlines():
-        name, _, rest = line.strip().partition(":")
-        if not name or name.startswith("#"):
-            continue
-        red, green, blue = (int(part) for part in rest.partition(":")[0].split(","))
-        classes.append(f"#{red:02x}{green:02x}{blue:02x}={name}")
-    return classes
-
-
-_READERS = {"classes.txt": _names, "labelmap.txt": _colours}

@@ -16,7 +16,8 @@ _FOLDERS = frozenset((
     "gt", "groundtruth", "ground_truth", "gtfine", "gtcoarse",
 ))  # fmt: skip
 """Names of folders that hold masks."""
-_WORDS = frozenset(("mask", "masks", "gt", "gtfine", "gtcoarse", "annotations", "groundtruth"))
+_WORDS = frozenset(("mask", "masks", "gt", "gtfine", "gtcoarse", "annotations", "groundtruth",
+                    "labels"))  # fmt: skip
 """A folder with one of these in its name holds masks too, such as ``train_masks``."""
 _ANNOT = "annot"
 """End of folders of masks in CamVid as SegNet has it: ``trainannot``."""

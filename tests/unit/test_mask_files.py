@@ -94,3 +94,25 @@ def test_lists_of_pascal_voc_choose_the_splits(tmp_path: Path) -> None:
         "there is no mask of its name": 1,
         "an image is in no list of ImageSets/Segmentation": 1,
     }
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "classes"),
+    [
+        ("class_names.txt", "__ignore__\n_background_\ncar\n", ["0=_background_", "1=car"]),
+        ("train/_classes.csv", "Pixel Value, Class\n0, background\n2, car\n",
+         ["0=background", "2=car"]),
+        ("class_dict.csv", "name,r,g,b\nSky,128,128,128\nCar, 64, 0, 128\n",
+         ["#808080=Sky", "#400080=Car"]),
+    ],
+)  # fmt: skip
+def test_classes_are_those_that_tools_write_beside_the_masks(
+    tmp_path: Path, name: str, text: str, classes: list[str]
+) -> None:
+    """labelme, Roboflow, CamVid; whose masks lie in ``train_labels`` beside ``train``."""
+    touch(tmp_path, "train/1.png", "train_labels/1_L.png", "val/2.png", "val_labels/2_L.png")
+    (tmp_path / name).write_text(text)
+    assert pairs(tmp_path) == [("train/1.png", "train_labels/1_L.png")]
+    assert pairs(tmp_path, "validation") == [("val/2.png", "val_labels/2_L.png")]
+    raw = load_masks(ImageMasksConfig(path=str(tmp_path)))
+    assert mask_classes(raw.train) == classes
