@@ -17,11 +17,10 @@ from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.pipelines.text import TextFitted, TextPipeline
 from engine.reports.data_summary import DataSummary
-from engine.reports.note import Note
 from engine.text import columns
 from engine.text.classes.document_folders import with_folder_classes
 from engine.text.classes.flags import with_flags_joined
-from engine.text.classes.labels import classes_of, joined_class, labels_of, too_many
+from engine.text.classes.labels import classes_of, joined_note, labels_of, too_many
 from engine.text.classes.names import with_named_classes
 from engine.text.classes.spellings import with_known_labels, with_label_lists
 from engine.text.columns import is_list
@@ -97,14 +96,10 @@ class TextClassificationPipeline(TextPipeline[TextClassificationFitted]):
         if fitted.multi_label:
             facts["labels"] = f"{sum(fitted.counts) / raw.train.num_rows:.2f} a text on average"
         summary = self.text_summary(raw, fitted, roles, facts, classes)
-        if fitted.multi_label or not (joined := joined_class(fitted.classes)):
+        if fitted.multi_label:
             return summary
-        why = (
-            f"{plain(joined, 40)} is one class, though it names others; several labels of a text "
-            "are a list in JSON"
-        )
-        note = Note(why, plain(fitted.label, 60), "one class", classes[joined])
-        return replace(summary, notes=(*summary.notes, note))
+        notes = joined_note(classes, fitted.label, "several labels of a text are a list in JSON")
+        return replace(summary, notes=(*summary.notes, *notes))
 
     def inputs(self, fitted: TextClassificationFitted) -> tuple[str, ...]:
         """The text, or both."""

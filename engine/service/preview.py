@@ -72,6 +72,8 @@ def _text(cell: Any) -> str:
         return ""
     if isinstance(cell, dict) and isinstance(cell.get("bytes"), bytes):
         return f"{cell.get('path') or 'image'} ({len(cell['bytes']):,} bytes)"
+    if isinstance(cell, dict) and cell.keys() == {"bytes", "path"}:
+        return str(cell["path"] or "")
     if isinstance(cell, float):
         return f"{cell:.6g}"
     return str(cell)[:_CELL]

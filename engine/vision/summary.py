@@ -9,6 +9,7 @@ from engine.data.image_levels import Levels
 from engine.data.raw import RawData
 from engine.files.sanitize import plain
 from engine.reports.data_summary import ColumnSummary, DataSummary
+from engine.text.classes.labels import joined_note
 from engine.text.summary import summary_of
 from engine.vision.annotated_fitted import AnnotatedFitted
 from engine.vision.files.column import images_of
@@ -29,7 +30,9 @@ def image_summary(config: RunConfig, raw: RawData, fitted: ImageFitted) -> DataS
     summary = summary_of(config, others, roles, facts, classes)
     first = images_of(raw.train.slice(0, 1), fitted.image).names()[0]
     image = ColumnSummary(fitted.image, "image", "image", example=plain(first, 80))
-    return replace(summary, columns=(image, *summary.columns))
+    remedy = "several labels of an image are a list in JSON, or a column of 0 and 1 each"
+    notes = [] if fitted.multi_label else joined_note(classes, fitted.label, remedy)
+    return replace(summary, columns=(image, *summary.columns), notes=(*summary.notes, *notes))
 
 
 def pixel_facts(fitted: ImageFitted | AnnotatedFitted) -> dict[str, str]:

@@ -11,6 +11,8 @@ import pyarrow as pa
 
 from engine.data.on_disk import in_windows
 from engine.data.raw import class_names
+from engine.files.sanitize import plain
+from engine.reports.note import Note
 
 _AT_ONCE = 1 << 16
 _FEW_CLASSES = 20
@@ -101,11 +103,21 @@ def joined_class(classes: Sequence[str]) -> str:
     """Return the first class that names several, such as ``a;b`` beside ``a``; or empty."""
     known = set(classes)
     for name in classes:
-        for mark in ";|,":
+        for mark in ";|, ":
             parts = {part.strip() for part in name.split(mark)}
-            if len(parts) > 1 and (parts <= known or (mark != "," and parts & known)):
+            if len(parts) > 1 and (parts <= known or (mark in ";|" and parts & known)):
                 return name
     return ""
+
+
+def joined_note(classes: Mapping[str, int], label: str, remedy: str) -> list[Note]:
+    """Return a doubt where a class names several others; ``classes`` have their numbers of rows.
+
+    ``remedy`` says how several labels are written.
+    """
+    joined = joined_class(list(classes))
+    why = f"{plain(joined, 40)} is one class, though it names others; {remedy}"
+    return [Note(why, plain(label, 60), "one class", classes[joined])] if joined else []
 
 
 def too_many(classes: int, rows: int) -> bool:
