@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import takewhile
 from pathlib import Path
 
 import pyarrow as pa
@@ -51,6 +52,12 @@ def located(raw: RawData, column: str, root: Path) -> RawData:
                 why = f"backslashes in the paths in {plain(file.path)} separate folders"
                 notes.append(Note(why, plain(column, 40), kind="converted"))
             folder = _folder(paths, file.path.parent, root, split)
+            if folder is None and (cut := _elsewhere(paths, file.path.parent, root, split)):
+                folder, beginning = cut
+                paths = [path and path.removeprefix(beginning) for path in paths]
+                why = f"paths in {plain(file.path)} are read without {plain(beginning)}"
+                notes.append(Note(why, plain(column, 40), kind="converted"))
+            folder = folder or file.path.parent
             if folder != file.path.parent:
                 notes.append(
                     Note(
@@ -73,14 +80,33 @@ def _are_of_windows(paths: Sequence[str | None]) -> bool:
     return any("\\" in path for path in some) and not any("/" in path for path in some)
 
 
-def _folder(paths: Sequence[str | None], own: Path, root: Path, split: str) -> Path:
-    """Return the first folder that has one of the images, by default the list's ``own``."""
+def _elsewhere(
+    paths: Sequence[str | None], own: Path, root: Path, split: str
+) -> tuple[Path, str] | None:
+    """Return the folder of images whose paths begin on another machine, and that beginning.
+
+    It is the shortest one without which an image is found, and the first paths have it.
+    """
+    folders = [path.rpartition("/")[0].split("/") for path in paths[:_TRIED] if path]
+    shared = [
+        names[0] for names in takewhile(lambda n: len(set(n)) == 1, zip(*folders, strict=False))
+    ]
+    for count in range(1, len(shared) + 1):
+        beginning = "/".join(shared[:count]) + "/"
+        rest = [path and path.removeprefix(beginning) for path in paths]
+        if folder := _folder(rest, own, root, split):
+            return folder, beginning
+    return None
+
+
+def _folder(paths: Sequence[str | None], own: Path, root: Path, split: str) -> Path | None:
+    """Return the first folder that has one of the images, beginning with the list's ``own``."""
     some = [path for path in paths[:_TRIED] if path]
     others = [folder for folder in _folders(own) if not named_split(folder.name)][:_MOST_FOLDERS]
     for folder in (own, *_inside(own, split), *_upwards(own, root), *others):
         if any(is_file(folder / path) for path in some):
             return folder
-    return own
+    return None
 
 
 def _inside(own: Path, split: str, levels: int = _LEVELS) -> Iterator[Path]:

@@ -127,3 +127,27 @@ def test_a_list_without_the_column_is_named_with_what_it_has(tmp_path: Path) -> 
     files = {"train": (RowsOfFile(tmp_path / "l.csv", 1),)}
     with pytest.raises(DataError, match=r"l\.csv: there is no column 'image'.*picture, label"):
         located(RawData({"train": table}, files=files), "image", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("form", "image", "begin", "notes"),
+    [
+        ("/home/me/data/images/{}.png", "images/{}.png", "", 1),
+        ("C:\\data\\images\\{}.png", "images/{}.png", "", 2),  # and backslashes
+        ("/kaggle/input/birds/{}.png", "photos/{}.png", "photos", 1 + 1),
+        ("../birds/{}.png", "images/{}.png", "images", 1 + 1),
+    ],
+)
+def test_paths_of_another_machine_lose_their_beginning(
+    tmp_path: Path, form: str, image: str, begin: str, notes: int
+) -> None:
+    put(tmp_path, *(image.format(n) for n in "12"))
+    raw = listed(tmp_path, [form.format(n) for n in "12"])
+    assert found(raw, tmp_path) == [image.format(n) for n in "12"]
+    assert len(located(raw, "image", tmp_path).notes) == notes
+
+
+def test_paths_that_are_whole_and_right_are_kept(tmp_path: Path) -> None:
+    put(tmp_path, "a/1.png", "b/1.png")
+    raw = listed(tmp_path / "b", [str(tmp_path / "a/1.png"), str(tmp_path / "a/2.png")])
+    assert found(raw, tmp_path) == ["a/1.png", "a/2.png"]
