@@ -93,11 +93,21 @@ def upright_size(record: Any) -> tuple[int, int]:
     """Width and height of an image as :func:`decode` turns it; raises :class:`ImageFault`."""
     with _opened(record) as image:
         width, height = image.size
-        try:
-            turned = image.getexif().get(ExifTags.Base.Orientation, 1) in _TURNED
-        except _BROKEN:
-            turned = False
+        turned = _orientation(image) in _TURNED
     return (height, width) if turned else (width, height)
+
+
+def orientation_of(record: Any) -> int:
+    """Return the orientation in Exif, 1 for an image as it is stored; raises `ImageFault`."""
+    with _opened(record) as image:
+        return _orientation(image)
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except _BROKEN:
+        return 1
 
 
 @dataclass(frozen=True, slots=True)

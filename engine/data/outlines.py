@@ -25,12 +25,15 @@ from engine.data.image_record import IMAGE_RECORD, of_bytes, of_file
 from engine.data.images import upright_size
 from engine.data.raw import TEST, TRAIN, VALIDATION, RawData
 from engine.data.readers.files import split_of
+from engine.data.turned_images import marked_as_stored, shown_mask
 from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.reports.note import Note
 
 BACKGROUND = "background"
 _MOST_CLASSES = 254
+Stated = tuple[Any, Any]
+"""Width and height as annotations state them; anything but two numbers states nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +58,12 @@ class _Outlines:
     tally: Tally = field(default_factory=Tally)
     entries: dict[Path, dict[str, list[Sequence[Region]]]] = field(default_factory=dict)
     """The regions of the entries of each image by split."""
+    sizes: dict[Path, tuple[int, int]] = field(default_factory=dict)
+    """Width and height of images as their annotations state them."""
 
-    def add(self, name: str, file: Path, regions: Sequence[Region], split: str = "") -> None:
+    def add(
+        self, name: str, file: Path, regions: Sequence[Region], size: Stated, split: str = ""
+    ) -> None:
         """Add the regions of an image that annotations call ``name``, and put into ``split``."""
         path = self.index.find(name, file)
         if path is None:
@@ -64,6 +71,8 @@ class _Outlines:
             return
         split = split or split_of(file) or split_of(path.parent) or TRAIN
         self.entries.setdefault(path, {}).setdefault(split, []).append(regions)
+        if all(str(side).isdecimal() and int(side) > 0 for side in size):
+            self.sizes[path] = (int(size[0]), int(size[1]))
 
     def by_image(self) -> dict[Path, tuple[str, list[Region]]]:
         """Return the split of each image and its regions there; entries of others are counted."""
@@ -116,6 +125,10 @@ def load_outlines(
 
 def png_of(regions: Sequence[Region], size: tuple[int, int], classes: Sequence[str]) -> bytes:
     """Return a PNG of the numbers of classes; ``size`` is width and height."""
+    return _png(_mask(regions, size, classes))
+
+
+def _mask(regions: Sequence[Region], size: tuple[int, int], classes: Sequence[str]) -> Image.Image:
     mask = Image.new("L", size, 0)
     for region in regions:
         number = classes.index(region.label)
@@ -129,6 +142,10 @@ def png_of(regions: Sequence[Region], size: tuple[int, int], classes: Sequence[s
             for first, count in region.runs:
                 columns[first : first + count] = number
             mask = Image.fromarray(np.ascontiguousarray(columns.reshape(size).T))
+    return mask
+
+
+def _png(mask: Image.Image) -> bytes:
     file = io.BytesIO()
     mask.save(file, "PNG")
     return file.getvalue()
@@ -154,11 +171,21 @@ def classes_of(labels: Set[str]) -> list[str]:
 def _drawn(
     found: _Outlines, path: Path, regions: Sequence[Region], classes: Sequence[str]
 ) -> bytes | None:
+    record = of_file(str(found.root / path))
     try:
-        size = upright_size(of_file(str(found.root / path)))
+        size = upright_size(record)
+        stated = found.sizes.get(path, size)
+        turned = marked_as_stored(record, stated, size)
     except ImageFault as fault:
         found.tally.add(plain(fault), path)
         return None
+    if turned:
+        found.tally.add("outlines on an image that its camera has turned are turned like it", path,
+                        "converted")  # fmt: skip
+        return _png(shown_mask(_mask(regions, stated, classes), turned))
+    if stated != size:
+        reason = "an image has another size than its annotations state: its mask may be wrong"
+        found.tally.add(reason, path, "doubt")
     return png_of(regions, size, classes)
 
 
@@ -175,7 +202,8 @@ def _add_labelme(content: Mapping[str, Any], file: Path, found: _Outlines) -> No
             continue
         regions.append(Region(str(shape["label"]).strip(), [points], edges_inside=True))
     name = str(content.get("imagePath") or "")
-    found.add(name if found.index.find(name, file) else file.stem, file, regions)
+    size = content.get("imageWidth"), content.get("imageHeight")
+    found.add(name if found.index.find(name, file) else file.stem, file, regions, size)
 
 
 def _add_cvat(file: Path, found: _Outlines) -> None:
@@ -184,7 +212,7 @@ def _add_cvat(file: Path, found: _Outlines) -> None:
             Region(shape.label, () if shape.runs else [shape.points], shape.runs)
             for shape in image.shapes
         ]
-        found.add(image.name, file, regions, image.split)
+        found.add(image.name, file, regions, image.size, image.split)
 
 
 def _add_coco(content: Mapping[str, Any], file: Path, found: _Outlines) -> None:
@@ -210,7 +238,8 @@ def _add_coco(content: Mapping[str, Any], file: Path, found: _Outlines) -> None:
         if name in doubtful:
             found.tally.add(SAME_NAME, name)
         else:
-            found.add(name, file, regions[reference(entry.get("id"))])
+            size = entry.get("width"), entry.get("height")
+            found.add(name, file, regions[reference(entry.get("id"))], size)
 
 
 def _region(label: str, outline: Any) -> Region | None:

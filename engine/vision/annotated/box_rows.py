@@ -23,6 +23,7 @@ from engine.data.image_limits import ImageFault
 from engine.data.images import in_threads, upright_size
 from engine.data.raw import TRAIN, RawData
 from engine.data.splits import cut_splits
+from engine.data.turned_images import marked_as_stored, turned_box
 from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.text.rows import without_faults
@@ -101,32 +102,44 @@ def _checked(
     known = frozenset(places.classes)
     cells: list[list[dict[str, Any]]] = []
     numbers = table[columns.image].to_pylist()
-    for number, cell in zip(numbers, table[columns.objects].to_pylist(), strict=True):
+    stated: list[Any] = [None] * len(numbers)
+    if STATED_SIZE in table.column_names:
+        stated = table[STATED_SIZE].to_pylist()
+        table = table.drop_columns([STATED_SIZE])
+    given = zip(numbers, table[columns.objects].to_pylist(), stated, strict=True)
+    for number, cell, other in given:
         size, own = places.sizes[number], []
+        turned = _turned(number, other, places)
         for label, sides in reader.objects(cell) if not isinstance(size, str) else ():
             name = _name(places.images, number)
             if label is None or label not in known:
                 places.tally.add(_unknown(label), name)
                 continue
+            if turned:
+                sides = turned_box(sides, turned, other)
             box = checked_box(label, sides, size, places.tally, name)
             own += [box.record()] if box else []
         cells.append(own)
-    if STATED_SIZE in table.column_names:
-        _compare_sizes(numbers, table[STATED_SIZE].to_pylist(), places)
-        table = table.drop_columns([STATED_SIZE])
     place = table.column_names.index(columns.objects)
     return table.set_column(place, columns.objects, pa.array(cells, OBJECTS))
 
 
-def _compare_sizes(
-    numbers: Sequence[int], stated: Sequence[Sequence[int] | None], places: _Places
-) -> None:
-    """Count the images whose size is not the one that their annotations state."""
-    reason = "an image has another size than its annotations state: its boxes may be wrong"
-    for number, size in zip(numbers, stated, strict=True):
-        real = places.sizes[number]
-        if size is not None and not isinstance(real, str) and tuple(size) != real:
-            places.tally.add(reason, _name(places.images, number), "doubt")
+def _turned(number: int, stated: Sequence[int] | None, places: _Places) -> int:
+    """Return the orientation of an image whose boxes are on its stored pixels, else 0.
+
+    Images whose size is not the one that their annotations state are counted.
+    """
+    real = places.sizes[number]
+    if stated is None or isinstance(real, str) or tuple(stated) == real:
+        return 0
+    orientation = marked_as_stored(places.images[number], stated, real)
+    if orientation:
+        reason = "boxes of an image that its camera has turned are turned like it"
+        places.tally.add(reason, _name(places.images, number), "converted")
+    else:
+        reason = "an image has another size than its annotations state: its boxes may be wrong"
+        places.tally.add(reason, _name(places.images, number), "doubt")
+    return orientation
 
 
 def _unknown(label: str | None) -> str:

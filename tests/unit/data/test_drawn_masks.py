@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 from pycocotools import mask as coco
 
 from engine.config.data.image_masks import ImageMasksConfig
@@ -249,3 +249,27 @@ def test_two_numbers_in_a_cell_are_no_run_lengths_beside_masks(tmp_path: Path) -
     (tmp_path / "b.csv").write_text("image,size\n0.png,big\n1.png,small\n")
     with pytest.raises(DataError, match=r"Which column holds the masks\?"):
         load(tmp_path / "b.csv")
+
+
+@pytest.mark.parametrize("orientation", [1, 5, 6, 7, 8])
+def test_outlines_on_stored_pixels_are_turned_like_the_image(
+    tmp_path: Path, orientation: int
+) -> None:
+    """As tools write them that pass over the note of the camera; other sizes are a doubt."""
+    coco_file(tmp_path, packed(CAR))
+    file = tmp_path / "instances_train.json"
+    content = json.loads(file.read_text())
+    content["images"][0] |= {"width": WIDTH, "height": HEIGHT}
+    content["images"][1] |= {"width": 99, "height": HEIGHT}
+    file.write_text(json.dumps(content))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = tmp_path / "images" / "a.jpg"
+    Image.fromarray(CAR * np.uint8(255)).save(path, exif=exif, quality=100)
+    raw = load_masks(ImageMasksConfig(path=str(tmp_path)))
+    shown = np.asarray(ImageOps.exif_transpose(Image.open(path)))
+    assert np.array_equal(decoded(raw.train["mask"][0].as_py()), shown > 127)
+    notes = {note.why.partition(" (the first")[0]: note.rows for note in raw.notes[1:]}
+    turned = {"outlines on an image that its camera has turned are turned like it": 1}
+    doubt = {"an image has another size than its annotations state: its mask may be wrong": 1}
+    assert notes == ({} if orientation == 1 else turned) | doubt
