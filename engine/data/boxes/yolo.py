@@ -26,6 +26,9 @@ _NO_LABELS = frozenset({*_NAMES, "requirements.txt", "train.txt", "val.txt", "te
 _README = "readme"
 """Beginning of the names of files for people, such as ``README.roboflow.txt``."""
 _LARGEST = 5_000_000
+"""Bytes of the annotations of an image."""
+_LARGEST_LIST = 500_000_000
+"""Bytes of a list of images."""
 _BOX = 4
 """Numbers of a box; an outline has more."""
 
@@ -75,7 +78,7 @@ def _labels_and_splits(
         file: lines
         for file in texts
         if (file.stem not in stems or file.name.lower() in _NO_LABELS)
-        and lists_images(lines := _lines(root / file))
+        and lists_images(lines := _lines(root / file, _LARGEST_LIST))
     }
     splits = YoloSplits(images)
     splits.read(settings, lists)
@@ -122,9 +125,9 @@ def _size(path: Path) -> tuple[int, int] | None:
         return None
 
 
-def _lines(path: Path) -> list[str]:
+def _lines(path: Path, most: int = _LARGEST) -> list[str]:
     try:
-        if path.stat().st_size > _LARGEST:
+        if path.stat().st_size > most:
             return []
         return path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
     except OSError as error:

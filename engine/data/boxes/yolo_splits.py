@@ -28,6 +28,7 @@ class YoloSplits:
         self._index = ImageIndex(images)
         self._folders = {folder for image in images for folder in image.parents}
         self._found: dict[Path, tuple[int, str]] = {}
+        self._names_training = False
 
     def read(self, record: Mapping[str, Any], lists: Mapping[Path, Sequence[str]]) -> None:
         """Take in the content of ``data.yaml``, and text files with a path a line.
@@ -45,12 +46,12 @@ class YoloSplits:
         for file, lines in lists.items():
             if split := listed.get(file) or split_of(Path(file.name)):
                 self._add_list(file, lines, split)
+        self._names_training = any(split == TRAIN for _, split in self._found.values())
 
     def of(self, image: Path) -> str:
         """Return the split of an image; empty where there are splits to train on without it."""
         _, split = self._found.get(image, (0, split_of(image.parent)))
-        names_training = any(own == TRAIN for _, own in self._found.values())
-        return split or ("" if names_training else TRAIN)
+        return split or ("" if self._names_training else TRAIN)
 
     def _add_folder(self, folder: Path, split: str) -> None:
         depth = len(folder.parts) + 1

@@ -109,3 +109,10 @@ def test_names_are_those_of_the_file_that_describes_the_data(tmp_path: Path) -> 
     found = data_set(tmp_path, texts, FLAT)
     assert found.classes == ["cat"]
     assert not found.tally.notes()
+
+
+def test_a_list_is_longer_than_the_annotations_of_an_image(tmp_path: Path) -> None:
+    many = "".join(f"../elsewhere/{number:060}.png\n" for number in range(70_000))
+    texts = {"train.txt": "images/1.png\nimages/2.png\n" + many, "val.txt": "images/3.png"}
+    assert len(texts["train.txt"]) > 5_000_000
+    assert splits(data_set(tmp_path, texts, FLAT)) == SPLIT
