@@ -37,11 +37,14 @@ class ImageIndex:
         parts = PurePath(name.replace("\\", "/")).parts
         if not parts:
             return None
+        called = self._called(parts[-1])
+        if len(called) == 1:
+            return called[0]
 
         def nearness(image: Path) -> tuple[int, bool, int, int]:
             return (_tail(image.parts[:-1], parts[:-1]), *likeness(image, beside))
 
-        return max(self._called(parts[-1]), key=nearness, default=None)
+        return max(called, key=nearness, default=None)
 
     def namesakes(self, name: str) -> int:
         """Return the number of images that are called so in any folder."""

@@ -104,7 +104,7 @@ def _by_image(labels: Sequence[Path], images: Sequence[Path], tally: Tally) -> d
             tally.add("an image of the annotations is missing", label)
             continue
         pair = [found[image], label] if image in found else [label]
-        found[image] = max(pair, key=partial(likeness, image))
+        found[image] = max(pair, key=partial(likeness, image)) if len(pair) > 1 else label
         for lost in pair:
             if lost != found[image]:
                 tally.add("an image of the annotations is missing", lost)
