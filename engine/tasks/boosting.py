@@ -103,7 +103,10 @@ class NumberBoosting(Boosting[NumbersFitted]):
         outputs = torch.from_numpy(predicted)[:, None].expand(-1, self.outputs)
         loss = float(self.loss(outputs, torch.from_numpy(truth).double()))
         fitted = self.fitted
-        guess, true = (part * fitted.std + fitted.mean for part in (predicted, truth))
+        # In float32, numbers that are large beside their deviation would be rounded away.
+        guess, true = (
+            part.astype(np.float64) * fitted.std + fitted.mean for part in (predicted, truth)
+        )
         return evaluate_numbers(guess, true, loss)
 
     @override

@@ -220,6 +220,17 @@ def test_numbers_are_predicted_in_the_units_of_the_target(prepare: Make) -> None
     assert records == [{"value": pytest.approx(30 + 1.5 * 20)}] * 2
 
 
+def test_the_baseline_of_large_numbers_of_little_deviation_is_not_rounded(prepare: Make) -> None:
+    prices = [1e12 + price for price in PRICES["bought"]]
+    prepared = prepare(NUMBERS, ROWS | {"bought": prices})
+    truth = prepared.task.encode_target(pa.chunked_array([prices]), prepared.fitted)
+    boosting = prepared.task.boosting(prepared.fitted)
+    for said in (np.zeros(len(truth)), np.zeros(len(truth), np.float32)):
+        found = boosting.evaluate(said, truth).metrics
+        assert found["mae"] == pytest.approx(np.abs(np.array(prices) - np.mean(prices)).mean())
+        assert found["r2"] == pytest.approx(0, abs=1e-4)
+
+
 def test_a_target_of_regression_is_read_in_later_files_as_in_training(prepare: Make) -> None:
     written = [f"{i},25" for i in range(7)]
     prepared = prepare(NUMBERS, ROWS | {"bought": written})
