@@ -15,6 +15,7 @@ from typing_extensions import override
 from engine.config.tasks.tabular_regression import TabularRegressionConfig
 from engine.data.on_disk import evenly
 from engine.data.raw import RawData, decimal_mark_of
+from engine.data.tables.clocks import clock_reading
 from engine.data.tables.columns import set_number_format
 from engine.data.tables.number_format import doubt_of_numbers, shortened
 from engine.data.tables.other_marks import other_marks
@@ -97,6 +98,8 @@ class TabularRegressionPipeline(TabularPipeline[NumbersFitted]):
         name, rows = plain(target, 60), table.num_rows - table[target].null_count
         if written != NumberFormat():
             why = f"numbers are written like {written.example}"
+            if written.clock:
+                why = clock_reading(table[target].type)
             yield Note(why, name, "numbers", rows, kind="converted")
         values = tidy(table[target])
         if chosen is not None or not pa.types.is_string(values.type):

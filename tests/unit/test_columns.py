@@ -317,6 +317,20 @@ def test_times_of_day_are_the_same_number_of_their_type_and_as_text(kind: pa.Dat
     np.testing.assert_allclose(middle, expected, rtol=1e-5)
 
 
+def test_durations_are_the_same_number_in_any_unit() -> None:
+    seconds = np.arange(100) ** 2 * 60
+    tables = {
+        unit: pa.table({"d": pa.array(seconds, pa.duration("s")).cast(pa.duration(unit))})
+        for unit in ("s", "ms", "us", "ns")
+    }
+    for table in tables.values():
+        features = fit_features(table, detect_columns(table), "standard")
+        assert features.numeric[0].mean == pytest.approx(seconds.mean())
+        known = encode_rows(features, table)[0]
+        for later in tables.values():
+            np.testing.assert_array_equal(encode_rows(features, later)[0], known)
+
+
 def test_categories_of_a_later_file_that_are_written_otherwise_are_counted() -> None:
     train = pa.table({"c": ["345", "A1"] * 10, "b": ["yes", "no"] * 10, "n": [*range(20)]})
     features = fit_features(train, detect_columns(train), "standard")

@@ -1,4 +1,4 @@
-"""Times of day as numbers: the time since midnight, of a type of times or written ``17:30``."""
+"""Times of day and durations as numbers: of a type of their own, or times written ``17:30``."""
 
 from __future__ import annotations
 
@@ -24,10 +24,29 @@ def find_clock_format(
 
     Texts are read in seconds.
     """
-    if pa.types.is_time(kind):
-        return NumberFormat(clock=kind.unit)
+    if (typed := format_of_type(kind)) is not None:
+        return typed
     given = pc.match_substring_regex(pa.array(values, pa.string()), _CLOCK)
     return NumberFormat(clock="s") if values and pc.mean(given).as_py() >= share else None
+
+
+def format_of_type(kind: pa.DataType) -> NumberFormat | None:
+    """Return the format of a type of times of day or of durations; ``None`` for other types.
+
+    Durations are numbers of seconds: programs store the same ones in several units.
+    """
+    if pa.types.is_time(kind):
+        return NumberFormat(clock=kind.unit)
+    return NumberFormat(clock="s") if pa.types.is_duration(kind) else None
+
+
+def clock_reading(kind: pa.DataType) -> str:
+    """Return how times of a type, or of texts, are read, for the user."""
+    if pa.types.is_duration(kind):
+        return "durations are read as seconds"
+    unit = kind.unit if pa.types.is_time(kind) else "s"
+    measure = "" if unit == "s" else f" in {unit}"
+    return f"times of day are read as the time since midnight{measure}"
 
 
 def parsed_clocks(values: Sequence[str], unit: ClockUnit) -> NDArray[np.float64]:
@@ -38,9 +57,9 @@ def parsed_clocks(values: Sequence[str], unit: ClockUnit) -> NDArray[np.float64]
 
 
 def typed_clocks(column: pa.ChunkedArray, unit: ClockUnit) -> NDArray[np.float64]:
-    """Return the time since midnight of a column of times, in a unit that may be another."""
+    """Return the times of a column of times or durations, in a unit that may be another."""
     whole = column.cast(pa.int32() if column.type.bit_width == 32 else pa.int64())
-    return _floats(whole) * (_UNITS[unit] / _UNITS[column.type.unit])
+    return _floats(whole) * _UNITS[unit] / _UNITS[column.type.unit]
 
 
 def _floats(column: pa.Array | pa.ChunkedArray) -> NDArray[np.float64]:

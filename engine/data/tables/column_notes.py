@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from engine.data.tables.categories import TRUTH
+from engine.data.tables.clocks import clock_reading
 from engine.data.tables.number_format import shortened, units_of
 from engine.data.tables.schema import Column, NumberFormat
 from engine.data.tables.values import numbers, tidy, words_for_missing
@@ -51,7 +52,7 @@ def _converted(column: Column, values: pa.ChunkedArray, change: Change) -> Itera
     if column.type == "numeric" and (marked or column.number_format.clock):
         why = f"numbers are written like {column.number_format.example}{_example(column, values)}"
         if column.number_format.clock:
-            why = "times of day are read as the time since midnight"
+            why = clock_reading(values.type)
         yield Note(why, name, "numbers", rows, as_text, "converted")
     if column.type == "numeric" and (unit := _unit(column, values)):
         yield Note(f"the unit {unit} is left out", name, "numbers", rows, as_text, "converted")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from engine.data.dates.spellings import spelled
 from engine.data.tables.categories import TRUTH
-from engine.data.tables.clocks import typed_clocks
+from engine.data.tables.clocks import format_of_type, typed_clocks
 from engine.data.tables.number_format import find_number_format, parsed_numbers
 from engine.data.tables.plain_numbers import plain_numbers, with_odd_apart
 from engine.data.tables.schema import NumberFormat
@@ -56,7 +56,7 @@ def numbers(
     column: pa.ChunkedArray, number_format: NumberFormat | None = None
 ) -> NDArray[np.float64]:
     """A column as float64, NaN where there is no number; in the format of most, or as given."""
-    if number_format and number_format.clock and pa.types.is_time(column.type):
+    if number_format and number_format.clock and format_of_type(column.type) is not None:
         return typed_clocks(column, number_format.clock)
     column = tidy(column)
     if not pa.types.is_string(column.type):
@@ -96,6 +96,8 @@ def number_format_of(column: pa.ChunkedArray, decimal: str = "") -> NumberFormat
 
     ``decimal`` is the decimal mark of the file, where it is known.
     """
+    if (typed := format_of_type(column.type)) is not None:
+        return typed
     column = tidy(column)
     return _format_among(
         distinct_texts(column)[0] if pa.types.is_string(column.type) else [], decimal

@@ -240,6 +240,15 @@ def test_a_target_of_regression_is_read_in_later_files_as_in_training(prepare: M
     assert values.to_pylist() == [1.234, 2.345, None]
 
 
+def test_a_target_of_durations_is_in_seconds_whatever_their_unit_is(pipeline: Make) -> None:
+    lasts = pa.array([60, 120, None, 180], pa.duration("s"))
+    train = pa.table({"size": [1.0, 2.0, 3.0, 5.0], "bought": lasts.cast(pa.duration("ns"))})
+    later = pa.table({"size": [1.0] * 4, "bought": lasts.cast(pa.duration("ms"))})
+    raw = pipeline(NUMBERS, train, test=later).load()
+    assert [table["bought"].to_pylist() for table in raw.splits.values()] == [[60, 120, 180]] * 2
+    assert "durations are read as seconds" in [note.why for note in raw.notes]
+
+
 def test_labels_of_training_that_differ_in_capitals_alone_stay_in_other_splits(
     prepare: Make,
 ) -> None:
