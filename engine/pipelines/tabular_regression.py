@@ -19,6 +19,7 @@ from engine.data.tables.clocks import clock_reading
 from engine.data.tables.columns import set_number_format
 from engine.data.tables.number_format import doubt_of_numbers, shortened
 from engine.data.tables.other_marks import other_marks
+from engine.data.tables.other_units import known_units, other_units
 from engine.data.tables.schema import NumberFormat
 from engine.data.tables.values import number_format_of, numbers, tidy
 from engine.errors import DataError
@@ -62,6 +63,7 @@ class TabularRegressionPipeline(TabularPipeline[NumbersFitted]):
     fitted_type = NumbersFitted
     target_kind = "numbers"
     _target_format: NumberFormat | None = None
+    _target_units: tuple[str, ...] = ()
 
     def clean_target(self, table: pa.Table, target: str) -> pa.ChunkedArray:
         """Finite numbers. Raises ``DataError`` for a column of something else."""
@@ -70,6 +72,7 @@ class TabularRegressionPipeline(TabularPipeline[NumbersFitted]):
             self._target_format = set_number_format(target, setting) or number_format_of(
                 table[target], decimal_mark_of(table)
             )
+            self._target_units = known_units(table[target], self._target_format)
         values = numbers(table[target], self._target_format)
         given = tidy(table[target]).is_valid().to_numpy()
         wrong = given & np.isnan(values)
@@ -114,9 +117,10 @@ class TabularRegressionPipeline(TabularPipeline[NumbersFitted]):
 
     @override
     def later_target_notes(self, table: pa.Table, target: str, split: str) -> Iterator[Note]:
-        """Yield a doubt on a target whose marks may be others than in training."""
-        if self._target_format is not None:
-            yield from other_marks(table, target, self._target_format, split)
+        """Yield doubts on a target whose marks or units may be others than in training."""
+        if (written := self._target_format) is not None:
+            yield from other_marks(table, target, written, split)
+            yield from other_units(table[target], target, written, self._target_units, split)
 
     @override
     def centred_targets(

@@ -33,6 +33,7 @@ from engine.data.tables.number_format import (
     merges_codes,
     padded_codes,
 )
+from engine.data.tables.other_units import known_units
 from engine.data.tables.schema import Column, ColumnType, NumberFormat
 from engine.data.tables.values import (
     distinct_texts,
@@ -165,7 +166,8 @@ def _detect(
     verdict = _as_set(found, setting) if setting else _judge(found)
     return Column(name=name, type=verdict.type, reason=verdict.reason, missing=missing,
                   distinct=distinct, example=example, date_format=verdict.date_format,
-                  number_format=written or NumberFormat(decimal=decimal or "."),
+                  number_format=(marks := written or NumberFormat(decimal=decimal or ".")),
+                  units=known_units(column, marks) if verdict.type == "numeric" else (),
                   as_written=_is_text(setting), doubt=verdict.doubt, separator=verdict.separator,
                   items=common_items(column, verdict.separator) if verdict.type == "list" else [],
                   )  # fmt: skip

@@ -120,10 +120,14 @@ def _mixed_units(values: Sequence[str]) -> str:
 def units_of(values: Sequence[str]) -> list[str]:
     """Return the different units of money, share or measure of numbers; empty texts for none."""
     text = pa.array(values, pa.string())
-    numbers = text.filter(pc.match_substring_regex(text, r"\d"))
+    bare = unit_of_each(text.filter(pc.match_substring_regex(text, r"\d")))
+    return pc.unique(bare).to_pylist()
+
+
+def unit_of_each(numbers: pa.Array) -> pa.Array:
+    """Return the unit of each text that is a number; empty texts for none."""
     single = pc.replace_substring_regex(numbers, _MULTIPLE, r"\1")
-    bare = pc.replace_substring_regex(single, _NO_UNIT, "")
-    return [unit.as_py() for unit in pc.unique(bare)]
+    return pc.replace_substring_regex(single, _NO_UNIT, "")
 
 
 def shortened(values: Sequence[str], written: NumberFormat) -> str:

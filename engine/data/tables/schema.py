@@ -53,6 +53,8 @@ class Column(_Record):
     """Format of the dates, where they are text."""
     number_format: NumberFormat = NumberFormat()
     """Format of the numbers, where they are text."""
+    units: tuple[str, ...] = ()
+    """Units of the numbers in the training rows, an empty text for none; empty where unknown."""
     as_written: bool = False
     """Whether words such as ``NA`` are values: the column is set to be text."""
     doubt: str = ""

@@ -15,6 +15,7 @@ from engine.data.tables.categories import other_spellings
 from engine.data.tables.features import ENCODED, SCORED, encode_category
 from engine.data.tables.lists import without_known
 from engine.data.tables.other_marks import other_marks
+from engine.data.tables.other_units import other_units
 from engine.data.tables.schema import CategoricalFeature, Column, Features
 from engine.data.tables.values import dates, numbers, texts, tidy
 from engine.files.sanitize import plain
@@ -35,6 +36,9 @@ def unfit_values(features: Features, table: pa.Table, split: str = "") -> Iterat
         rare = category is not None or column.type == "list"
         if column.name not in present or (rare and split == TRAIN):
             continue
+        if column.type == "numeric" and split != TRAIN:
+            values, written = table[column.name], column.number_format
+            yield from other_units(values, column.name, written, column.units, split)
         if _always_fits(table[column.name].type, column):
             continue
         own = table.select([column.name])

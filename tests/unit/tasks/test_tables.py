@@ -249,6 +249,12 @@ def test_a_target_of_durations_is_in_seconds_whatever_their_unit_is(pipeline: Ma
     assert "durations are read as seconds" in [note.why for note in raw.notes]
 
 
+def test_a_target_in_another_unit_than_in_training_is_told(pipeline: Make) -> None:
+    train = ROWS | {"bought": [f"{i}.5 kg" for i in range(7)]}
+    raw = pipeline(NUMBERS, train, test=ROWS | {"bought": ["1500 g"] * 7}).load()
+    assert any("7 numbers of test have another unit (g)" in note.why for note in raw.notes)
+
+
 def test_labels_of_training_that_differ_in_capitals_alone_stay_in_other_splits(
     prepare: Make,
 ) -> None:
