@@ -15,7 +15,7 @@ Floats = NDArray[np.float64]
 def floats_of(table: pa.Table, column: Column) -> Floats:
     """Return the numbers or dates of a column; NaN where they are missing."""
     if column.type == "date":
-        moments = dates(table[column.name], column.date_format)
+        moments = dates(table[column.name], column.date_format, column.zone)
         return np.where(np.isnat(moments), np.nan, moments.astype(np.int64).astype(np.float64))
     return numbers(table[column.name], column.number_format)
 

@@ -40,7 +40,7 @@ class _Clock:
         values = table[self.column.name]
         if not self.dated:
             return numbers(values, self.column.number_format)
-        moments = dates(values, self.column.date_format)
+        moments = dates(values, self.column.date_format, self.column.zone)
         return np.where(np.isnat(moments), np.nan, moments.astype(np.int64).astype(np.float64))
 
     def text(self, time: float) -> str:

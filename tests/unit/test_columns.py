@@ -317,52 +317,6 @@ def test_times_of_day_are_the_same_number_of_their_type_and_as_text(kind: pa.Dat
     np.testing.assert_allclose(middle, expected, rtol=1e-5)
 
 
-def test_durations_are_the_same_number_in_any_unit() -> None:
-    seconds = np.arange(100) ** 2 * 60
-    tables = {
-        unit: pa.table({"d": pa.array(seconds, pa.duration("s")).cast(pa.duration(unit))})
-        for unit in ("s", "ms", "us", "ns")
-    }
-    for table in tables.values():
-        features = fit_features(table, detect_columns(table), "standard")
-        assert features.numeric[0].mean == pytest.approx(seconds.mean())
-        known = encode_rows(features, table)[0]
-        for later in tables.values():
-            np.testing.assert_array_equal(encode_rows(features, later)[0], known)
-
-
-@pytest.mark.parametrize(
-    ("train", "later", "why"),
-    [
-        (["30.5 kg", "7 kg"], ["30500 g", "7000 g"],
-         "2 numbers have another unit (g) than in the training rows (kg), which is not converted, "
-         "the first '30500 g'"),
-        (["30.5 kg", "7 kg"], ["1 kg", "7000 g"],
-         "1 number has another unit (g) than in the training rows (kg), which is not converted, "
-         "the first '7000 g'"),
-        ([30.5, 7.0], ["$1", "2"],
-         "1 number has another unit ($) than in the training rows (none), which is not converted, "
-         "the first '$1'"),
-        (["15.3%", "80 %"], [0.153, 1.0],
-         "2 numbers have no % as in the training rows: 0.153 is read as 0.153 %"),
-        (["15.3%", "80 %"], ["0.8", "0.153"],
-         "2 numbers have no % as in the training rows: 0.8 is read as 0.8 %"),
-        (["15.3%", "80 %"], [15.3, 0.5], ""), (["15.3%", "80 %"], [0, 1], ""),
-        (["$1,200.5", "$7"], ["1200.5", "$7"], ""), (["$1,200.5", "$7"], [1200.5, None], ""),
-        (["30.5 kg", "7 kg"], ["soon", "8kg"], "1 value is not a number such as 1234.5, "
-         "the first 'soon'"),
-    ],
-)  # fmt: skip
-def test_units_of_a_later_file_that_training_lacks_are_told(
-    train: list[Any], later: list[Any], why: str
-) -> None:
-    table = pa.table({"c": train * 20})
-    features = fit_features(table, detect_columns(table), "standard")
-    assert list(unfit_values(features, table, "test")) == []
-    notes = list(unfit_values(features, pa.table({"c": later})))
-    assert [note.why for note in notes] == [why] * bool(why)
-
-
 def test_categories_of_a_later_file_that_are_written_otherwise_are_counted() -> None:
     train = pa.table({"c": ["345", "A1"] * 10, "b": ["yes", "no"] * 10, "n": [*range(20)]})
     features = fit_features(train, detect_columns(train), "standard")

@@ -42,6 +42,7 @@ from engine.data.tables.values import (
     texts,
     tidy,
     truths_or_numbers,
+    zone_of,
 )
 from engine.errors import DataError
 from engine.files.sanitize import plain
@@ -147,7 +148,7 @@ def _detect(
         return _ignored(name, column)
     if missing == rows:
         return Column(name=name, type="ignored", reason="empty", missing=missing)
-    example = example_of(column.drop_null()[0].as_py(), 40)
+    example, zone = example_of(column.drop_null()[0].as_py(), 40), zone_of(column.type)
     nested = _nested_type(column.type)
     if nested == "list" and _has_items(column.type.value_type):
         return Column(name=name, type="list", missing=missing, example=example,
@@ -165,7 +166,7 @@ def _detect(
     found = _Evidence(name, column, distinct, values, written, apart, decimal)
     verdict = _as_set(found, setting) if setting else _judge(found)
     return Column(name=name, type=verdict.type, reason=verdict.reason, missing=missing,
-                  distinct=distinct, example=example, date_format=verdict.date_format,
+                  distinct=distinct, example=example, date_format=verdict.date_format, zone=zone,
                   number_format=(marks := written or NumberFormat(decimal=decimal or ".")),
                   units=known_units(column, marks) if verdict.type == "numeric" else (),
                   as_written=_is_text(setting), doubt=verdict.doubt, separator=verdict.separator,

@@ -189,7 +189,7 @@ def _parts(column: Column, table: pa.Table) -> Mapping[str, Floats]:
     if column.type == "numeric":
         values = numbers(table[column.name], column.number_format)
         return {"value": values, "missing": np.isnan(values).astype(np.float64)}
-    moments = dates(table[column.name], column.date_format)
+    moments = dates(table[column.name], column.date_format, column.zone)
     missing = np.isnat(moments)
     parts = date_parts(np.where(missing, np.datetime64(0, "s"), moments))
     shown = {part: np.where(missing, np.nan, values) for part, values in parts.items()}

@@ -53,6 +53,8 @@ class Column(_Record):
     """Format of the dates, where they are text."""
     number_format: NumberFormat = NumberFormat()
     """Format of the numbers, where they are text."""
+    zone: str = ""
+    """Time zone of the moments in the training rows, where their type has one."""
     units: tuple[str, ...] = ()
     """Units of the numbers in the training rows, an empty text for none; empty where unknown."""
     as_written: bool = False

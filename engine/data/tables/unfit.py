@@ -17,7 +17,7 @@ from engine.data.tables.lists import without_known
 from engine.data.tables.other_marks import other_marks
 from engine.data.tables.other_units import other_units
 from engine.data.tables.schema import CategoricalFeature, Column, Features
-from engine.data.tables.values import dates, numbers, texts, tidy
+from engine.data.tables.values import dates, numbers, texts, tidy, zone_of
 from engine.files.sanitize import plain
 from engine.reports.counted import counted
 from engine.reports.note import Note
@@ -39,6 +39,8 @@ def unfit_values(features: Features, table: pa.Table, split: str = "") -> Iterat
         if column.type == "numeric" and split != TRAIN:
             values, written = table[column.name], column.number_format
             yield from other_units(values, column.name, written, column.units, split)
+        if column.type == "date" and split != TRAIN:
+            yield from _zone_notes(table[column.name], column, split)
         if _always_fits(table[column.name].type, column):
             continue
         own = table.select([column.name])
@@ -123,6 +125,20 @@ def _category_notes(
         rows=count,
         kind="converted",
     )
+
+
+def _zone_notes(values: pa.ChunkedArray, column: Column, split: str) -> Iterator[Note]:
+    """Yield a note on moments in another time zone than those of the training rows."""
+    own, rows = zone_of(values.type), len(values) - values.null_count
+    if not own or not column.zone or own == column.zone or not rows:
+        return
+    of_split = f" of {split}" if split else ""
+    are = "is" if rows == 1 else "are"
+    why = (
+        f"{counted(rows, 'time')}{of_split} in the zone {plain(own, 40)} {are} read in that of the "
+        f"training rows, {plain(column.zone, 40)}"
+    )
+    yield Note(why, plain(column.name, 60), "dates", rows, kind="converted")
 
 
 def _note(column: Column, count: int, first: object, split: str) -> Note:

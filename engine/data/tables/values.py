@@ -119,13 +119,21 @@ def texts(column: pa.ChunkedArray, as_written: bool = False) -> pa.ChunkedArray:
     return column.cast(pa.string())
 
 
-def dates(column: pa.ChunkedArray, date_format: str = "") -> NDArray[np.datetime64]:
+def zone_of(kind: pa.DataType) -> str:
+    """Return the time zone of a type of moments; empty for other types."""
+    return (kind.tz or "") if pa.types.is_timestamp(kind) else ""
+
+
+def dates(column: pa.ChunkedArray, date_format: str = "", zone: str = "") -> NDArray[np.datetime64]:
     """A column as ``datetime64[s]``, NaT where there is no date.
 
-    Of times with a zone, the date and the hour are those that its clocks showed.
+    Of times with a zone, the date and the hour are those that its clocks showed, or those of the
+    ``zone`` that is given: one moment has one meaning, whatever zone a later file has it in.
     """
     column = tidy(column)
-    if pa.types.is_timestamp(column.type) and column.type.tz is not None:
+    if own := zone_of(column.type):
+        if zone and zone != own:
+            column = column.cast(pa.timestamp(column.type.unit, zone))
         column = pc.local_timestamp(column)
     if pa.types.is_temporal(column.type):
         moments = column.cast(pa.timestamp("s"), safe=False).to_numpy()
