@@ -121,7 +121,7 @@ def units_of(values: Sequence[str]) -> list[str]:
     """Return the different units of money, share or measure of numbers; empty texts for none."""
     text = pa.array(values, pa.string())
     bare = unit_of_each(text.filter(pc.match_substring_regex(text, r"\d")))
-    return pc.unique(bare).to_pylist()
+    return [unit.as_py() for unit in pc.unique(bare)]
 
 
 def unit_of_each(numbers: pa.Array) -> pa.Array:
