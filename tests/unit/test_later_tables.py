@@ -11,6 +11,7 @@ import pytest
 
 from engine.data.tables.columns import detect_columns
 from engine.data.tables.features import encode_rows, fit_features
+from engine.data.tables.number_format import units_of
 from engine.data.tables.unfit import unfit_values
 
 
@@ -75,3 +76,8 @@ def test_units_of_a_later_file_that_training_lacks_are_told(
     assert list(unfit_values(features, table, "test")) == []
     notes = list(unfit_values(features, pa.table({"c": later})))
     assert [note.why for note in notes] == [why] * bool(why)
+
+
+def test_an_exponent_is_no_unit() -> None:
+    assert units_of(["1e-07", "2.5E+3", "1.e5", "7"]) == [""]
+    assert units_of(["1e-07 kg", "3 kg"]) == ["kg"]

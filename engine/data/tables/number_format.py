@@ -40,7 +40,7 @@ _STEPS = (
 """Patterns and replacements that take a number out of what surrounds it."""
 _MULTIPLES = {"k": 1e3, "m": 1e6, "b": 1e9}
 _MULTIPLE = r"([\d.,)])\s?[kKmMbB]$"
-_NO_UNIT = r"[\d\s.,'’()+\-\x{a0}\x{202f}\x{2009}\x{2212}]+|^[eE]|[eE]$"
+_NO_UNIT = r"(?:\d[.,]?[eE][-+]?\d|[\d\s.,'’()+\-\x{a0}\x{202f}\x{2009}\x{2212}])+"
 """Everything of a number but its unit, once multiples are gone."""
 _EXPONENT = r"(?:[eE][-+]?\d+)?"
 _CODE = r"^0\d+$"
