@@ -286,7 +286,7 @@ class CausalLmPipeline(ChatPipeline[CausalLmFitted]):
         if fitted.date:
             facts["date"] = f"{fitted.date} in every conversation, as the chat template writes it"
         chat = fitted.chat or fitted.form == "messages"
-        return facts | self.tools_fact(fitted.context, chat, fitted.tokenizer)
+        return facts | self.unused_facts(fitted.context, chat, fitted.tokenizer)
 
     def inputs(self, fitted: CausalLmFitted) -> tuple[str, ...]:
         """Return the columns to continue: the text, the instruction, or the conversation."""

@@ -19,6 +19,7 @@ from engine.pipelines.generation import GenerationPipeline
 from engine.pipelines.text import TextFitted
 from engine.text.chat.common_values import common
 from engine.text.chat.conversation import names_tools
+from engine.text.chat.template_variables import VARIABLES
 from engine.text.chat.templates import KNOWN, marks_of, use_template
 from engine.text.tokens.beginning import beginning_of
 
@@ -89,12 +90,14 @@ class ChatPipeline(GenerationPipeline[F]):
             found["variables"] = common(self.template_variables(table, fitted)) or {}
         return fitted.model_copy(update=found)
 
-    def tools_fact(self, roles: Collection[str], chat: bool, trained: str) -> dict[str, str]:
-        """Return the fact that tools among the ``roles`` of columns are not written anywhere."""
-        if "tools" not in roles or (chat and names_tools(self.tokenizer(trained))):
+    def unused_facts(self, roles: Collection[str], chat: bool, trained: str) -> dict[str, str]:
+        """Return facts on what only chat templates read, among the ``roles`` of columns."""
+        if not chat:
+            names = [name for name in ("tools", VARIABLES) if name in roles]
+            return dict.fromkeys(names, "not used: prompts are plain text")
+        if "tools" not in roles or names_tools(self.tokenizer(trained)):
             return {}
-        where = "the chat template has no place for them" if chat else "prompts are plain text"
-        return {"tools": f"not used: {where}"}
+        return {"tools": "not used: the chat template has no place for them"}
 
     def beginning_fact(self, beginning: Sequence[int], trained: str) -> dict[str, str]:
         """Return the fact that texts begin with tokens, if they do."""

@@ -144,7 +144,7 @@ class PreferencePipeline(ChatPipeline[PreferenceFitted]):
         facts |= self.beginning_fact(fitted.beginning, fitted.tokenizer)
         if fitted.date:
             facts["date"] = f"{fitted.date} in every conversation, as the chat template writes it"
-        facts |= self.tools_fact(columns, fitted.chat, fitted.tokenizer)
+        facts |= self.unused_facts(columns, fitted.chat, fitted.tokenizer)
         facts["tokenizer"] = f"{len(self.tokenizer(fitted.tokenizer)):,} tokens"
         return self.text_summary(raw, fitted, {name: role for role, name in columns.items()}, facts)
 

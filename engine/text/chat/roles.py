@@ -41,7 +41,7 @@ CONTEXT = {
 """Names of columns by their roles beside prompt and completion."""
 _ADDED: Mapping[Form, tuple[str, ...]] = {
     "text": (),
-    "pairs": ("input", "system", "history"),
+    "pairs": ("input", "system", "history", "tools", VARIABLES),
     "messages": ("system", "tools", VARIABLES),
     "segments": (),
 }

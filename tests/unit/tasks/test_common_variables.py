@@ -13,7 +13,7 @@ import transformers
 from engine.artifacts.handover.turns import between_turns, rendering
 from engine.text.chat.chat_prompts import ChatPrompts
 from engine.text.chat.common_values import common
-from engine.text.chat.templates import as_trained
+from engine.text.chat.templates import KNOWN, as_trained
 from engine.text.tokens.bpe import bpe_from, train_bpe
 
 Make = Callable[..., Any]
@@ -139,3 +139,30 @@ def test_preferences_have_what_all_their_rows_share(prepare: Make) -> None:
     prepared = prepare("preference", given, max_length=200)
     writer = prepared.task.writer(prepared.fitted)
     assert (writer.system, writer.variables) == ("S", {"mood": "x"})
+
+
+def test_pairs_of_texts_have_tools_and_variables_in_the_chat_template(prepare: Make) -> None:
+    given = {
+        "prompt": ["a", "b"], "completion": ["c", "d"], "tools": [json.dumps([{"name": "f"}])] * 2,
+        "chat_template_kwargs": [json.dumps({"mood": "x"})] * 2,
+    }  # fmt: skip
+    prepared = prepare("causal_lm", given, max_length=200, chat_template="roles")
+    tokenizer = prepared.task.pipeline.tokenizer(prepared.fitted.tokenizer)
+    before = "{{ tools[0].function.name if tools }} {{ mood }};"
+    tokenizer.chat_template = before + KNOWN["roles"].text
+    writer = prepared.task.writer(prepared.fitted)
+    assert writer.variables == {"mood": "x"}
+    [marked] = writer.prompts.marked({role: values[0] for role, values in given.items()})
+    assert marked.text.startswith("f x;<|user|>\na")
+    batch = prepared.encoded()
+    assert tokenizer.decode(batch.inputs["input_ids"][0]).startswith("f x;<|user|>\na")
+
+
+def test_plain_pairs_say_that_tools_and_variables_are_not_used(prepare: Make) -> None:
+    given = {"prompt": ["a", "b"], "completion": ["c", "d"], "tools": ["[]"] * 2,
+             "chat_template_kwargs": ["{}"] * 2}  # fmt: skip
+    prepared = prepare("causal_lm", given, max_length=200)
+    facts = prepared.task.pipeline.summarize(prepared.raw, prepared.fitted).facts
+    assert {facts[name] for name in ("tools", "chat_template_kwargs")} == {
+        "not used: prompts are plain text"
+    }
