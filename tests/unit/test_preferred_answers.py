@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any
 
 import pytest
@@ -205,11 +206,12 @@ def test_answers_that_differ_in_their_calls_or_thoughts_are_not_equal() -> None:
         function = {"name": "f", "arguments": {"a": number}}
         return [{"role": "assistant", "content": "", "tool_calls": [{"function": function}]}]
 
-    def thought(text: str) -> list[dict[str, Any]]:
-        return [{"role": "assistant", "content": "blue", "reasoning_content": text}]
+    def thought(text: str, name: str = "reasoning_content") -> list[dict[str, Any]]:
+        return [{"role": "assistant", "content": "blue", name: text}]
 
     same = "chosen and rejected are equal"
-    for make, one, other in ((call, 1, 2), (thought, "hm", "so")):
+    thinking = partial(thought, name="thinking")
+    for make, one, other in ((call, 1, 2), (thought, "hm", "so"), (thinking, "hm", "so")):
         row = {"prompt": "sky?", "chosen": make(one)}  # type: ignore[operator]
         assert fault_of({**row, "rejected": make(other)}) is None  # type: ignore[operator]
         assert fault_of({**row, "rejected": make(one)}) == same  # type: ignore[operator]

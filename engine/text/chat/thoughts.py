@@ -57,19 +57,23 @@ def without_beginning(content: str) -> str:
     return content.lstrip().removeprefix(_BEGIN)
 
 
+def thoughts_of(turn: Turn) -> list[str]:
+    """Return the thoughts that stand beside the text of an answer."""
+    return [str(turn[name]) for name in _THOUGHTS if turn.get(name)]
+
+
 def parts_of(turn: Turn) -> list[str]:
     """Return what is to be found of an answer: its text, its thoughts, the names of its calls.
 
     The text is without the mark of a thought that the prompt may have in its place.
     """
-    thoughts = (str(turn[name]) for name in _THOUGHTS if turn.get(name))
     calls = (name_of(call) for call in turn.get("tool_calls", ()))
-    return [without_beginning(str(turn["content"])), *thoughts, *calls]
+    return [without_beginning(str(turn["content"])), *thoughts_of(turn), *calls]
 
 
 def has_thought(turn: Turn) -> bool:
     """Return whether an answer has a thought, beside its text or in it."""
-    return _END in str(turn["content"]) or any(turn.get(name) for name in _THOUGHTS)
+    return _END in str(turn["content"]) or bool(thoughts_of(turn))
 
 
 def _parts(turn: Turn) -> tuple[str, str]:
@@ -78,5 +82,5 @@ def _parts(turn: Turn) -> tuple[str, str]:
     if _END in content:
         thought, _, answer = content.partition(_END)
         return without_beginning(thought).lstrip("\n"), answer
-    given = next((turn[name] for name in _THOUGHTS if turn.get(name)), "")
+    given = next(iter(thoughts_of(turn)), "")
     return (f"{given}\n", f"\n\n{content}") if given else ("", content)

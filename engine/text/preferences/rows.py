@@ -12,6 +12,7 @@ from engine.data.written_value import written_value
 from engine.text.chat.prompts import Row
 from engine.text.chat.repeated_prompts import turns_with_prompt, with_instructions_of
 from engine.text.chat.template_variables import VARIABLES
+from engine.text.chat.thoughts import thoughts_of
 from engine.text.chat.transcripts import transcribed, without_mark_blanks
 from engine.text.chat.turns import (
     ASSISTANT,
@@ -133,7 +134,7 @@ def _fault_of_answers(given: Compared) -> str | None:
 def _plain(answer: Any) -> list[tuple[str, str, str]]:
     turns = map(with_calls_as_text, turns_of(answer, ASSISTANT))
     return [
-        (turn["role"], turn["content"].strip(), str(turn.get("reasoning_content") or "").strip())
+        (turn["role"], turn["content"].strip(), "\n".join(thoughts_of(turn)).strip())
         for turn in turns
     ]
 
