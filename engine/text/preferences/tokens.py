@@ -53,7 +53,7 @@ class PreferenceTokens:
     """Turns rows, with their number, into samples of two answers each.
 
     Rows with an answer longer than ``max_length`` have none. With ``single``, each answer is a
-    sample of its own, and the second one is the answer before it behind the same prompt.
+    sample of its own, and the second one is the last answer to another prompt before it.
     """
 
     tokenizer: Any
@@ -81,7 +81,7 @@ class PreferenceTokens:
     def _single(self, rows: Sequence[Row]) -> Iterator[Sample]:
         answers = [answer for row in rows for answer in self._answers(row)]
         sides, texts = [side for _, side, _, _ in answers], [text for _, _, text, _ in answers]
-        others = [*texts[-1:], *texts[:-1]]  # as in TRL
+        others = [texts[place] for place in _places_of_others([side.asked for side in sides])]
         firsts = self._tokens([side.row(text) for side, text in zip(sides, texts, strict=True)])
         seconds = self._tokens([side.row(text) for side, text in zip(sides, others, strict=True)])
         for (row, _, _, good), first, second in zip(answers, firsts, seconds, strict=True):
@@ -112,6 +112,23 @@ class PreferenceTokens:
         for name, answer in side.answers.items():
             good = bool(label_of(row)) if "label" in row else name == "chosen"
             yield row["row"], side, answer, good
+
+
+def _places_of_others(prompts: Sequence[Row]) -> list[int]:
+    """Return for each answer, by its ``prompts``, the place of the last answer to another one.
+
+    The places are a circle, as in TRL. Answers to the same prompt often stand side by side, and are
+    no answers to other prompts. Where all prompts are alike, it is the answer before.
+    """
+    begins = [place for place in range(len(prompts)) if prompts[place] != prompts[place - 1]]
+    if not begins:
+        return [place - 1 for place in range(len(prompts))]
+    others, last = [], begins[-1] - 1
+    for place in range(len(prompts)):
+        if prompts[place] != prompts[place - 1]:
+            last = place - 1
+        others.append(last)
+    return others
 
 
 def _sample(row: int, first: _Tokens, second: _Tokens, good: bool, fault: str = "") -> Sample:

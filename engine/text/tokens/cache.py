@@ -26,7 +26,7 @@ datasets.disable_progress_bars()
 _SMALL = 256
 """Up to this number of rows (a prediction, say), no file is written."""
 
-_FORMAT = 5
+_FORMAT = 6
 """To be raised when the tasks encode otherwise than before, so that old files are not taken."""
 
 _KEPT_SECONDS = 30 * 24 * 3600

@@ -383,6 +383,16 @@ def test_kto_takes_pairs_as_a_good_and_a_bad_answer(prepare: Make) -> None:
     assert batch.targets["desirable"].tolist() == [True, False] * 3
 
 
+def test_kto_holds_pairs_against_answers_to_other_prompts(prepare: Make) -> None:
+    """Not against the other answer of the pair, whose log-ratio is that of the preference."""
+    batch = prepare(KIND, PAIRS, loss="kto").encoded()
+    answers, others = (
+        [row[row >= 0].tolist() for row in batch.targets[name]]
+        for name in ("labels", "second_labels")
+    )
+    assert others == [answers[place] for place in (5, 5, 1, 1, 3, 3)]
+
+
 def test_pairs_with_an_answer_that_would_be_cut_are_left_out_and_counted(prepare: Make) -> None:
     rows = PAIRS | {"rejected": ["no", "x" * 40, "bbb"]}
     prepared = prepare(KIND, rows, max_length=16)
