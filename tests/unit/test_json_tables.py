@@ -37,6 +37,20 @@ def test_lines_that_pandas_writes_are_the_same_table(tmp_path: Path) -> None:
     assert read(tmp_path, lines).table.to_pydict() == FRAME.to_dict(orient="list")
 
 
+def test_conversations_without_a_name_are_a_column_of_messages(tmp_path: Path) -> None:
+    talks = [[{"role": "user", "content": str(number)}] for number in range(2)]
+    from_sides = [[{"from": "human", "value": "q"}, {"from": "gpt", "value": "a"}]] * 2
+    for rows in (talks, from_sides):
+        lines = "".join(f"{json.dumps(row)}\n" for row in rows)
+        for reading in (read(tmp_path, rows), read(tmp_path, lines, "a.jsonl")):
+            assert reading.table.to_pydict() == {"messages": rows}
+
+
+def test_lists_in_place_of_objects_are_told_by_their_row(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"row 2: .* is not an object"):
+        read(tmp_path, [{"a": 1}, [{"role": "user"}, {"text": "x"}]])
+
+
 def test_a_table_of_pandas_without_row_numbers_has_all_of_its_columns(tmp_path: Path) -> None:
     content = {"schema": {"primaryKey": ["index"]}, "data": [{"a": 1}, {"a": 2}]}
     assert read(tmp_path, content).table.to_pydict() == {"a": [1, 2]}

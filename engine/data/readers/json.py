@@ -19,7 +19,7 @@ from engine.data.readers.annotations import annotated_records
 from engine.data.readers.reading import INCOMPLETE, Reading, ReadOptions, read_text, unique_names
 from engine.data.readers.records import MOST_LEVELS, table_of_columns, table_of_records
 from engine.data.readers.squad import is_squad, squad_table
-from engine.data.readers.turns import type_holds_objects
+from engine.data.readers.turns import are_turns, type_holds_objects
 from engine.errors import DataError
 from engine.files import safe_json
 from engine.files.sanitize import plain
@@ -36,6 +36,9 @@ _BEGINNING = 1 << 16
 """Characters among which a file of lines has its first questions, if it has some on texts."""
 _ROWS = ("data", "rows", "records", "items", "examples", "instances", "samples")
 """Usual names of the list of rows in an object."""
+
+_MESSAGES = "messages"
+"""The column of rows that are conversations without a name."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,8 @@ class _Tables:
         return json.loads(content) if isinstance(content, safe_json.Numeral) else content
 
     def _row(self, row: Any) -> Any:
+        if are_turns(row):
+            return {_MESSAGES: self.values(row)}
         if not isinstance(row, dict):
             return self.values(row)
         return {name: self._cell(name, value) for name, value in row.items()}

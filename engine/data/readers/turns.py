@@ -8,6 +8,9 @@ from typing import Any
 
 import pyarrow as pa
 
+_ROLES = {"role", "from"}
+"""Keys by which turns say whose they are."""
+
 
 def as_json(values: Sequence[Any]) -> list[str | None] | None:
     """Return lists of objects as their JSON, which a table can hold; ``None`` for other values.
@@ -44,6 +47,11 @@ def type_holds_objects(kind: pa.DataType) -> bool:
         pa.types.is_struct(part) or (pa.types.is_list(part) and pa.types.is_struct(part.value_type))
         for part in parts
     )
+
+
+def are_turns(value: Any) -> bool:
+    """Return whether a value is a list of objects that each have the role of a turn."""
+    return bool(value) and _are_objects(value) and all(_ROLES & turn.keys() for turn in value)
 
 
 def _are_objects(value: Any) -> bool:
