@@ -482,6 +482,17 @@ def test_what_is_written_together_is_what_transformers_writes_alone(
     assert continued(model, tokenizer, [], sampling, longest=64) == []
 
 
+def test_settings_that_count_from_the_prompt_hold_for_the_whole_text(tokenizer: Any) -> None:
+    torch.manual_seed(0)
+    model: Any = transformers.AutoModelForCausalLM.from_config(KINDS["llama"]).eval()
+    with torch.no_grad():
+        model.lm_head.weight[tokenizer.eos_token_id] *= 40  # ends are likely
+    model.generation_config.min_new_tokens = 3
+    prompts = [[number] for number in range(4, 40)]
+    together = continued(model, tokenizer, prompts, Sampling(40, 0.0, 1.0), longest=64)
+    assert together == [_by_transformers(model, tokenizer, one, 40) for one in prompts]
+
+
 def test_writing_passes_nothing_that_transformers_calls_deprecated(tokenizer: Any) -> None:
     torch.manual_seed(0)
     model: Any = transformers.AutoModelForCausalLM.from_config(KINDS["llama"]).eval()

@@ -19,6 +19,8 @@ _BATCH = 64
 """Prompts that are continued at once."""
 _STEPS = 16
 """Tokens after which rows that have ended are left out."""
+_COUNTED = ("min_new_tokens", "exponential_decay_length_penalty", "begin_suppress_tokens")
+"""Settings of ``generate`` that begin behind the tokens that it is given."""
 _CACHE = "cache" if "cache" in GenerateDecoderOnlyOutput.__dataclass_fields__ else "past_key_values"
 """The name of the cache that ``generate`` takes and returns: ``cache`` since transformers 5.24."""
 
@@ -105,7 +107,7 @@ def _generated(
     rows, cache = torch.arange(len(prompts), device=device), None
     written: list[list[int]] = [[] for _ in prompts]
     left = min(sampling.max_new_tokens, longest)
-    steps = left if is_stateful(network) else _STEPS
+    steps = left if is_stateful(network) or _counts(network) else _STEPS
     while left and len(rows):
         made = network.generate(
             input_ids=ids,
@@ -135,6 +137,12 @@ def ends_for(network: Any, tokenizer: Any) -> list[int]:
     noted = getattr(getattr(network, "generation_config", None), "eos_token_id", None)
     noted = [noted] if isinstance(noted, int) else list(noted or ())
     return list(dict.fromkeys(end for end in (tokenizer.eos_token_id, *noted) if end is not None))
+
+
+def _counts(network: Any) -> bool:
+    """Return whether settings of a network count from the prompt: each call would count anew."""
+    settings = getattr(network, "generation_config", None)
+    return any(getattr(settings, name, None) for name in _COUNTED)
 
 
 def _of_rows(cache: Any, going: Tensor) -> Any:
