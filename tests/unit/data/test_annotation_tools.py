@@ -96,6 +96,23 @@ def test_places_in_units_of_utf_16_are_made_characters(tmp_path: Path, emoji: st
     assert any("count units of UTF-16" in note.why for note in raw.notes) == bool(emoji)
 
 
+def test_spans_that_end_with_their_last_character_end_behind_it(tmp_path: Path) -> None:
+    def entity(start: int, end: int, text: str, label: str) -> dict[str, Any]:
+        return {"start": start, "end": end, "text": text, "label": label}
+
+    marked = [entity(0, 3, "Anna", "person"), entity(14, 17, "Rome", "place")]
+    row = {"text": "Anna lives in Rome", "entities": marked}
+    wrong = {"text": "Anna lives in Rome", "entities": [entity(5, 9, "leaves", "place")]}
+    path = tmp_path / "spans.jsonl"
+    path.write_text("".join(f"{json.dumps(one)}\n" for one in [*[row] * 19, wrong]))
+    raw = load(path, "token_classification")
+    tagged = dict(zip(*raw.train.select(["text", "entities"]).to_pylist()[0].values(), strict=True))
+    assert tagged == {"Anna": "B-person", "lives": "O", "in": "O", "Rome": "B-place"}
+    whys = [note.why for note in raw.notes]
+    assert any("end with their last character" in why for why in whys)
+    assert "train: 1 span whose text is not at its place" in whys
+
+
 def test_spans_that_are_not_at_their_place_are_counted(tmp_path: Path) -> None:
     text = "Anna lives in Rome"
     tasks = [task(text, [span(text, "Rome", "place")])] * 19
