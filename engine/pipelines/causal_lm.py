@@ -190,7 +190,8 @@ class CausalLmPipeline(ChatPipeline[CausalLmFitted]):
         """Return the one way to write the prompts of this data."""
         tokenizer = self.tokenizer(fitted.tokenizer)
         if fitted.form == "messages" or fitted.chat:
-            return ChatPrompts(tokenizer, fitted.date, fitted.chat, fitted.variables)
+            system = fitted.system or ""
+            return ChatPrompts(tokenizer, fitted.date, fitted.chat, fitted.variables, system)
         if fitted.form == SEGMENTS:
             return LabelledTexts()
         return PlainPrompts(tokenizer.eos_token or "", fitted.separator, fitted.beginning)

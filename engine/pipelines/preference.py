@@ -107,7 +107,8 @@ class PreferencePipeline(ChatPipeline[PreferenceFitted]):
         """Return the one way to write the prompts of this data."""
         tokenizer = self.tokenizer(fitted.tokenizer)
         if fitted.chat:
-            return ChatPrompts(tokenizer, fitted.date, variables=fitted.variables)
+            variables, system = fitted.variables, fitted.system or ""
+            return ChatPrompts(tokenizer, fitted.date, variables=variables, system=system)
         return PlainPrompts(tokenizer.eos_token or "", fitted.separator, fitted.beginning)
 
     def ends(self, fitted: PreferenceFitted) -> list[int]:

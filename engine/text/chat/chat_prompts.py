@@ -78,9 +78,12 @@ class ChatPrompts(Prompts):
     """Whether rows are pairs of texts, which are written as a turn of each side."""
     variables: Mapping[str, Any] = field(default_factory=dict)
     """The template's, for rows that have none of their own."""
+    system: str = ""
+    """The system prompt of mere texts to continue, which have none of their own."""
 
     @override
     def prompt(self, row: Row) -> Prompt:
+        row = _with_usual_system(row, self.system)
         if self.pairs:
             turns = asked(_as_pair(row))
         elif "messages" in row:
@@ -287,6 +290,12 @@ def asked(row: Row) -> list[Turn]:
     parts = [text_of(row.get("prompt")), text_of(row.get("input"))]
     text = "\n".join(part for part in parts if part.strip())
     return [*_earlier(row.get("history")), {"role": USER, "content": text}]
+
+
+def _with_usual_system(row: Row, system: str) -> Row:
+    """Return a row with a ``system`` prompt where it has none, unless it is a conversation."""
+    own = row.get("system") is not None or holds_turns(row.get("messages", row.get("prompt")))
+    return row if own else {**row, "system": system}
 
 
 def _as_pair(row: Row) -> Row:

@@ -106,6 +106,42 @@ def test_the_system_prompt_of_all_rows_is_kept(
     assert prepared.task.writer(prepared.fitted).system == found
 
 
+ASKED = "<|user|>\nq<|endoftext|>\n<|assistant|>\n"
+WITH_S = "<|system|>\nS<|endoftext|>\n"
+
+
+@pytest.mark.parametrize(
+    ("value", "before"),
+    [
+        ("q", WITH_S),
+        ([{"role": "user", "content": "q"}], ""),
+        ('[{"role":"user","content":"q"}]', ""),
+    ],
+)
+def test_texts_to_predict_from_have_the_system_prompt_of_all_rows(
+    prepare: Make, value: Any, before: str
+) -> None:
+    prepared = prepare("causal_lm", rows("S", "S"), max_length=200)
+    prompts = prepared.task.writer(prepared.fitted).prompts
+    assert prompts.prompt({"messages": value}).text == before + ASKED
+
+
+@pytest.mark.parametrize(
+    ("own", "before"), [({}, WITH_S), ({"system": None}, WITH_S), ({"system": ""}, "")]
+)
+@pytest.mark.parametrize("kind", ["causal_lm", "preference"])
+def test_pairs_to_predict_from_have_the_system_prompt_of_all_rows(
+    prepare: Make, kind: str, own: dict[str, Any], before: str
+) -> None:
+    answers = {"completion": ["a", "b"]}
+    if kind == "preference":
+        answers = {"chosen": ["a", "b"], "rejected": ["c", "d"]}
+    given = {"prompt": ["q", "r"], "system": ["S", "S"], **answers}
+    prepared = prepare(kind, given, max_length=200, chat_template="roles")
+    prompts = prepared.task.writer(prepared.fitted).prompts
+    assert prompts.prompt({"prompt": "q", **own}).text == before + ASKED
+
+
 @pytest.mark.parametrize(
     ("values", "found"),
     [
