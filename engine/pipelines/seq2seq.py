@@ -19,11 +19,16 @@ from engine.models.weights.pretrained import pretrained_config
 from engine.pipelines.generation import GenerationPipeline
 from engine.pipelines.text import TextFitted
 from engine.reports.data_summary import DataSummary
+from engine.reports.note import Note
+from engine.text.columns import by_name
 from engine.text.rows import blank, some_of, texts_in, without_faults
 from engine.text.sides import laid_open, sides, texts_of
 from engine.text.tokens.any_tokenizer import reads_targets
 from engine.text.tokens.bpe import ending_texts
 from engine.text.tokens.languages import choose_languages
+
+_INSTRUCTIONS = ("instruction", "prompt")
+"""Names of columns that belong to a source beside them."""
 
 
 class Seq2SeqFitted(TextFitted):
@@ -47,6 +52,8 @@ class Seq2SeqPipeline(GenerationPipeline[Seq2SeqFitted]):
         columns = self._columns(raw.train)
         for table in raw.splits.values():
             sides(table, *columns)  # a split may lack what the training rows have
+        notes = [] if self.section.source else _unused_instructions(raw.train, columns)
+        raw = raw.with_splits(raw.splits, *notes)
         raw = without_faults(raw, lambda table: blank(table, columns))
         return cut_splits(raw, self.config.data)
 
@@ -119,3 +126,13 @@ class Seq2SeqPipeline(GenerationPipeline[Seq2SeqFitted]):
     @override
     def texts_of_rows(self, fitted: Seq2SeqFitted) -> tuple[str, ...]:
         return fitted.source, fitted.target
+
+
+def _unused_instructions(table: pa.Table, columns: Sequence[str]) -> list[Note]:
+    """Return a note on a column that says what to do with the sources, as Alpaca's."""
+    name = by_name(table, _INSTRUCTIONS)
+    if name is None or name in columns:
+        return []
+    shown, source = plain(name, 40), plain(columns[0], 40)
+    why = f"{shown} is not used, and rows without {source} are left out: join both in one column"
+    return [Note(why, shown, rows=table.num_rows, change="task.source")]
