@@ -63,6 +63,7 @@ __all__ = [
     "tree_unflatten",
     "with_versions",
     "without_modes",
+    "writes_into",
 ]
 
 COMPILER = ("torch._dynamo", "torch._inductor", "torch._functorch")
@@ -133,6 +134,11 @@ for _name in ("add_param_group", "state_dict", "load_state_dict"):
 def memory_of(storage: torch.UntypedStorage) -> int:
     """Return what tells a storage from others, also one without content."""
     return int(storage._cdata)
+
+
+def writes_into(tensor: Tensor) -> int:
+    """Return how often the memory of a tensor was written into, in place of a new result."""
+    return tensor._version
 
 
 def operation_name(function: Any) -> str:

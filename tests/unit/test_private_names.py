@@ -344,6 +344,13 @@ def test_storages_without_content_are_told_apart() -> None:
     assert torch_private.memory_of(one[1:].untyped_storage()) == first
 
 
+def test_writes_into_a_tensor_are_counted_through_its_views() -> None:
+    tensor = torch.ones(3)
+    before = torch_private.writes_into(tensor)
+    tensor[1:].mul_(2)
+    assert torch_private.writes_into(tensor) == before + 1
+
+
 def test_operations_have_a_name_and_say_whether_they_change_their_arguments() -> None:
     fill, add = torch.ops.aten.fill_.Scalar, torch.ops.aten.add.Tensor
     assert (torch_private.operation_name(fill), torch_private.operation_name(add)) == (

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
 from engine.models.language.segments import segments
-from engine.torch_private import FakeTensor, memory_of
+from engine.torch_private import FakeTensor, memory_of, writes_into
 
 _TOKENS = 8
 _seen: WeakKeyDictionary[nn.Module, bool] = WeakKeyDictionary()
@@ -67,19 +67,19 @@ class _Marked:
 
     def __init__(self) -> None:
         self._value: Tensor | None = None
-        self._version = 0
+        self._writes = 0
 
     def instead_of(self, result: Tensor, dtype: torch.dtype) -> Tensor:
         """Return the tensor, of the shape of ``result``."""
         numbers = torch.arange(result.numel(), device=result.device) % 11 - 5
         self._value = numbers.view(result.shape).to(dtype)
-        self._version = self._value._version
+        self._writes = writes_into(self._value)
         return self._value
 
     def is_(self, found: Tensor, bias: Tensor | None = None) -> bool:
         """Return whether ``found`` is that tensor as it was, or with ``bias`` added."""
         marked = self._value
-        if marked is None or found.shape != marked.shape or marked._version != self._version:
+        if marked is None or found.shape != marked.shape or writes_into(marked) != self._writes:
             return False
         if bias is not None and not isinstance(found, FakeTensor):
             return torch.equal(found, marked + bias)
