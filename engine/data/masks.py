@@ -13,6 +13,7 @@ from PIL import Image
 
 from engine.data.image_limits import ImageFault
 from engine.data.images import stored_values
+from engine.data.turned_images import shown_mask, turn_of_mask
 from engine.files.sanitize import plain
 
 MOST_VALUES = 254
@@ -45,6 +46,8 @@ class MaskLook:
     stored: Stored
     lossy: bool = False
     """Whether black and white were found in a JPEG file."""
+    turned: bool = False
+    """Whether it has the size of the stored pixels of an image that its camera has turned."""
     palette: Sequence[int] = ()
     """Colours of the values as 24-bit numbers; empty for other masks."""
 
@@ -60,7 +63,7 @@ def look_at_mask(record: Any) -> MaskLook:
     height, width = read.codes.shape
     pixels = dict(zip(values.tolist(), counts.tolist(), strict=True))
     stored = _stored(values, read.in_colour)
-    return MaskLook(width, height, pixels, stored, read.lossy, read.palette)
+    return MaskLook(width, height, pixels, stored, read.lossy, palette=read.palette)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +97,11 @@ class MaskCoding:
             return sorted(look.pixels)
         return sorted(self.pixels(look).keys() - {*self.values, self.ignored})
 
-    def numbers(self, record: Any, size: int) -> NDArray[np.uint8]:
+    def numbers(self, record: Any, size: int, image: Any = None) -> NDArray[np.uint8]:
         """``[size, size]`` numbers of classes, :data:`IGNORED` for ignored pixels.
 
-        The whole mask is stretched by its nearest pixels. Raises :class:`ImageFault`.
+        The whole mask is stretched by its nearest pixels, and turned where it was drawn on the
+        stored pixels of an ``image`` that its camera has turned. Raises :class:`ImageFault`.
         """
         read = _read(record)
         codes = read.codes
@@ -107,8 +111,10 @@ class MaskCoding:
             if _stored(codes, read.in_colour) == "colours":
                 raise ImageFault(OUTSIDE)
             codes = codes & 0xFF
-        image = Image.fromarray(self._numbered(codes))
-        return np.asarray(image.resize((size, size), Image.Resampling.NEAREST), np.uint8)
+        mask = Image.fromarray(self._numbered(codes))
+        turned = 0 if image is None else turn_of_mask(image, mask.size)
+        mask = shown_mask(mask, turned) if turned else mask
+        return np.asarray(mask.resize((size, size), Image.Resampling.NEAREST), np.uint8)
 
     def _numbered(self, codes: Codes) -> NDArray[np.uint8]:
         order = np.argsort(self.values)

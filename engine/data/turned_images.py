@@ -10,7 +10,7 @@ from typing import Any
 
 from PIL import Image
 
-from engine.data.images import orientation_of
+from engine.data.images import orientation_of, upright_size
 
 _Point = tuple[float, float]
 _TURNS: Mapping[int, Callable[[float, float, float, float], _Point]] = {
@@ -36,6 +36,14 @@ def marked_as_stored(record: Any, stated: Sequence[int], upright: Sequence[int])
         return 0
     orientation = orientation_of(record)
     return orientation if orientation in _TURNS else 0
+
+
+def turn_of_mask(image: Any, size: Sequence[int]) -> int:
+    """Return the orientation of an image whose mask has the size of its stored pixels; else 0.
+
+    Raises :class:`ImageFault`.
+    """
+    return marked_as_stored(image, size, upright_size(image))
 
 
 def shown_mask(mask: Image.Image, orientation: int) -> Image.Image:

@@ -103,10 +103,10 @@ class SemanticSegmentationPipeline(AnnotatedImagesPipeline[SegmentationFitted]):
         self, raw: RawData, fitted: SegmentationFitted, each: int, seed: int
     ) -> AnnotatedSheet:
         """Images of each class, drawn by ``seed``."""
-        masks = images_of(raw.train, fitted.mask)
+        images, masks = (images_of(raw.train, name) for name in (fitted.image, fitted.mask))
 
         def classes_of(row: int) -> list[int]:
-            numbers = np.unique(fitted.coding.numbers(masks[row], SIDE))
+            numbers = np.unique(fitted.coding.numbers(masks[row], SIDE, images[row]))
             return [number for number in numbers.tolist() if number != IGNORED]
 
         paint = partial(painted_masks, raw.train, fitted)
@@ -128,7 +128,7 @@ def painted_masks(
     names = images.names()
 
     def painted(row: int) -> Picture | None:
-        mask = fitted.coding.numbers(masks[row], fitted.size)
+        mask = fitted.coding.numbers(masks[row], fitted.size, images[row])
         return mask_painted(images[row], mask, fitted, name=plain(names[row], 80))
 
     found = zip(rows, in_threads(painted, rows), strict=True)

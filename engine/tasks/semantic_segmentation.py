@@ -69,8 +69,9 @@ class SemanticSegmentation(AnnotatedTask[SegmentationFitted]):
     ) -> Callable[[int], Target] | None:
         if fitted.mask not in table.column_names:
             return None
-        masks, coding = images_of(table, fitted.mask), fitted.coding
-        return lambda row: coding.numbers(masks[row], fitted.size)
+        images, masks = images_of(table, fitted.image), images_of(table, fitted.mask)
+        coding = fitted.coding
+        return lambda row: coding.numbers(masks[row], fitted.size, images[row])
 
     @override
     def processor(self, fitted: SegmentationFitted) -> str:

@@ -24,6 +24,7 @@ from engine.data.mask_files import mask_classes
 from engine.data.masks import IGNORED, OUTSIDE, MaskCoding, MaskLook, look_at_mask
 from engine.data.raw import RawData
 from engine.data.splits import cut_splits
+from engine.data.turned_images import turn_of_mask
 from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.reports.note import Note
@@ -82,8 +83,9 @@ def usable_masks(
         raw,
         lambda table: [_fault(looks[number], classes) for number in _numbers(table, mask)],
         lambda table, row: plain(images.images[table[image][row].as_py()]["path"] or ""),
+        "Look at the images and their masks.",
     )
-    notes += _lossy(looks)
+    notes += [*_lossy(looks), *_turned(looks)]
     raw = cut_splits(raw.with_splits(raw.splits, *notes), config)
     classes = _counted(classes, [looks[number] for number in _numbers(raw.train, mask)])
     noted = {_NOTED: json.dumps(asdict(classes)).encode()}
@@ -102,6 +104,13 @@ def _lossy(looks: Iterable[MaskLook | str]) -> list[Note]:
     return [Note(why, "mask", "classes", count, kind="converted")] if count else []
 
 
+def _turned(looks: Iterable[MaskLook | str]) -> list[Note]:
+    """Return a note on masks that were drawn on the stored pixels of turned photographs."""
+    count = sum(look.turned for look in looks if isinstance(look, MaskLook))
+    why = "masks of the stored pixels of images that their camera has turned are turned like them"
+    return [Note(why, "mask", "masks", count, kind="converted")] if count else []
+
+
 def _numbers(table: pa.Table, mask: str) -> list[int]:
     numbers: list[int] = table[mask].to_pylist()
     return numbers
@@ -112,11 +121,13 @@ def _look(image: Any, mask: Any) -> MaskLook | str:
     try:
         size = upright_size(image)
         look = look_at_mask(mask)
+        if (look.width, look.height) == size:
+            return look
+        if turn_of_mask(image, (look.width, look.height)):
+            return replace(look, turned=True)
     except ImageFault as fault:
         return plain(fault)
-    if (look.width, look.height) != size:
-        return "the mask has another size than its image"
-    return look
+    return "the mask has another size than its image"
 
 
 def _fault(look: MaskLook | str, classes: MaskClasses) -> str | None:
