@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from engine.config.data.image_boxes import ImageBoxesConfig
+from engine.data.boxes.coco import around
 from engine.data.boxes.load import load_boxes
 from engine.data.boxes.records import Tally, box_classes, checked_box
 from engine.data.raw import RawData
@@ -147,7 +148,7 @@ def test_outlines_of_yolo_are_read_as_the_boxes_around_them(tmp_path: Path) -> N
     raw = loaded(tmp_path)
     assert counted(raw) == {
         "an outline is read as the box around it": 1,
-        "a line is not a class and four numbers": 2,
+        "a line has a number behind its box or outline, as predictions have their score": 2,
     }
     (one,) = raw.train["objects"][0].as_py()
     assert (one["label"], one["box"]) == ("dog", pytest.approx([4, 5, 24, 15]))
@@ -169,6 +170,53 @@ def test_voc_that_counts_from_0_is_read_so(tmp_path: Path) -> None:
     file.write_text(voc_file("1.jpg", ("dog", 0, 6, 24, 15), ("cat", 3, 3, 9, 9)))
     boxes = [one["box"] for one in loaded(tmp_path).train["objects"][0].as_py()]
     assert boxes == [[0, 6, 24, 15], [3, 3, 9, 9]]
+
+
+def test_a_box_of_voc_that_begins_before_its_image_does_not_tell_the_first_pixel(
+    tmp_path: Path,
+) -> None:
+    voc(tmp_path)
+    file = tmp_path / "Annotations" / "1.xml"
+    file.write_text(
+        voc_file("1.jpg", ("dog", -3, 6, 24, 15), ("cat", 3, 3, 9, 9), ("cat", 0, 0, 0, 0))
+    )
+    raw = usable(tmp_path)
+    assert [one["box"] for one in raw.train["objects"][0].as_py()] == [[0, 5, 24, 15], [2, 2, 9, 9]]
+    assert counted(raw) == {
+        "a box reaches beyond its image, and is cut at the edge": 1,
+        "a box lies outside of its image": 1,
+    }
+
+
+@pytest.mark.parametrize("box", [{}, {"bbox": []}, {"bbox": None}, {"bbox": [0, 0, 0, 0]}])
+@pytest.mark.parametrize(
+    "outline",
+    [
+        [[4, 5, 24, 5, 10, 10], [6, 6, 7, 15, 9, 9]],
+        # Columns 4 to 23, rows 5 to 14 of an image that is 20 high.
+        {"size": [HEIGHT, WIDTH], "counts": [85, *[10, 10] * 19, 10, 325]},
+    ],
+)
+def test_an_outline_of_coco_without_a_box_has_the_box_around_it(
+    tmp_path: Path, box: Any, outline: Any
+) -> None:
+    coco(tmp_path)
+    file = tmp_path / "annotations" / "instances_train2017.json"
+    record = json.loads(file.read_text())
+    record["annotations"] = [{"id": 6, "image_id": 9, "category_id": 3, "segmentation": outline}]
+    record["annotations"][0] |= box
+    file.write_text(json.dumps(record))
+    raw = loaded(tmp_path)
+    assert [one["box"] for one in raw.train["objects"][0].as_py()] == [[4, 5, 24, 15]]
+    assert counted(raw) == {"an outline without a box is read as the box around it": 1}
+
+
+@pytest.mark.parametrize(
+    "outline",
+    [7, [7], [["x", "y"]], {"counts": 7}, {"counts": [1, -1], "size": [2, 2]}, {"counts": "1"}],
+)
+def test_outlines_that_are_none_have_no_box(outline: Any) -> None:
+    assert around(outline) == []
 
 
 def test_entities_in_xml_are_not_expanded(tmp_path: Path) -> None:
@@ -312,6 +360,23 @@ def test_objects_of_a_cell_are_labels_and_sides(
     assert [(label, list(sides)) for label, sides in found] == [
         (label, list(sides)) for label, sides in objects
     ]
+
+
+CROWDS = pa.struct([*LISTS, ("is_crowd", pa.list_(pa.bool_()))])
+MARKED = pa.list_(pa.struct([*OBJECTS.value_type, ("iscrowd", pa.int64())]))
+
+
+@pytest.mark.parametrize(
+    ("kind", "cell"),
+    [
+        (CROWDS, {"bbox": [[1, 2, 3, 4]] * 2, "category": [5, 6], "is_crowd": [False, True]}),
+        (MARKED, [{"label": "5", "box": [1, 2, 4, 6], "iscrowd": 0},
+                  {"label": "6", "box": [1, 2, 4, 6], "iscrowd": 1}]),
+    ],
+)  # fmt: skip
+def test_boxes_around_several_objects_are_told_from_objects(kind: pa.DataType, cell: Any) -> None:
+    column = ObjectColumn(pa.table({"objects": pa.array([cell], kind)}), "objects", "auto")
+    assert (column.objects(cell), column.crowds(cell)) == ([("5", [1, 2, 4, 6])], 1)
 
 
 @pytest.mark.parametrize(("format", "right"), [("auto", 4), ("xyxy", 3), ("xywh", 4)])

@@ -7,7 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from engine.data.boxes.records import Annotations, Tally
+from pycocotools import mask as coco_mask
+
+from engine.data.boxes.records import CROWD, Annotations, Tally
 from engine.data.image_index import ImageIndex
 from engine.data.raw import TRAIN
 from engine.data.readers.files import split_of
@@ -122,11 +124,15 @@ def _objects(
         place = f"{file}, annotation {entry.get('id')}"
         label = names.get(reference(entry.get("category_id")))
         if entry.get("iscrowd"):
-            tally.add("a region is a crowd, not a single object", place)
+            tally.add(CROWD, place)
         elif label is None:
             tally.add("an object's category is unknown", place)
         else:
             box = corners(entry.get("bbox"))
+            if not any(box) and (outline := around(entry.get("segmentation"))):
+                tally.add("an outline without a box is read as the box around it", place,
+                          "converted")  # fmt: skip
+                box = outline
             objects[reference(entry.get("image_id"))].append({"label": label, "box": box})
     return dict(objects)
 
@@ -139,6 +145,32 @@ def reference(value: Any) -> Any:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return str(value) if isinstance(value, int | str) else None
+
+
+def around(outline: Any) -> list[float]:
+    """Return left, top, right, bottom of COCO's polygons or run lengths; empty for none."""
+    if isinstance(outline, dict):
+        return _around_runs(outline)
+    whole = outline if isinstance(outline, list) else []
+    numbers = [polygon for polygon in whole if isinstance(polygon, list)]
+    try:
+        across = [float(x) for polygon in numbers for x in polygon[::2]]
+        down = [float(y) for polygon in numbers for y in polygon[1::2]]
+    except (TypeError, ValueError):
+        return []
+    return [min(across), min(down), max(across), max(down)] if across and down else []
+
+
+def _around_runs(runs: Mapping[str, Any]) -> list[float]:
+    counts = runs.get("counts")
+    if not isinstance(counts, list | str):
+        return []
+    try:
+        height, width = (int(side) for side in runs.get("size", ()))
+        packed = runs if isinstance(counts, str) else coco_mask.frPyObjects(runs, height, width)
+        return corners(coco_mask.toBbox(packed))
+    except (TypeError, ValueError, OverflowError):
+        return []
 
 
 def corners(box: Any) -> list[float]:

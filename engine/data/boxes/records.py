@@ -23,6 +23,8 @@ CLASSES = b"box classes"
 """Key in a table's metadata of the names of classes, in their order."""
 ONLY_CLASS = "object"
 """Name of the class where no object of the data has one."""
+CROWD = "a region is a crowd, not a single object"
+"""Reason why boxes around several objects are left out."""
 _REACH = 0.5
 """Pixels by which a box may reach beyond its image by rounding alone."""
 

@@ -75,9 +75,18 @@ def _image_of(name: str, file: Path, images: ImageIndex, tally: Tally) -> Path |
 
 
 def _first_pixel(read: Sequence[tuple[str, Path, list[dict[str, Any]]]]) -> int:
-    """Return the number of the first pixel: 0 if some box begins there, else 1."""
-    starts = (min(one["box"][:2]) for _, _, objects in read for one in objects if one["box"])
-    return 0 if min(starts, default=1) < 1 else 1
+    """Return the number of the first pixel: 0 if some box begins there, else 1.
+
+    A box that begins before its image, or has no area, does not tell; it is counted later.
+    """
+    boxes = (one["box"] for _, _, objects in read for one in objects if one["box"])
+    starts = (
+        side
+        for left, top, right, bottom in boxes
+        if right > left and bottom > top
+        for side in (left, top)
+    )
+    return 0 if any(0 <= side < 1 for side in starts) else 1
 
 
 def _tree(path: Path, tally: Tally) -> ElementTree.Element | None:

@@ -155,7 +155,7 @@ class _Lines:
                     known = int(code)
                     left, top, right, bottom = _sides(self._without_points(shares, place))
                 except (ValueError, OverflowError):  # a code may be inf
-                    self.tally.add("a line is not a class and four numbers", place)
+                    self.tally.add(_fault(line), place)
                     continue
                 label = self.names.get(known) if self.names else str(known)
                 if label is None or code != known:
@@ -172,6 +172,14 @@ class _Lines:
             return shares
         self.tally.add("key points are not used, only the box before them", place, "converted")
         return shares[:_BOX]
+
+
+def _fault(line: str) -> str:
+    """Return why a line is left out: predictions are written with a score behind their place."""
+    count = len(line.split())
+    if count >= _BOX + 2 and count % 2 == 0:
+        return "a line has a number behind its box or outline, as predictions have their score"
+    return "a line is not a class and four numbers"
 
 
 def _sides(shares: Sequence[float]) -> tuple[float, float, float, float]:

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from engine.config.data.base import DataConfig
 from engine.data.boxes.records import (
+    CROWD,
     OBJECTS,
     STATED_SIZE,
     Tally,
@@ -110,6 +111,8 @@ def _checked(
     for number, cell, other in given:
         size, own = places.sizes[number], []
         turned = _turned(number, other, places)
+        for _ in range(reader.crowds(cell)):
+            places.tally.add(CROWD, _name(places.images, number))
         for label, sides in reader.objects(cell) if not isinstance(size, str) else ():
             name = _name(places.images, number)
             if label is None or label not in known:

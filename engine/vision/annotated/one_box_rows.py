@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 
 from engine.data.boxes.coco import corners
-from engine.data.boxes.records import OBJECTS, ONLY_CLASS
+from engine.data.boxes.records import CROWD, OBJECTS, ONLY_CLASS, Tally
 from engine.data.image_limits import ImageFault
 from engine.data.image_record import of_file
 from engine.data.images import in_threads, upright_size
@@ -24,7 +24,7 @@ from engine.files.sanitize import plain
 from engine.reports.counted import counted
 from engine.reports.note import Note
 from engine.text.columns import is_text
-from engine.vision.annotated.box_columns import BoxFormat, has_objects
+from engine.vision.annotated.box_columns import GROUPS, BoxFormat, has_objects, marks_crowd
 from engine.vision.files.column import holds_images
 
 OBJECTS_COLUMN = "objects"
@@ -55,15 +55,17 @@ class BoxColumns:
     """Empty where all boxes are of one class."""
     wide: bool
     """Whether the last two numbers are width and height."""
+    group: str = ""
+    """Empty where no column marks boxes around several objects."""
 
     def joined(self, raw: RawData, image: str) -> RawData:
         """Return one row an image with its ``objects``; boxes in shares of it are made pixels.
 
         A row without any side is an image without objects.
         """
-        splits = {}
+        splits, tally = {}, Tally()
         for split, table in raw.splits.items():
-            boxes = self._boxes(table)
+            boxes = self._boxes(table, image, tally)
             if _are_shares(boxes):
                 boxes = _in_pixels(table[image].to_pylist(), boxes)
             splits[split] = self._table(table, image, boxes)
@@ -74,16 +76,29 @@ class BoxColumns:
         if not self.label:
             why += f"; no column has classes, so that all boxes are of one, {ONLY_CLASS}"
         note = Note(why, OBJECTS_COLUMN, "objects", before, change="task.objects", kind="converted")
-        return raw.with_splits(splits, note)
+        return raw.with_splits(splits, note, *tally.notes())
 
-    def _boxes(self, table: pa.Table) -> list[list[list[Any]]]:
-        """Return the boxes of each row: none, one, or several where a cell has a list of them."""
+    def _boxes(self, table: pa.Table, image: str, tally: Tally) -> list[list[list[Any]]]:
+        """Return the boxes of each row: none, one, or several where a cell has a list of them.
+
+        Those around several objects are left out and counted, as COCO's crowds are.
+        """
         if len(self.sides) > 1:
             rows = zip(*(table[name].to_pylist() for name in self.sides), strict=True)
             given = [[list(row)] if any(map(_is_given, row)) else [] for row in rows]
         else:
             given = [_listed(cell) for cell in table[self.sides[0]].to_pylist()]
+        for row in self._groups(table):
+            tally.add(CROWD, table[image][row].as_py())
+            given[row] = []
         return [[corners(box) if self.wide else box for box in row] for row in given]
+
+    def _groups(self, table: pa.Table) -> list[int]:
+        """Return the rows whose box is around several objects."""
+        if self.group not in table.column_names:
+            return []
+        marks = table[self.group].to_pylist()
+        return [row for row, mark in enumerate(marks) if marks_crowd(mark)]
 
     def _table(self, table: pa.Table, image: str, boxes: Sequence[Sequence[Any]]) -> pa.Table:
         labels = table[self.label].to_pylist() if self.label in table.column_names else None
@@ -111,13 +126,15 @@ def boxes_beside(table: pa.Table, format: BoxFormat) -> BoxColumns | None:
         return None
     lower = {name.lower().strip(): name for name in reversed(table.column_names)}
     label = next((lower[name] for name in _CLASSES if name in lower), "")
+    group = next((lower[name] for name in GROUPS if name in lower), "")
     for names, wide in [(n, False) for n in _CORNERS] + [(n, True) for n in _SIZES]:
         if all(name in lower for name in names):
-            return BoxColumns(tuple(lower[name] for name in names), label, wide)
+            return BoxColumns(tuple(lower[name] for name in names), label, wide, group)
     cell = next((lower[name] for name in _CELLS if name in lower), "")
     if cell and any(_listed(value) for value in table[cell].slice(0, 100).to_pylist()):
         auto = cell.lower().startswith("bbox")
-        return BoxColumns((cell,), label, format == "xywh" or (format == "auto" and auto))
+        wide = format == "xywh" or (format == "auto" and auto)
+        return BoxColumns((cell,), label, wide, group)
     columns = table.column_names
     unnamed = columns == [f"column_{number}" for number in range(1, _UNNAMED + 1)]
     if unnamed and is_text(table, columns[0]) and holds_images(table[columns[0]]):

@@ -99,6 +99,15 @@ def test_a_row_without_sides_is_an_image_without_objects(folder: Path) -> None:
     assert read(load(folder / "a.csv"))["empty.jpg"] == []
 
 
+@pytest.mark.parametrize("mark", ["IsGroupOf", "iscrowd"])
+def test_boxes_around_several_objects_are_left_out_and_counted(folder: Path, mark: str) -> None:
+    text = lines(f"image,x1,y1,x2,y2,class,{mark}", "images/{n},{x},{y},{r},{b},{c},0")
+    (folder / "a.csv").write_text(text + "images/im0.jpg,1,1,40,40,cat,1\n")
+    raw = load(folder / "a.csv")
+    assert read(raw) == EVERYTHING
+    assert [note.rows for note in raw.notes if "is a crowd" in note.why] == [1]
+
+
 def test_sides_that_are_no_numbers_are_counted(folder: Path) -> None:
     text = lines("image,x1,y1,x2,y2,class", "images/{n},{x},{y},{r},{b},{c}")
     (folder / "a.csv").write_text(text + "images/im0.jpg,1,2,?,4,cat\n")

@@ -62,7 +62,7 @@ def test_a_line_is_a_class_and_shares_of_the_sides(tmp_path: Path, line: str, bo
 
 @pytest.mark.parametrize(
     "line",
-    ["0", "0 0.5 0.5 0.1", "0 0.5 0.5 0.1 0.1 0.9", "0 a b c d", "0,0.5,0.5,1,1", "1e999 0 0 1 1"],
+    ["0", "0 0.5 0.5 0.1", "0 a b c d", "0,0.5,0.5,1,1", "1e999 0 0 1 1"],
 )
 def test_lines_of_another_form_are_counted_and_the_others_are_read(
     tmp_path: Path, line: str
@@ -70,6 +70,13 @@ def test_lines_of_another_form_are_counted_and_the_others_are_read(
     found = read(tmp_path, f"{line}\n1 0.5 0.5 1 1\n")
     assert objects(found) == [("1", 0, 0, WIDTH, HEIGHT)]
     assert reasons(found) == {"a line is not a class and four numbers": 1}
+
+
+def test_lines_of_predictions_are_counted_with_what_they_have_more(tmp_path: Path) -> None:
+    found = read(tmp_path, "0 0.5 0.5 0.1 0.1 0.9\n1 0.5 0.5 1 1\n")
+    assert objects(found) == [("1", 0, 0, WIDTH, HEIGHT)]
+    why = "a line has a number behind its box or outline, as predictions have their score"
+    assert reasons(found) == {why: 1}
 
 
 @pytest.mark.parametrize("code", ["1.5", "-1", "7"])
