@@ -18,17 +18,21 @@ from engine.reports.note import Note
 SOME = 2000
 """Rows whose lengths stand for those of all."""
 
+_REMEDY = "Look at the columns chosen."
+
 Fault = Callable[[pa.Table], Sequence[str | None]]
 """For each row of a table what is wrong with it, or ``None``."""
 Named = Callable[[pa.Table, int], str]
 """A name for a row of a table, by its number from 0; empty where it has none."""
 
 
-def without_faults(raw: RawData, fault: Fault, named: Named | None = None) -> RawData:
+def without_faults(
+    raw: RawData, fault: Fault, named: Named | None = None, remedy: str = _REMEDY
+) -> RawData:
     """``raw`` without the rows that have a fault; other splits than train may vanish by it.
 
-    Examples of them are ``named``, by default by split and number. Raises :class:`DataError` when
-    no training row is left.
+    Examples of them are ``named``, by default by split and number. Raises :class:`DataError` with
+    the ``remedy`` when no training row is left.
     """
     splits: dict[str, pa.Table] = {}
     skips: dict[tuple[str, str], list[int]] = {}
@@ -43,8 +47,14 @@ def without_faults(raw: RawData, fault: Fault, named: Named | None = None) -> Ra
         if table.num_rows or split == TRAIN:
             splits[split] = table
     if not splits[TRAIN].num_rows:
-        reasons = ", ".join(reason for split, reason in skips if split == TRAIN)
-        raise DataError(f"No training row can be used: {reasons}.", "Look at the columns chosen.")
+        whole = raw.splits[TRAIN]
+        reasons = ", ".join(
+            f"{reason} (the first: {first})" if first else reason
+            for (split, reason), rows in skips.items()
+            if split == TRAIN
+            for first in [named(whole, rows[0]) if named else ""]
+        )
+        raise DataError(f"No training row can be used: {reasons}.", remedy)
     found = [
         Skip(
             reason,

@@ -37,6 +37,7 @@ def usable_rows(
         raw,
         lambda table: _faults(table, image, label, aside.images),
         lambda table, row: _name(aside.images, table[image][row].as_py()),
+        "Look at the images and the columns chosen.",
     )
     raw = cut_splits(raw, config, None if is_list(raw.train, label) else label)
     raw = with_known_labels(raw, label)

@@ -122,6 +122,15 @@ def test_masks_that_do_not_fit_are_left_out_and_counted(mask: Any, reason: str) 
     assert (skip.count, skip.example) == (1, "i1.png")
 
 
+def test_where_no_mask_fits_the_error_names_one_and_says_where_to_look() -> None:
+    with pytest.raises(DataError) as refused:
+        usable([np.zeros((1, 2), np.uint8)] * 2)
+    assert refused.value.message == (
+        "No training row can be used: the mask has another size than its image (the first: i0.png)."
+    )
+    assert refused.value.hint == "Look at the images and their masks."
+
+
 @pytest.mark.parametrize("masks", [[grey(1)], [grey(4), grey(4)]])
 def test_masks_of_one_class_are_refused(masks: list[Pixels]) -> None:
     with pytest.raises(DataError, match="have 1 classes; there must be from 2"):

@@ -64,6 +64,7 @@ def usable_boxes(
         replace(raw, splits=splits),
         lambda table: [_fault(sizes[number]) for number in table[columns.image].to_pylist()],
         lambda table, row: _name(aside.images, table[columns.image][row].as_py()),
+        "Look at the images.",
     )
     raw = cut_splits(raw.with_splits(raw.splits, *tally.notes()), config)
     if not any(count_objects(raw.splits[TRAIN], columns.objects).values()):
