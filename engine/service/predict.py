@@ -32,6 +32,7 @@ from engine.reports.picture import Picture
 from engine.runs.events import Event, Log, Report
 from engine.service.loaded_models import LoadedModels
 from engine.service.model_source import exported_model
+from engine.service.predicted_images import predicted_rows
 from engine.tasks.explainable import explains
 from engine.tasks.task import Task
 
@@ -61,7 +62,7 @@ class FilePredictions:
     """Predictions from the rows of a file."""
 
     table: pa.Table | None
-    """The rows as they were read, with all columns of the file; ``None`` for a forecast."""
+    """The rows of the records as they were read, with all columns; ``None`` for a forecast."""
     records: list[dict[str, Any]]
     notes: list[Note]
     pictures: list[Picture]
@@ -150,7 +151,7 @@ def predict_file(
         table = _with_future(task, fitted, table, future, notes)
     found = _predict(task, fitted, network, table, device, notes, drawn)
     pictures = task.presentation(network, fitted).pictures(table, found.records)
-    rows = whole if task.predicts_rows else None
+    rows = predicted_rows(whole, table, fitted, found.records) if task.predicts_rows else None
     return FilePredictions(rows, found.records, notes, pictures, found.gallery)
 
 

@@ -271,6 +271,22 @@ def test_an_image_that_is_left_out_is_named(
         predict.answer(digits.id, rows=["none.png"])
 
 
+def test_rows_keep_their_ids_where_images_of_other_rows_are_left_out(
+    digits: RunDirectory, digit_files: list[tuple[Path, str]], tmp_path: Path
+) -> None:
+    first, second = (str(path) for path, _ in digit_files[:2])
+    paths = ["none.png", first, "none.png", second, first]
+    table = tmp_path / "some.csv"
+    table.write_text("".join(f"{path},{place}\n" for path, place in zip(["image", *paths],
+                                                                        ["id", *range(5)],
+                                                                        strict=True)))  # fmt: skip
+    answer = predict.answer(digits.id, file=str(table))
+    assert [row["id"] for row in answer["beside"]] == [1, 3, 4]
+    saved_predictions.answer(digits.id, str(tmp_path / "out.jsonl"), str(table))
+    rows = list(map(json.loads, (tmp_path / "out.jsonl").read_text().splitlines()))
+    assert [(row["image"], row["id"]) for row in rows] == [(first, 1), (second, 3), (first, 4)]
+
+
 def test_a_run_without_a_model_says_so(flowers: RunDirectory, home: Path) -> None:
     unfinished = RunDirectory.create(home / "runs", flowers.config.read())
     with pytest.raises(RunError, match="no finished model"):
