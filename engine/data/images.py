@@ -215,6 +215,8 @@ def _opened(record: Any, whole: bool = False) -> Image.Image:
         image = _opened_source(source)
     except FileNotFoundError as error:
         raise ImageFault("the image file does not exist") from error
+    except IsADirectoryError as error:
+        raise ImageFault("it is a folder, name the images in it, such as *.png") from error
     except Image.DecompressionBombError as error:
         raise ImageFault(TOO_LARGE) from error
     except UnsupportedFormat as error:

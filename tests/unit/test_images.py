@@ -245,6 +245,7 @@ def test_noise_in_a_file_never_raises_anything_else() -> None:
     [
         ({"bytes": None, "path": None}, "there is no image"),
         ({"bytes": None, "path": "/nowhere/x.png"}, "does not exist"),
+        ({"bytes": None, "path": "/"}, "it is a folder"),
         ({"bytes": b"hello", "path": "x.png"}, "cannot be read"),
         (None, "there is no image"),
     ],
