@@ -13,19 +13,21 @@ from engine.data.column_names import check_names
 from engine.data.raw import RawData
 from engine.data.row_choice import chosen_rows
 from engine.data.split_column import by_split_column
+from engine.data.tables.flat_objects import flat_objects
 from engine.data.tables.values import texts
 from engine.errors import DataError
 from engine.files.sanitize import plain
 
 
-def load_data(config: DataConfig, made: Collection[str] = ()) -> RawData:
+def load_data(config: DataConfig, made: Collection[str] = (), flat: bool = False) -> RawData:
     """Read the data; rows are split by a column of splits.
 
-    Columns that will be ``made`` of those of the data may be set too. Raises
-    :class:`~engine.errors.DataError`.
+    Columns that will be ``made`` of those of the data may be set too. If ``flat``, objects have a
+    column for each of their values. Raises :class:`~engine.errors.DataError`.
     """
-    raw = _with_texts(implementation(config, "load")(config), config, made)
-    return by_split_column(raw, config)
+    raw = implementation(config, "load")(config)
+    raw = flat_objects(raw) if flat else raw
+    return by_split_column(_with_texts(raw, config, made), config)
 
 
 def load_texts(config: DataConfig) -> RawData:

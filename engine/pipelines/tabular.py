@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import ClassVar, TypeVar
 
 import numpy as np
@@ -22,6 +22,7 @@ from engine.data.row_choice import chosen_rows
 from engine.data.splits import cut_splits
 from engine.data.tables.bins import fit_edges
 from engine.data.tables.features import with_scores
+from engine.data.tables.flat_objects import flat_table
 from engine.data.tables.unfit import unfit_values
 from engine.errors import DataError
 from engine.files.sanitize import plain
@@ -95,7 +96,11 @@ class TabularPipeline(DataPipeline[F]):
 
     def read(self) -> RawData:
         """Read the data as it is."""
-        return load_data(self.config.data)
+        return load_data(self.config.data, flat=True)
+
+    def arranged(self, table: pa.Table, names: Sequence[str]) -> pa.Table:
+        """Return a file to predict from with columns for the values of objects, as in training."""
+        return table if set(names) <= set(table.column_names) else flat_table(table)
 
     def load(self) -> RawData:
         """Read the data, take rows without a target out, and cut the splits that are missing."""

@@ -73,7 +73,7 @@ class TabularClassificationPipeline(TabularPipeline[ClassesFitted]):
         if not doubtful or not isinstance(data, FileConfig) or target in data.columns:
             return raw
         columns = {**data.columns, target: "text"}
-        written = load_data(data.model_copy(update={"columns": columns}))
+        written = load_data(data.model_copy(update={"columns": columns}), flat=True)
         return written if dated or merges_fractions(written.train[target]) else raw
 
     def clean_target(self, table: pa.Table, target: str) -> pa.ChunkedArray:

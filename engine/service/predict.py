@@ -22,6 +22,7 @@ from engine.data.readers.base import READERS
 from engine.data.readers.files import options_of
 from engine.data.readers.later import read_later
 from engine.data.readers.reading import ReadOptions, suffix_of
+from engine.data.tables.flat_objects import flat_row
 from engine.errors import DataError
 from engine.files.paths import expanded
 from engine.files.sanitize import plain
@@ -278,6 +279,7 @@ def _by_column(row: Row, inputs: Sequence[str]) -> Mapping[str, Any]:
                 f"They are {', '.join(plain(name, 40) for name in inputs[:12])}.",
             )
         return {inputs[0]: row}
+    row = row if row.keys() <= set(inputs) else flat_row(row)
     for name in row:
         if name not in inputs:
             near = difflib.get_close_matches(name, inputs, n=1)

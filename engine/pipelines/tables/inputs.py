@@ -62,7 +62,7 @@ def fit_inputs(
     columns = detect_columns(some, _settings(section, data), apart)
     features = fit_features(some, columns, section.transform)
     if not features.columns:
-        reasons = ", ".join(f"{plain(c.name, 40)} ({c.reason})" for c in columns[:5])
+        reasons = ", ".join(f"{plain(c.name, 40)} ({c.reason or c.type})" for c in columns[:5])
         raise DataError(
             f"No column is left to learn {plain(target, 60)!r} from: {reasons or 'only it'}.",
             "data.columns sets the types of columns that shall be used all the same.",
