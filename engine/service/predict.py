@@ -79,8 +79,12 @@ def answer(
     device: str = "cpu",
     future: str = "",
     drawn: bool = False,
+    presented: bool = True,
 ) -> dict[str, Any]:
     """Predict from ``rows`` (a text for the only input, or values by column) or a ``file``.
+
+    Records of ``rows`` are ``presented`` as a person looks at them, such as a mask by the shares of
+    its classes, or have all that was predicted.
 
     A file of the ``future`` has the columns of a forecast that are known ahead. Without rows and
     file, only the names of the columns are returned. Returns ``inputs``, ``ahead`` (the columns of
@@ -109,7 +113,7 @@ def answer(
         shown, gallery = task.presentation(network, fitted), found.gallery
         pictures = shown.pictures(table, found.records)
         with torch.inference_mode():
-            records = shown.records(found.records)
+            records = shown.records(found.records) if presented else found.records
     elif future:
         raise DataError("A future file continues a file of the past.", "Give that with --file.")
     count = len(records)

@@ -52,7 +52,7 @@ def answer(
     if precision != "float32":
         raise UserError("Only a file of a table's rows is predicted in bfloat16.", "Use float32.")
     if rows:
-        predicted = predict.answer(run, rows)
+        predicted = predict.answer(run, rows, presented=False)
         notes, table = predicted["notes"], pa.table(_columns(predicted["records"]))
     else:
         found = predict.predict_file(run, file or _data_of(run), future=future)

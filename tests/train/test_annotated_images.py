@@ -18,7 +18,7 @@ from engine.reports.picture import read_pictures
 from engine.runs.directory import RunDirectory
 from engine.runs.events import Log, SamplePictures, Samples
 from engine.runs.follower import read_history
-from engine.service import export, predict
+from engine.service import export, predict, saved_predictions
 
 CPU = torch.device("cpu")
 DATA = {"kind": "builtin", "name": "shapes", "max_samples": 40, "validation_fraction": 0.02,
@@ -128,6 +128,10 @@ def test_small_networks_predict_files_and_are_exported(
     assert part in found.records[0]
     answer = predict.answer(own.id, [str(tmp_path / "new.png")])
     assert answer["records"][0]["image"].endswith("new.png, 64×64 px")
+    [whole] = predict.answer(own.id, [str(tmp_path / "new.png")], presented=False)["records"]
+    assert (whole["image"], whole["width"]) == (str(tmp_path / "new.png"), 64)
+    saved_predictions.answer(own.id, str(tmp_path / "out.jsonl"), rows=[str(tmp_path / "new.png")])
+    assert json.loads((tmp_path / "out.jsonl").read_text()) == whole
 
 
 @pytest.mark.slow

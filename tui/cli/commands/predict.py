@@ -86,7 +86,8 @@ def execute(options: Namespace) -> int:
             there = {"output": options.output, "replace": True, "precision": options.precision}
             answer = advisor.ask("save predictions", run=options.run, **there, **inputs_given)
         else:
-            answer = advisor.ask("predict", run=options.run, **inputs_given)
+            shown = {"presented": not options.json}
+            answer = advisor.ask("predict", run=options.run, **shown, **inputs_given)
     for line in note_lines(notes_in(answer), console.width()):
         console.remark(line.text)
     if options.output:
