@@ -24,7 +24,7 @@ from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.metrics.evaluator import Evaluation, Evaluator
 from engine.metrics.text.language import LanguageEvaluator, frequency_metrics
-from engine.models.language.segments import segments
+from engine.models.language.segment_lengths import segments
 from engine.models.language.token_losses import measured_sums, summed_loss, summed_row_loss
 from engine.pipelines.causal_lm import CausalLmFitted, CausalLmPipeline
 from engine.reports.views import Texts, View

@@ -18,7 +18,8 @@ from engine.files.sanitize import plain
 from engine.hardware.device import Compute
 from engine.hardware.memory import out_of_memory
 from engine.models.language.attention import attention_of, transformer_in
-from engine.models.language.segments import SEGMENTS, segments
+from engine.models.language.segment_lengths import segments
+from engine.models.language.segments import SEGMENTS
 from engine.runs.events import Log
 from engine.text.tokens.source import TokenSource
 from engine.training.material import Material

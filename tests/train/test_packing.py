@@ -23,7 +23,8 @@ from engine.errors import ConfigError, TrainingError
 from engine.hardware.device import choose
 from engine.launch.in_process import train
 from engine.launch.start import launch
-from engine.models.language.segments import SEGMENTS, segments
+from engine.models.language.segment_lengths import segments
+from engine.models.language.segments import SEGMENTS
 from engine.models.language.token_losses import summed_loss, summed_row_loss
 from engine.models.language.transformer import compute_twice
 from engine.runs.directory import RunDirectory

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
-from engine.models.language.segments import segments
+from engine.models.language.segment_lengths import segments
 from engine.torch_private import FakeTensor, memory_of, writes_into
 
 _TOKENS = 8

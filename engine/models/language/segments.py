@@ -1,15 +1,13 @@
 """Attention within segments: samples one after the other in a row, none of which sees another.
 
 An implementation of attention by transformers' own interface, named :data:`SEGMENTS`. Within
-:func:`segments` each sample attends to itself alone, by torch's kernels, so nothing is computed
-between samples; a mask over the whole row would waste most of it. Outside it is ``sdpa``.
+:func:`~engine.models.language.segment_lengths.segments` each sample attends to itself alone, by
+torch's kernels, so nothing is computed between samples; a mask over the whole row would waste most
+of it. Outside it is ``sdpa``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
@@ -21,21 +19,11 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
+from engine.models.language.segment_lengths import current_lengths
+
 SEGMENTS = "dltui_segments"
 _FLASH_WIDTH = 256
 """Widest head of the kernel for segments on CUDA."""
-
-_lengths: ContextVar[tuple[int, ...] | None] = ContextVar("lengths", default=None)
-
-
-@contextmanager
-def segments(lengths: Sequence[int] = ()) -> Iterator[None]:
-    """Let networks with :data:`SEGMENTS` take rows as segments of these lengths; whole if none."""
-    token = _lengths.set(tuple(lengths) or None)
-    try:
-        yield
-    finally:
-        _lengths.reset(token)
 
 
 @dataclass(frozen=True)
@@ -50,7 +38,7 @@ class _Segments:
 def _mask(**options: Any) -> _Segments | Tensor | None:
     """Return the mask of a row's segments, or that of ``sdpa``."""
     whole = ALL_MASK_ATTENTION_FUNCTIONS["sdpa"]
-    lengths = _lengths.get()
+    lengths = current_lengths()
     if lengths is None:
         mask: Tensor | None = whole(**options)
         return mask

@@ -23,7 +23,8 @@ from engine.config.train import TrainConfig
 from engine.data.labels import IGNORED
 from engine.hardware.device import Compute, choose
 from engine.models.language.attention import transformer_in
-from engine.models.language.segments import SEGMENTS, segments
+from engine.models.language.segment_lengths import segments
+from engine.models.language.segments import SEGMENTS
 from engine.models.language.token_losses import summed_loss, summed_row_loss
 from engine.text.tokens.packed_rows import packed
 from engine.text.tokens.padding import mask_of, padded
