@@ -21,7 +21,7 @@ from engine.pipelines.text import TextFitted, TextPipeline
 from engine.reports.counted import counted
 from engine.reports.data_summary import DataSummary
 from engine.reports.note import Note
-from engine.text.numbers_of import numbers_of
+from engine.text.numbers_of import numbers_of, with_numbers
 from engine.text.pairs.columns import PairColumns, pair_columns
 from engine.text.pairs.faults import pair_faults
 from engine.text.pairs.listed_passages import without_lists
@@ -53,6 +53,7 @@ class EmbeddingPipeline(TextPipeline[EmbeddingFitted]):
         """Rows of different texts, and of scores on the scale, in three splits."""
         raw = without_lists(load_texts(self.config.data), self.section)
         columns = pair_columns(raw.train, self.section)
+        raw = with_numbers(raw, columns.score) if columns.score else raw
         scale = self._scale(raw.train, columns)
         raw = without_faults(raw, lambda table: pair_faults(table, columns, scale))
         return cut_splits(raw, self.config.data)

@@ -17,7 +17,7 @@ from engine.pipelines.target_scale import target_scale
 from engine.pipelines.text import TextFitted, TextPipeline
 from engine.reports.data_summary import DataSummary
 from engine.text import columns
-from engine.text.numbers_of import numbers_of
+from engine.text.numbers_of import numbers_of, with_numbers
 from engine.text.rows import blank, joined_texts, some_of, texts_in, without_faults
 
 _TARGETS = (
@@ -49,6 +49,7 @@ class TextRegressionPipeline(TextPipeline[TextRegressionFitted]):
         raw = load_texts(self.config.data)
         text, pair, target = self._columns(raw.train)
         texts = [name for name in (text, pair) if name]
+        raw = with_numbers(raw, target)
         raw = without_faults(raw, lambda table: self._faults(table, texts, target))
         return cut_splits(raw, self.config.data)
 

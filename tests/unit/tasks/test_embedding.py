@@ -374,3 +374,12 @@ def test_both_passes_have_the_same_dropout() -> None:
     # The gradient of Σ y² through the same masks, 2 y ∂y, by one pass over what was seen.
     expected = (2 * first * (first != 0) * 2).T @ inputs["input_ids"]
     torch.testing.assert_close(network[0].weight.grad, expected)
+
+
+def test_scores_of_all_splits_are_read_in_the_format_of_the_training_rows(prepare: Make) -> None:
+    scores = ["1.200,5", "2.100,0", "4.000,0", "900,5", "0"]
+    train = {"query": QUERIES, "passage": PASSAGES, "score": scores}
+    held_out = {"query": QUERIES, "passage": PASSAGES, "score": ["1.000"] * 5}
+    prepared = prepare(KIND, train, validation=held_out)
+    batch = prepared.encoded(prepared.raw.splits["validation"])
+    assert batch.targets["scores"].tolist() == [0.25] * 5

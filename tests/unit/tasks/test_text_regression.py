@@ -153,3 +153,19 @@ def test_the_exported_folder_of_a_reranker_says_how_its_outputs_become_scores(
     function = {"torch.nn.modules.activation.Sigmoid": torch.nn.Sigmoid(),
                 "torch.nn.modules.linear.Identity": torch.nn.Identity()}[named]  # fmt: skip
     assert function(outputs).tolist() == pytest.approx(values, abs=1e-6)
+
+
+def test_numbers_of_all_splits_are_read_in_the_format_of_the_training_rows(prepare: Make) -> None:
+    train = {"text": TEXTS, "score": ["1.200,5", "2.100,0", "3.400,25", "900,5", "1.100,1"]}
+    held_out = {"text": TEXTS[:3], "score": ["1.500", "2.250", "3.125"]}
+    prepared = prepare(KIND, train, validation=held_out)
+    batch = prepared.encoded(prepared.raw.splits["validation"])
+    assert batch.targets.tolist() == [1500.0, 2250.0, 3125.0]
+
+
+def test_a_split_with_other_marks_is_read_by_its_own(prepare: Make) -> None:
+    train = {"text": TEXTS, "score": ["1.25", "2.5", "3.75", "0.5", "4.125"]}
+    held_out = {"text": TEXTS[:3], "score": ["1,25", "2,5", "3,75"]}
+    prepared = prepare(KIND, train, validation=held_out)
+    batch = prepared.encoded(prepared.raw.splits["validation"])
+    assert batch.targets.tolist() == [1.25, 2.5, 3.75]
