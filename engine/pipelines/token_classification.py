@@ -20,7 +20,7 @@ from engine.pipelines.text import TextFitted, TextPipeline
 from engine.reports.counted import counted
 from engine.reports.data_summary import DataSummary
 from engine.reports.note import Note
-from engine.text.columns import chosen
+from engine.text.columns import chosen, is_text
 from engine.text.rejected_rows import without_rejected
 from engine.text.rows import SOME, without_faults
 from engine.text.tagging.columns import TaggedColumns, tagged_columns
@@ -39,6 +39,8 @@ class TokenClassificationFitted(TextFitted):
     tokens: str
     tags: str
     names: list[str]
+    at_blanks: bool = False
+    """Whether the training rows have texts whose words stand between blanks, not lists."""
 
     @property
     def scheme(self) -> TagScheme:
@@ -81,6 +83,7 @@ class TokenClassificationPipeline(TextPipeline[TokenClassificationFitted]):
             tokens=columns.tokens,
             tags=columns.tags,
             names=names,
+            at_blanks=is_text(raw.train, columns.tokens),
         )
 
     def summarize(self, raw: RawData, fitted: TokenClassificationFitted) -> DataSummary:
@@ -112,7 +115,8 @@ class TokenClassificationPipeline(TextPipeline[TokenClassificationFitted]):
     ) -> pa.Table:
         del folder
         table = with_lists(table, (fitted.tokens,))
-        return untagged_sentences(table, fitted.tokens, self.section.sentence)
+        table = untagged_sentences(table, fitted.tokens, self.section.sentence)
+        return _between_blanks(table, fitted.tokens) if fitted.at_blanks else table
 
     def sentences(
         self, table: pa.Table, fitted: TokenClassificationFitted
@@ -155,6 +159,18 @@ class TokenClassificationPipeline(TextPipeline[TokenClassificationFitted]):
                     )
                 )
         return notes
+
+
+def _between_blanks(table: pa.Table, column: str) -> pa.Table:
+    """Return the table with texts as lists of their words, where those stand between blanks.
+
+    A file is written as the training rows are; only of what a person types is punctuation cut off.
+    """
+    if not is_text(table, column):
+        return table
+    words = [None if text is None else text.split() for text in table[column].to_pylist()]
+    lists = pa.array(words, pa.list_(pa.string()))
+    return table.set_column(table.column_names.index(column), column, lists)
 
 
 def _given_names(column: str, present: set[str], names: Sequence[str]) -> list[str]:

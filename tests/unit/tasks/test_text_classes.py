@@ -288,3 +288,22 @@ def test_words_are_predicted_with_their_tags_and_entities(prepare: Make) -> None
         "tokens": ["Ann", "left", "."], "tags": ["I-person"] * 3,
         "entities": [{"type": "person", "text": "Ann left .", "start": 0, "end": 3}],
     }  # fmt: skip
+
+
+def test_texts_of_a_file_have_their_words_where_those_of_training_rows_had_them(
+    prepare: Make,
+) -> None:
+    texts = ["Ann left the U.S. today", "Bo likes C++ 3.5"]
+    rows = {"text": texts, "tags": ["B-p O O B-p O", "B-p O B-p O"]}
+    prepared = prepare(WORDS, rows, tokens="text", tags="tags")
+    network = prepared.network()
+    untagged = pa.table({"text": [*texts, None]})
+    pipeline, fitted = prepared.task.pipeline, prepared.fitted
+    table = pipeline.from_file(untagged, fitted, Path())
+    words = [record["tokens"] for record in prepared.predictions(network, table)]
+    assert words == [*map(str.split, texts), []]
+    of_lists = prepare(WORDS, TAGGED)
+    raw = pa.table({"tokens": ["Ann left."]})
+    table = of_lists.task.pipeline.from_file(raw, of_lists.fitted, Path())
+    [record] = of_lists.predictions(of_lists.network(), table)
+    assert record["tokens"] == ["Ann", "left", "."]
