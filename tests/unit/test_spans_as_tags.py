@@ -13,7 +13,7 @@ from engine.data.written_value import written_value
 from engine.text.tagging.scheme import scheme_of
 from engine.text.tagging.spans import SpanColumns, span_columns, spans_of
 from engine.text.tagging.written_spans import with_spans
-from engine.text.tokens.words import WORD
+from engine.text.tokens.words import word_pattern
 from engine.text.written_lists import with_lists
 
 COLUMNS = SpanColumns("text", "label")
@@ -66,7 +66,7 @@ def test_the_entities_of_the_tags_have_the_characters_of_the_spans(
     ]
     assert COLUMNS.faults(table((text, spans))) == [None]
     words, tags = tagged(text, spans)
-    assert "".join(words) == "".join(WORD.findall(text))  # no character of a word is lost
+    assert "".join(words) == "".join(word_pattern().findall(text))  # no character of a word is lost
     entities = scheme_of(["B-x", "I-x", "B-y", "I-y", "O"]).entities(tags)
     found = [(kind, "".join(words[start:end])) for kind, start, end in entities]
     expected = [

@@ -204,6 +204,20 @@ def test_typed_sentences_lose_their_punctuation_to_words_of_its_own() -> None:
     assert words_of("Ann 's here.") == ["Ann", "'s", "here."]
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["हिन्दी", "में", "।"],
+        ["Cafe\u0301", "ครับ", "!"],
+        ["می\u200cروم", "."],
+        ["👍🏽", "👨\u200d👩\u200d👧", "❤\ufe0f", "ok"],
+        ["l\u2019e\u0301te\u0301", "?"],
+    ],
+)
+def test_typed_words_keep_the_marks_of_their_letters(words: list[str]) -> None:
+    assert words_of(" ".join(words), typed=True) == words
+
+
 def test_entities_are_marked_in_their_sentence() -> None:
     words = ["Ann", "Lee", "left", "Rome"]
     assert (

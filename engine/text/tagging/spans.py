@@ -13,7 +13,7 @@ from engine.text.answers.answers import NO_POSITION, position_of
 from engine.text.columns import by_name, chosen, is_flat_list, is_list, is_text
 from engine.text.tagging.columns import TAG_NAMES, TOKEN_NAMES
 from engine.text.tagging.scheme import OUTSIDE
-from engine.text.tokens.words import WORD
+from engine.text.tokens.words import word_pattern
 
 _TEXT_NAMES = ("text", "sentence", "content", "data", "document")
 SPAN_NAMES = ("label", "labels", "entities", "spans", "ner", "annotations", "tags")
@@ -129,7 +129,7 @@ def _pieces(text: str, spans: Sequence[Span]) -> list[tuple[int, int]]:
     """Return the words of a text as spans of characters, cut where an entity begins or ends."""
     borders = sorted({place for start, end, _ in spans for place in (start, end)})
     pieces = []
-    for match in WORD.finditer(text):
+    for match in word_pattern().finditer(text):
         inside = [place for place in borders if match.start() < place < match.end()]
         edges = [match.start(), *inside, match.end()]
         pieces += list(pairwise(edges))

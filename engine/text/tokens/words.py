@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -14,8 +16,27 @@ from engine.data.raw import class_names
 NOT_COUNTED = -100
 """The target of tokens that have none, as torch's losses take it."""
 
-WORD = re.compile(r"\w+(?:['’]\w+)?|[^\w\s]")
-"""A word of a text that was typed, or a mark of punctuation."""
+_JOINERS = "\u200c\u200d"
+_SKIN_TONES = "\U0001f3fb-\U0001f3ff"
+_LAST_MARKS = 0x1F000
+"""Beyond it, only variation selectors are combining marks."""
+
+
+@cache
+def word_pattern() -> re.Pattern[str]:
+    """Return the pattern of a word of a text that was typed, or of a mark of punctuation.
+
+    Both keep their combining marks, such as vowel signs and accents, which ``\\w`` leaves out, and
+    what joins letters or emoji.
+    """
+    marks = "".join(
+        character
+        for character in map(chr, range(_LAST_MARKS))
+        if unicodedata.category(character).startswith("M")
+    )
+    marks += _JOINERS + _SKIN_TONES + "\U000e0100-\U000e01ef"
+    letters, sign = rf"\w[\w{marks}]*", rf"[^\w\s][{marks}]*"
+    return re.compile(rf"{letters}(?:['’]{letters})?|{sign}(?:(?<=\u200d){sign})*")
 
 
 def words_of(value: Any, typed: bool = False) -> list[str]:
@@ -24,7 +45,7 @@ def words_of(value: Any, typed: bool = False) -> list[str]:
     What a person ``typed`` has its punctuation cut off as well, as data sets have it.
     """
     if isinstance(value, str):
-        return WORD.findall(value) if typed else value.split()
+        return word_pattern().findall(value) if typed else value.split()
     return [str(word) for word in value or []]
 
 
