@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 from typing_extensions import override
 
 from engine.config.tasks.text_regression import TextRegressionConfig
@@ -24,6 +25,10 @@ _TARGETS = (
     "score", "target", "label", "labels", "rating", "stars", "similarity", "relevance", "value",
     "y",
 )  # fmt: skip
+
+
+_STEPS = 50
+"""Steps of float32 that a standard deviation has at least."""
 
 
 class TextRegressionFitted(TextFitted):
@@ -58,6 +63,7 @@ class TextRegressionPipeline(TextPipeline[TextRegressionFitted]):
         text, pair, target = self._columns(raw.train)
         values = np.array(numbers_of(raw.train, target), np.float64)
         mean, std = target_scale(target, values)
+        self._check_steps(target, values, std)
         trained = self.learn_tokenizer(texts_in(raw.train, [n for n in (text, pair) if n]))
         return TextRegressionFitted(
             tokenizer=trained,
@@ -104,6 +110,18 @@ class TextRegressionPipeline(TextPipeline[TextRegressionFitted]):
         if pair[1]:
             columns.chosen(table, pair[1], "task.text_pair")
         return (*pair, target)
+
+    def _check_steps(self, target: str, values: NDArray[np.float64], std: float) -> None:
+        """Refuse numbers whose differences are lost in float32, in which networks compute."""
+        largest, most = np.abs(values).max(), np.finfo(np.float32).max
+        step = float(np.spacing(np.float32(largest))) if largest < most else np.inf
+        if self.section.loss != "bce" and not step < std / _STEPS:
+            raise DataError(
+                f"The target {plain(target, 60)!r} has values up to {largest:.3g} and a deviation "
+                f"of {std:.3g}: networks compute in float32, whose numbers are {step:.2g} apart "
+                "there.",
+                "Subtract a number from all values, such as the smallest, or scale them.",
+            )
 
     def _faults(self, table: pa.Table, texts: list[str], target: str) -> list[str | None]:
         missing = [name for name in (*texts, target) if name not in table.column_names]

@@ -25,7 +25,7 @@ from engine.metrics.retrieval.similarity import correlations
 from engine.metrics.tables.regression import LOSSES, evaluate_numbers
 from engine.metrics.text.numbers import Pairs, TextNumbers, keyed_pairs
 from engine.models.shapes import TextShape
-from engine.models.tables.number_head import begin_at, log_odds
+from engine.models.tables.number_head import begin_at, log_odds, prepare_head
 from engine.pipelines.text_regression import TextRegressionFitted, TextRegressionPipeline
 from engine.reports.gallery import Gallery
 from engine.runs.events import Report
@@ -99,6 +99,7 @@ class TextRegression(TextTask[TextRegressionFitted]):
         self._std = 1.0 if self._as_logit else fitted.std
         mean = log_odds(fitted.mean) if self._as_logit else fitted.mean
         begin_at(network, mean, self._std)
+        prepare_head(network, self._std)
         noted = dict(getattr(network.config, "sentence_transformers", None) or {})
         network.config.sentence_transformers = noted | {
             "activation_fn": _ACTIVATIONS[self._as_logit]

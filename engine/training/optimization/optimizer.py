@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from engine.config.compute import Kernel
 from engine.config.train import TrainConfig
 from engine.errors import TrainingError
+from engine.models.tables.number_head import NumberHead
 from engine.torch_private import SGD, AdamW
 from engine.training.optimization.fused_adamw import FusedAdamW, need_no_sorting
 
@@ -31,7 +32,7 @@ def build_optimizer(
     Norm weights and biases have one dimension. ``lr_scale`` of a group is kept in it. Raises
     :class:`TrainingError`.
     """
-    parts = [part for group in groups for part in _by_decay(group, config.weight_decay)]
+    parts = [part for group in groups for part in _by_decay(group, config)]
     if config.optimizer in _EIGHT_BITS:
         if kernel != "auto":
             raise TrainingError(
@@ -91,17 +92,35 @@ def state_bytes(parameter: Tensor, config: TrainConfig) -> int:
 
 
 def trainable_groups(network: nn.Module) -> list[dict[str, Any]]:
-    """Return all trainable parameters of a network in one group."""
-    return [{"params": [p for p in network.parameters() if p.requires_grad], "lr_scale": 1.0}]
+    """Return all trainable parameters of a network in one group, and one for each output scale.
+
+    The head of a network has another scale where its outputs are in the units of the data.
+    """
+    units = {
+        id(parameter): layer.unit
+        for layer in network.modules()
+        if isinstance(layer, NumberHead)
+        for parameter in layer.parameters()
+    }
+    groups: dict[float, dict[str, Any]] = {1.0: {"params": [], "lr_scale": 1.0}}
+    for parameter in network.parameters():
+        if parameter.requires_grad:
+            unit = units.get(id(parameter), 1.0)
+            group = groups.setdefault(unit, {"params": [], "lr_scale": 1.0, "unit": unit})
+            group["params"].append(parameter)
+    return list(groups.values())
 
 
-def _by_decay(group: dict[str, Any], weight_decay: float) -> list[dict[str, Any]]:
+def _by_decay(group: dict[str, Any], config: TrainConfig) -> list[dict[str, Any]]:
     parameters = list(group["params"])
     decayed = [p for p in parameters if p.ndim > 1]
     plain = [p for p in parameters if p.ndim <= 1]
-    scale = group.get("lr_scale", 1.0)
+    unit = group.get("unit", 1.0)
+    # Adam's updates have the size of the rate; those of SGD shrink with the gradient, too.
+    factor = unit * unit if config.optimizer == "sgd" else unit
+    scale = group.get("lr_scale", 1.0) * factor
     parts = [
-        {"params": decayed, "weight_decay": weight_decay, "lr_scale": scale},
+        {"params": decayed, "weight_decay": config.weight_decay / factor, "lr_scale": scale},
         {"params": plain, "weight_decay": 0.0, "lr_scale": scale},
     ]
     return [part for part in parts if part["params"]]

@@ -14,7 +14,9 @@ import transformers
 from sklearn.metrics import ndcg_score
 from torch.nn import functional
 
+from engine.config.train import TrainConfig
 from engine.errors import DataError
+from engine.training.optimization.optimizer import build_optimizer, trainable_groups
 
 Make = Callable[..., Any]
 KIND = "text_regression"
@@ -169,3 +171,48 @@ def test_a_split_with_other_marks_is_read_by_its_own(prepare: Make) -> None:
     prepared = prepare(KIND, train, validation=held_out)
     batch = prepared.encoded(prepared.raw.splits["validation"])
     assert batch.targets.tolist() == [1.25, 2.5, 3.75]
+
+
+def test_numbers_keep_their_precision_in_bfloat16(prepare: Make) -> None:
+    prepared = prepare(KIND, {"text": TEXTS, "score": [2000.0 + number for number in NUMBERS]})
+    network, batch = prepared.network(), prepared.encoded()
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        mixed = network(**batch.inputs).logits[:, 0]
+        features = network.bert(**batch.inputs).pooler_output.float()
+    head = network.classifier
+    exact = functional.linear(features, head.weight, head.bias)[:, 0]
+    assert mixed.dtype == torch.float32
+    assert mixed.tolist() == pytest.approx(exact.tolist(), abs=0.01)
+    compiled: Any = torch.compile(network, backend="eager", fullgraph=True)
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        assert compiled(**batch.inputs).logits[:, 0].tolist() == pytest.approx(mixed.tolist())
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+@pytest.mark.parametrize("unit", [1e-4, 1e4])
+def test_units_of_the_data_do_not_change_what_is_learned(
+    prepare: Make, optimizer: str, unit: float
+) -> None:
+    losses = []
+    for scale in (1.0, unit):
+        rows = {"text": TEXTS, "score": [scale * number for number in NUMBERS]}
+        prepared = prepare(KIND, rows)
+        network, batch = prepared.network(), prepared.encoded()
+        train = TrainConfig(optimizer=optimizer, learning_rate=0.01, weight_decay=0.1)
+        updates = build_optimizer(trainable_groups(network), train, torch.device("cpu"))
+        for part in updates.param_groups:
+            part["lr"] *= part["lr_scale"]
+        for _ in range(8):
+            updates.zero_grad()
+            loss = prepared.task.loss(network, batch)
+            loss.backward()
+            updates.step()
+        losses.append(loss.item())
+    assert losses[1] == pytest.approx(losses[0], rel=0.02)
+
+
+@pytest.mark.parametrize("base", [1e9, 1e39])
+def test_numbers_whose_differences_float32_loses_are_refused(prepare: Make, base: float) -> None:
+    scores = [base * (1 + number * 1e-9) for number in NUMBERS]
+    with pytest.raises(DataError, match=r"apart there\. Subtract a number from all values"):
+        prepare(KIND, {"text": TEXTS, "score": scores})
