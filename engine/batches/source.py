@@ -101,6 +101,11 @@ class Source(ABC):
         """Return batches like :meth:`plan` without a generator, in the order that is fastest."""
         return self.plan(batch_size)
 
+    def rows_of(self, numbers: Tensor) -> list[int]:
+        """Return the rows that the samples with these ``numbers`` are of, in their order."""
+        found: list[int] = numbers.tolist()
+        return found
+
     def batch_rows(self, batch_size: int) -> float:
         """Return the number of samples of a batch, on average; sources with tokens go by these."""
         return batch_size

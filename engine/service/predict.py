@@ -261,7 +261,7 @@ def _in_order(
     ordered: dict[int, list[dict[str, Any]]] = {}
     for rows, batch in zip(plan, source.read(plan), strict=True):
         records = task.predict(network, batch, fitted)
-        numbers = rows.tolist()
+        numbers = source.rows_of(rows)
         if len(records) == len(numbers):
             ordered |= {number: [record] for number, record in zip(numbers, records, strict=True)}
         else:

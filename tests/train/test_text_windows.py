@@ -13,9 +13,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from engine import RunConfig
+from engine import RunConfig, train
 from engine.batches.source import Batch
 from engine.metrics.text.answers import best_spans
+from engine.service import predict
 from engine.tasks.create import create_task
 from engine.text.tokens.windows import answer_tokens
 from engine.text.tokens.words import shares
@@ -181,3 +182,33 @@ def test_each_word_is_for_one_window(
     windows: list[list[int | None]], expected: list[range]
 ) -> None:
     assert shares(windows) == expected
+
+
+@pytest.mark.parametrize("kind", ["token_classification", "question_answering"])
+def test_predictions_of_a_file_come_in_its_order_whatever_the_number_of_windows(
+    tmp_path: Path, kind: str
+) -> None:
+    lengths = [3, 40, 12, 90, 5, 60, 25, 8, 70, 4]
+    texts = [[f"w{row}"] * length for row, length in enumerate(lengths)]
+    rows: list[dict[str, Any]] = [
+        {"tokens": words, "tags": ["B-x", "O", *["O"] * (len(words) - 2)]}
+        if kind == "token_classification"
+        else {"question": "who ?", "context": " ".join(words), "answers": words[0]}
+        for words in texts
+    ]
+    path = tmp_path / "rows.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)))
+    overlap = {"doc_stride": 4} if kind == "question_answering" else {}
+    run = train(RunConfig.parse({
+        "name": "order", "task": {"kind": kind, "max_length": 32} | overlap,
+        "data": {"kind": "file", "path": str(path)},
+        "model": {"kind": "transformer", "hidden_size": 8, "num_attention_heads": 2,
+                  "num_hidden_layers": 1, "vocab_size": 100},
+        "train": {"max_steps": 1, "batch_size": 4}, "compute": {"device": "cpu", "threads": 1},
+    }))  # fmt: skip
+    records = predict.answer(run.id, file=str(path))["records"]
+    if kind == "token_classification":
+        assert [record["tokens"] for record in records] == texts
+    else:
+        said = [set(record["answer"].split()) for record in records]
+        assert said == [{words[0]} for words in texts]

@@ -137,6 +137,11 @@ class WindowSource(TokenSource):
                 batch.targets["row"] = (begins.cumsum(0) - 1).tolist()
             yield batch
 
+    @override
+    def rows_of(self, numbers: Tensor) -> list[int]:
+        """Return each row once, as their windows follow each other."""
+        return list(dict.fromkeys(self._owners[numbers].tolist()))
+
     def plan(self, batch_size: int, generator: torch.Generator | None = None) -> Sequence[Tensor]:
         """Without a generator, batches end where a row ends."""
         if generator is not None:
