@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -16,12 +16,13 @@ from engine.errors import TrainingError
 from engine.files.sanitize import plain
 from engine.pipelines.text import TextFitted, TextPipeline
 from engine.reports.data_summary import DataSummary
+from engine.reports.note import Note
 from engine.text.answers.answers import answers_of, references_of
 from engine.text.answers.columns import answer_columns, joined_answers
 from engine.text.answers.notes import placement_notes
 from engine.text.answers.position_units import in_characters
 from engine.text.columns import by_name, chosen
-from engine.text.rows import SOME, blank, without_faults
+from engine.text.rows import SOME, blank, empty_texts, without_faults
 from engine.text.tokens.lengths import windows_not_cut
 from engine.text.tokens.placed_tokens import placed
 
@@ -96,6 +97,10 @@ class QuestionAnsweringPipeline(TextPipeline[QuestionAnsweringFitted]):
         roles = {fitted.question: "question", fitted.context: "text", fitted.answers: "answer"}
         roles |= answer_columns(raw.train, fitted.answers, self.section.answer_start).roles
         return self.text_summary(raw, fitted, roles, facts)
+
+    @override
+    def unfit(self, table: pa.Table, fitted: QuestionAnsweringFitted) -> Iterable[Note]:
+        return [*super().unfit(table, fitted), *empty_texts(table, self.inputs(fitted))]
 
     def inputs(self, fitted: QuestionAnsweringFitted) -> tuple[str, ...]:
         """Question and context."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import pyarrow as pa
@@ -17,6 +17,7 @@ from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.pipelines.text import TextFitted, TextPipeline
 from engine.reports.data_summary import DataSummary
+from engine.reports.note import Note
 from engine.text import columns
 from engine.text.classes.document_folders import with_folder_classes
 from engine.text.classes.flags import with_flags_joined
@@ -27,6 +28,7 @@ from engine.text.columns import is_list
 from engine.text.rejected_rows import without_rejected
 from engine.text.rows import (
     blank,
+    empty_texts,
     joined_texts,
     some_of,
     texts_in,
@@ -100,6 +102,10 @@ class TextClassificationPipeline(TextPipeline[TextClassificationFitted]):
             return summary
         notes = joined_note(classes, fitted.label, "several labels of a text are a list in JSON")
         return replace(summary, notes=(*summary.notes, *notes))
+
+    @override
+    def unfit(self, table: pa.Table, fitted: TextClassificationFitted) -> Iterable[Note]:
+        return [*super().unfit(table, fitted), *empty_texts(table, self.inputs(fitted))]
 
     def inputs(self, fitted: TextClassificationFitted) -> tuple[str, ...]:
         """The text, or both."""

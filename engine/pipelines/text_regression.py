@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
@@ -17,9 +19,17 @@ from engine.files.sanitize import plain
 from engine.pipelines.target_scale import target_scale
 from engine.pipelines.text import TextFitted, TextPipeline
 from engine.reports.data_summary import DataSummary
+from engine.reports.note import Note
 from engine.text import columns
 from engine.text.numbers_of import numbers_of, with_numbers
-from engine.text.rows import blank, joined_texts, some_of, texts_in, without_faults
+from engine.text.rows import (
+    blank,
+    empty_texts,
+    joined_texts,
+    some_of,
+    texts_in,
+    without_faults,
+)
 
 _TARGETS = (
     "score", "target", "label", "labels", "rating", "stars", "similarity", "relevance", "value",
@@ -85,6 +95,10 @@ class TextRegressionPipeline(TextPipeline[TextRegressionFitted]):
             "target": f"{min(values):g} to {max(values):g}, mean {fitted.mean:.4g}"
         }
         return self.text_summary(raw, fitted, roles, facts)
+
+    @override
+    def unfit(self, table: pa.Table, fitted: TextRegressionFitted) -> Iterable[Note]:
+        return [*super().unfit(table, fitted), *empty_texts(table, self.inputs(fitted))]
 
     def inputs(self, fitted: TextRegressionFitted) -> tuple[str, ...]:
         """The text, or both."""

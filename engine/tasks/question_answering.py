@@ -26,6 +26,7 @@ from engine.pipelines.question_answering import QuestionAnsweringFitted, Questio
 from engine.runs.events import Report
 from engine.tasks.text import TextTask
 from engine.text.answers.answers import references_of
+from engine.text.rows import text_column, texts_in
 from engine.text.tokens.cache import encoded
 from engine.text.tokens.padding import padded
 from engine.text.tokens.source import token_inputs
@@ -54,8 +55,8 @@ class QuestionAnswering(TextTask[QuestionAnsweringFitted]):
             for answers in references
         ]
         columns = pa.table({
-            "question": table[fitted.question],
-            "context": table[fitted.context],
+            "question": text_column(table, fitted.question),
+            "context": text_column(table, fitted.context),
             "row": pa.array(range(table.num_rows), pa.int64()),
             "begin": pa.array([begin for begin, _ in spans], pa.int64()),
             "end": pa.array([end for _, end in spans], pa.int64()),
@@ -137,8 +138,8 @@ def _asked(rows: pa.Table, fitted: QuestionAnsweringFitted) -> list[Asked]:
     return [
         Asked(question, context, [text for text, _ in answers])
         for question, context, answers in zip(
-            rows[fitted.question].to_pylist(),
-            rows[fitted.context].to_pylist(),
+            texts_in(rows, [fitted.question]),
+            texts_in(rows, [fitted.context]),
             references,
             strict=True,
         )

@@ -36,7 +36,7 @@ from engine.tasks.text import TextTask
 from engine.text.classes.labels import Label, flags_of, labels_of, names_in
 from engine.text.classes.spellings import codes_of
 from engine.text.columns import chosen
-from engine.text.rows import joined_texts
+from engine.text.rows import joined_texts, text_column
 from engine.text.tokens.cache import encoded
 from engine.text.tokens.source import TokenSource, token_inputs
 
@@ -58,9 +58,9 @@ class TextClassification(TextTask[TextClassificationFitted]):
         report: Report,
     ) -> Source:
         """Tokens and, where there is a label, the number of its class."""
-        columns = {"text": table[chosen(table, fitted.text, "text")]}
+        columns = {"text": text_column(table, chosen(table, fitted.text, "text"))}
         if fitted.text_pair:
-            columns["pair"] = table[chosen(table, fitted.text_pair, "text_pair")]
+            columns["pair"] = text_column(table, chosen(table, fitted.text_pair, "text_pair"))
         if fitted.label in table.column_names:
             columns["target"] = pa.chunked_array([_codes(table, fitted)])
         tokenizer = self.pipeline.tokenizer(fitted.tokenizer)

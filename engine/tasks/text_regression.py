@@ -34,7 +34,7 @@ from engine.tasks.network_files import NetworkFiles
 from engine.tasks.text import TextTask
 from engine.text.columns import chosen
 from engine.text.numbers_of import numbers_of
-from engine.text.rows import joined_texts, texts_in
+from engine.text.rows import joined_texts, text_column, texts_in
 from engine.text.tokens.cache import encoded
 from engine.text.tokens.source import TokenSource, token_inputs
 
@@ -62,9 +62,9 @@ class TextRegression(TextTask[TextRegressionFitted]):
         report: Report,
     ) -> Source:
         """Tokens and, where there is one, the number."""
-        columns = {"text": table[chosen(table, fitted.text, "task.text")]}
+        columns = {"text": text_column(table, chosen(table, fitted.text, "task.text"))}
         if fitted.text_pair:
-            columns["pair"] = table[chosen(table, fitted.text_pair, "task.text_pair")]
+            columns["pair"] = text_column(table, chosen(table, fitted.text_pair, "task.text_pair"))
         if fitted.target in table.column_names:
             columns["target"] = pa.chunked_array(
                 [pa.array(numbers_of(table, fitted.target), pa.float64())]

@@ -12,6 +12,7 @@ from engine.data.lost_splits import lost
 from engine.data.on_disk import Rows, in_windows
 from engine.data.raw import TRAIN, RawData, Skip
 from engine.errors import DataError
+from engine.files.sanitize import plain
 from engine.reports.counted import counted
 from engine.reports.note import Note
 
@@ -98,6 +99,21 @@ def fault_of_text(value: Any, name: str) -> str | None:
     if isinstance(value, bytes):
         return f"{name} is bytes that are not texts in UTF-8"
     return f"{name} is empty" if value is None or not str(value).strip() else None
+
+
+def empty_texts(table: pa.Table, columns: Sequence[str]) -> list[Note]:
+    """Return notes on rows to predict from whose text is missing or blank."""
+    notes = []
+    for name in columns:
+        if empty := sum(fault is not None for fault in blank(table, [name])):
+            why = "empty texts have a prediction that means nothing"
+            notes.append(Note(why, plain(name, 60), rows=empty))
+    return notes
+
+
+def text_column(table: pa.Table, name: str) -> pa.Array:
+    """Return a column as texts; what is missing is empty."""
+    return pa.array(texts_in(table, [name]), pa.string())
 
 
 def texts_in(table: pa.Table, columns: Sequence[str]) -> Iterator[str]:

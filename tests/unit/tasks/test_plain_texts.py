@@ -137,3 +137,21 @@ def test_missing_texts_have_no_special_tokens() -> None:
     found = find_special_tokens(tokenizer, table, ["text", "words", "gone"])
     assert found is not None
     assert (found.rows, found.first, found.token) == (1, 1, "[SEP]")
+
+
+@pytest.mark.parametrize("kind", ["text_classification", "text_regression", "question_answering"])
+def test_missing_texts_are_predicted_from_as_empty_ones_and_noted(
+    prepare: Callable[..., Any], kind: str
+) -> None:
+    texts = ["a good film", "a bad film"]
+    answers = {"question": ["what", "what"], "context": texts, "answers": ["good", "bad"]}
+    labels = {"text": texts, "label": [0, 1]}
+    prepared = prepare(kind, answers if kind == "question_answering" else labels)
+    *_, column = inputs = prepared.task.pipeline.inputs(prepared.fitted)
+    known = {name: pa.array(["x", "x", "x"]) for name in inputs}
+    table = pa.table(known | {column: pa.array(["good", None, ""], pa.string())})
+    records = prepared.predictions(prepared.network(), table)
+    assert len(records) == 3
+    assert records[1] == records[2]
+    [note] = prepared.task.pipeline.unfit(table, prepared.fitted)
+    assert (note.column, note.rows) == (column, 2)
