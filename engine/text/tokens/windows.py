@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -48,14 +49,20 @@ class ContextWindows:
         result: Columns = {name: [] for name in ("input_ids", *names)}
         for window in windows:
             owner = window.owner
-            values = self._values(window, rows["begin"][owner], rows["end"][owner])
+            context = rows["context"][owner]
+            values = self._values(window, context, rows["begin"][owner], rows["end"][owner])
             _append(
                 result, window.inputs | dict(zip(names, (*values, rows["row"][owner]), strict=True))
             )
         return result
 
-    def _values(self, window: Window[tuple[int, int]], begin: int, end: int) -> tuple[Any, ...]:
-        places = np.array([place or (-1, -1) for place in window.places])
+    def _values(
+        self, window: Window[tuple[int, int]], context: str, begin: int, end: int
+    ) -> tuple[Any, ...]:
+        found = [place or (-1, -1) for place in window.places]
+        if not context.isascii():
+            found = [(first, _with_marks(context, last)) for first, last in found]
+        places = np.array(found)
         starts, ends = places[:, 0], places[:, 1]
         null = self._null(window.inputs["input_ids"])
         first, last = answer_tokens(starts, ends, begin, end) or (null, null)
@@ -92,6 +99,13 @@ class SentenceWindows:
                 own = {"words": firsts, "tags": tags, "row": rows["row"][owner]}
                 _append(result, window.inputs | own)
         return result
+
+
+def _with_marks(text: str, end: int) -> int:
+    """Return the end of a token behind the accents of its last letter, which tokenizers strip."""
+    while 0 < end < len(text) and unicodedata.category(text[end]).startswith("M"):
+        end += 1
+    return end
 
 
 def _append(columns: Columns, row: Mapping[str, Any]) -> None:

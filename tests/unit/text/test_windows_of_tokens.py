@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from engine.text.tokens.token_windows import Window, context_windows, sentence_windows
 from engine.text.tokens.tokenizer import train_wordpiece, wordpiece_from
+from engine.text.tokens.windows import ContextWindows
 
 WORDS = ["the", "film", "was", "good", "bad", "café", "12", ",", "rewatched", "😀"]
 TOKENIZER = wordpiece_from(train_wordpiece([" ".join(WORDS)] * 9, 60, lowercase=True))
@@ -128,3 +129,13 @@ def test_each_sentence_of_several_has_its_own_windows() -> None:
     assert len([window for window in windows if window.owner == 1]) == 3
     [empty] = [window for window in windows if window.owner == 2]
     assert empty.inputs["input_ids"] == [CLS, SEP]
+
+
+def test_an_answer_keeps_the_accents_that_the_tokenizer_strips() -> None:
+    context, answer = "ask Jose\u0301 now", "Jose\u0301"
+    tokenizer = wordpiece_from(train_wordpiece(["who ask jose now"] * 9, 100, True))
+    begin = context.index(answer)
+    row = {"question": ["who"], "context": [context], "row": [0], "begin": [begin]}
+    made = ContextWindows(tokenizer, 32, 4)(row | {"end": [begin + len(answer)]})
+    first, last = made["first"][0], made["last"][0]
+    assert context[made["starts"][0][first] : made["ends"][0][last]] == answer
