@@ -71,7 +71,7 @@ def examine(
     limits: list[str] = []
     marked = pipeline.config.data.mark_rows
     if marked:
-        limits.append(f"{counted(len(marked), 'row')} marked as right are not named again")
+        limits.append(f"not named again: {counted(len(marked), 'row')} marked as right")
     end = time.monotonic() + seconds
     for name, check in CHECKS.items():
         if time.monotonic() > end:
