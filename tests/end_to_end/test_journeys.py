@@ -112,7 +112,7 @@ def test_layers_are_picked_for_lora_and_what_it_learned_is_merged(
     terminal = opened(open_terminal, "There are no runs yet", tmp_path)
 
     terminal.press("P")
-    terminal.wait_for("text_classification  own")
+    terminal.wait_for("films", "Text classifica", "yours")
     terminal.press("enter")
     terminal.wait_for("$ dltui run films", "fits")
     terminal.press("3", *["down"] * 2, "right")
