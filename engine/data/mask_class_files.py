@@ -13,7 +13,7 @@ def _names(text: str) -> list[str]:
 
 
 def _names_of_labelme(text: str) -> list[str]:
-    """A name a line; masks have no value for ``__ignore__``, the first one, but 255."""
+    """A name a line; masks have no value for ``__ignore__``, the first name, but 255."""
     return _names("\n".join(line for line in text.splitlines() if line.strip() != "__ignore__"))
 
 

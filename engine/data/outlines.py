@@ -15,6 +15,7 @@ from PIL import Image, ImageDraw
 from pycocotools import mask as coco_mask
 
 from engine.data.boxes.coco import SAME_NAME, doubtful_names, entries_of, reference
+from engine.data.boxes.coco_runs import runs_of
 from engine.data.boxes.cvat import marked_images
 from engine.data.boxes.one_entry import rightful_split
 from engine.data.boxes.records import Tally
@@ -247,7 +248,7 @@ def _region(label: str, outline: Any) -> Region | None:
         polygons = [points_of(_paired(one)) for one in outline]
         whole = [polygon for polygon in polygons if len(polygon) > 2]
         return Region(label, whole) if whole else None
-    runs = _coco_runs(outline.get("counts")) if isinstance(outline, dict) else []
+    runs = runs_of(outline.get("counts")) if isinstance(outline, dict) else []
     return Region(label, runs=runs) if runs else None
 
 
@@ -255,33 +256,3 @@ def _paired(numbers: Any) -> list[tuple[Any, Any]]:
     if not isinstance(numbers, list) or len(numbers) % 2:
         return []
     return list(zip(numbers[::2], numbers[1::2], strict=True))
-
-
-def _coco_runs(counts: Any) -> list[tuple[int, int]]:
-    """Return runs of COCO's counts: pixels outside and inside in turn, as numbers or packed."""
-    if isinstance(counts, str):
-        counts = _unpacked(counts)
-    if not isinstance(counts, list) or not all(isinstance(one, int) and one >= 0 for one in counts):
-        return []
-    runs, place = [], 0
-    for number, count in enumerate(counts):
-        if number % 2 and count:
-            runs.append((place, count))
-        place += count
-    return runs
-
-
-def _unpacked(text: str) -> list[int]:
-    """Return the numbers that COCO packs into characters: five bits each, differences by two."""
-    counts: list[int] = []
-    value = shift = 0
-    for character in text:
-        bits = ord(character) - 48
-        value |= (bits & 0x1F) << shift
-        shift += 5
-        if bits & 0x20:
-            continue
-        value -= (1 << shift) if bits & 0x10 else 0
-        counts.append(value + (counts[-2] if len(counts) > 2 else 0))
-        value = shift = 0
-    return counts

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pycocotools import mask as coco_mask
-
+from engine.data.boxes.coco_runs import around_runs, runs_of
 from engine.data.boxes.records import CROWD, Annotations, Tally
 from engine.data.image_index import ImageIndex
 from engine.data.raw import TRAIN
@@ -161,16 +160,12 @@ def around(outline: Any) -> list[float]:
     return [min(across), min(down), max(across), max(down)] if across and down else []
 
 
-def _around_runs(runs: Mapping[str, Any]) -> list[float]:
-    counts = runs.get("counts")
-    if not isinstance(counts, list | str):
+def _around_runs(outline: Mapping[str, Any]) -> list[float]:
+    size = outline.get("size")
+    sides = size if isinstance(size, list) else []
+    if len(sides) != 2 or not all(isinstance(side, int) and side > 0 for side in sides):
         return []
-    try:
-        height, width = (int(side) for side in runs.get("size", ()))
-        packed = runs if isinstance(counts, str) else coco_mask.frPyObjects(runs, height, width)
-        return corners(coco_mask.toBbox(packed))
-    except (TypeError, ValueError, OverflowError):
-        return []
+    return around_runs(runs_of(outline.get("counts")), *sides)
 
 
 def corners(box: Any) -> list[float]:

@@ -40,7 +40,7 @@ def load_boxes(config: ImageBoxesConfig) -> RawData:
 
 
 def _in_format(format: str, root: Path, files: list[Path], images: list[Path]) -> Annotations:
-    """Return the annotations in a format, or in the first one of which there are some.
+    """Return the annotations in a format, or in the first of which there are some.
 
     Files of other purposes lie beside annotations, such as ``notes.json`` of Label Studio. Where
     no format is found, the error is that of the first whose files are there.

@@ -14,8 +14,9 @@ from pycocotools import mask as coco
 
 from engine.config.data.image_masks import ImageMasksConfig
 from engine.config.run_config import RunConfig
+from engine.data.boxes.coco_runs import numbers_in
 from engine.data.mask_files import load_masks
-from engine.data.outlines import Region, _unpacked, png_of
+from engine.data.outlines import Region, png_of
 from engine.data.raw import RawData, Skip
 from engine.errors import DataError
 from engine.pipelines.create import create_pipeline
@@ -154,7 +155,7 @@ def test_packed_counts_are_those_of_pycocotools() -> None:
     for size in ((5, 7), (40, 30), (300, 200)):
         mask = (draw.random(size) < 0.4).astype(np.uint8)
         whole: dict[str, Any] = coco.encode(np.asfortranarray(mask))
-        runs = _unpacked(whole["counts"].decode())
+        runs = numbers_in(whole["counts"].decode())
         flat = np.repeat(np.arange(len(runs)) % 2, runs).reshape(size[::-1]).T
         assert np.array_equal(flat, mask)
 
