@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from engine.baselines.usual_boxes import in_image, usual_boxes
-from engine.data.images import in_threads, upright_size
+from engine.data.images import quick_or_in_threads, upright_size
 from engine.metrics.evaluator import Evaluation
 from engine.metrics.images.detection import Found, JudgedImage, evaluate_objects
 from engine.vision.annotated_fitted import DetectionFitted
@@ -52,7 +52,7 @@ def _images(
 
 def _sizes(table: pa.Table, fitted: DetectionFitted) -> list[tuple[int, int]]:
     images = images_of(table, fitted.image)
-    return list(in_threads(lambda row: upright_size(images[row]), range(table.num_rows)))
+    return list(quick_or_in_threads(lambda row: upright_size(images[row]), range(table.num_rows)))
 
 
 def _true(objects: list[_Object]) -> Found:

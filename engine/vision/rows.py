@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from engine.config.data.base import DataConfig
 from engine.data.image_limits import ImageFault
-from engine.data.images import in_threads, read_header
+from engine.data.images import quick_or_in_threads, read_header
 from engine.data.raw import RawData
 from engine.data.splits import cut_splits
 from engine.files.sanitize import plain
@@ -53,7 +53,7 @@ def _faults(table: pa.Table, image: str, label: str, images: Images) -> list[str
     if len(images) > _CHECKED:
         return faults
     numbers: Sequence[int] = table[image].to_pylist()
-    checked = in_threads(lambda number: _fault(images, number), numbers)
+    checked = quick_or_in_threads(lambda number: _fault(images, number), numbers)
     return [fault or found for fault, found in zip(faults, checked, strict=True)]
 
 

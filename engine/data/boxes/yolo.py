@@ -14,7 +14,7 @@ from engine.data.boxes.yolo_splits import YoloSplits, lists_images
 from engine.data.image_index import ImageIndex, likeness
 from engine.data.image_limits import ImageFault
 from engine.data.image_record import of_file
-from engine.data.images import in_threads, upright_size
+from engine.data.images import quick_or_in_threads, upright_size
 from engine.data.readers.files import split_of
 from engine.errors import DataError
 from engine.files.sanitize import plain
@@ -51,7 +51,9 @@ def read_yolo(root: Path, files: Sequence[Path], images: Sequence[Path]) -> Anno
             else "Set data.format, or look at the folder.",
         )
     by_image = _by_image(labels, images, found.tally)
-    sizes = dict(zip(images, in_threads(lambda image: _size(root / image), images), strict=True))
+    sizes = dict(
+        zip(images, quick_or_in_threads(lambda image: _size(root / image), images), strict=True)
+    )
     for image in images:
         own, split = by_image.get(image), splits.of(image)
         if not split:

@@ -21,7 +21,7 @@ from engine.data.boxes.records import (
     with_box_classes,
 )
 from engine.data.image_limits import ImageFault
-from engine.data.images import in_threads, upright_size
+from engine.data.images import quick_or_in_threads, upright_size
 from engine.data.raw import TRAIN, RawData
 from engine.data.splits import cut_splits
 from engine.data.turned_images import marked_as_stored, turned_box
@@ -52,7 +52,7 @@ def usable_boxes(
     :class:`DataError` where no row or no object is left.
     """
     aside = Aside(raw.splits, columns.image, folder)
-    sizes = list(in_threads(lambda n: _size(aside.images, n), range(len(aside.images))))
+    sizes = list(quick_or_in_threads(lambda n: _size(aside.images, n), range(len(aside.images))))
     reader = ObjectColumn(raw.train, columns.objects, columns.format)
     tally = Tally()
     classes = _classes(raw.train, columns, reader)

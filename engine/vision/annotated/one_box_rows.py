@@ -17,7 +17,7 @@ from engine.data.boxes.coco import corners
 from engine.data.boxes.records import CROWD, OBJECTS, ONLY_CLASS, Tally
 from engine.data.image_limits import ImageFault
 from engine.data.image_record import of_file
-from engine.data.images import in_threads, upright_size
+from engine.data.images import quick_or_in_threads, upright_size
 from engine.data.raw import RawData
 from engine.data.written_value import written_value
 from engine.files.sanitize import plain
@@ -170,7 +170,7 @@ def _are_shares(boxes: Sequence[Sequence[Sequence[Any]]]) -> bool:
 
 def _in_pixels(paths: Sequence[str], boxes: Sequence[Sequence[Any]]) -> list[list[list[float]]]:
     known = list(dict.fromkeys(paths))
-    sizes = dict(zip(known, in_threads(_size, known), strict=True))
+    sizes = dict(zip(known, quick_or_in_threads(_size, known), strict=True))
     return [
         [[side * sizes[path][at % 2] for at, side in enumerate(_numbers(box))] for box in row]
         for path, row in zip(paths, boxes, strict=True)
