@@ -15,7 +15,6 @@ from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
-from torch.distributed.tensor import DTensor
 
 from engine.models.language.segment_lengths import segments
 from engine.torch_private import FakeTensor, memory_of, writes_into
@@ -87,7 +86,8 @@ class _Marked:
 
 
 def _memory(tensor: Tensor) -> int:
-    local = tensor.to_local() if isinstance(tensor, DTensor) else tensor
+    # Sharded tensors are of a package that takes a second to import, which most runs do without.
+    local: Tensor = getattr(tensor, "to_local", lambda: tensor)()
     return memory_of(local.untyped_storage())
 
 
