@@ -166,6 +166,7 @@ class CausalLmPipeline(ChatPipeline[CausalLmFitted]):
             texts = _texts(raw.train, roles, separator)
         trained = self.learn_tokenizer(texts)
         chat = roles.form == "pairs" and self.writes_texts_as_chat(trained)
+        talks = chat or roles.form == "messages"
         fitted = CausalLmFitted(
             tokenizer=trained,
             max_length=self.limit(self.section.max_length, trained),
@@ -176,8 +177,9 @@ class CausalLmPipeline(ChatPipeline[CausalLmFitted]):
             separator=separator,
             chat=chat,
             too_long=self.section.too_long,
-            date=self._date(chat or roles.form == "messages", trained),
-            beginning=self.beginning(chat or roles.form in ("messages", SEGMENTS), trained),
+            date=self._date(talks, trained),
+            beginning=self.beginning(talks or roles.form == SEGMENTS, trained),
+            template_begin=self.template_begin(talks, trained),
         )
         return self.with_common(fitted, raw.train) if self.has_answers(fitted) else fitted
 
@@ -188,7 +190,7 @@ class CausalLmPipeline(ChatPipeline[CausalLmFitted]):
 
     def prompts(self, fitted: CausalLmFitted) -> Prompts:
         """Return the one way to write the prompts of this data."""
-        tokenizer = self.tokenizer(fitted.tokenizer)
+        tokenizer = self.chat_tokenizer(fitted)
         if fitted.form == "messages" or fitted.chat:
             system = fitted.system or ""
             return ChatPrompts(tokenizer, fitted.date, fitted.chat, fitted.variables, system)
@@ -227,7 +229,7 @@ class CausalLmPipeline(ChatPipeline[CausalLmFitted]):
                 "characters": f"{sum(map(len, texts)):,} in the training rows",
                 "blocks": f"of {fitted.max_length:,} tokens, without padding",
             }
-            facts |= self.beginning_fact(fitted.beginning, fitted.tokenizer)
+            facts |= self.beginning_fact(fitted)
         else:
             some = _texts(some_of(raw.train), fitted.roles, fitted.separator)
             lengths = self.token_counts(list(some), fitted)
@@ -283,7 +285,7 @@ class CausalLmPipeline(ChatPipeline[CausalLmFitted]):
             facts["prompts"] = "segments as they stand, without a chat template"
         elif fitted.form == "pairs":
             facts["prompts"] = f"end in {fitted.separator!r}" if fitted.separator else "as they are"
-        facts |= self.beginning_fact(fitted.beginning, fitted.tokenizer)
+        facts |= self.beginning_fact(fitted)
         if fitted.date:
             facts["date"] = f"{fitted.date} in every conversation, as the chat template writes it"
         chat = fitted.chat or fitted.form == "messages"

@@ -99,13 +99,14 @@ class PreferencePipeline(ChatPipeline[PreferenceFitted]):
             # Fixed, so that the tokens are the same on any later day.
             date=date.today().isoformat() if chat and names_date(tokenizer) else "",
             beginning=self.beginning(chat, trained),
+            template_begin=self.template_begin(chat, trained),
             transcripts=said,
         )
         return self.with_common(fitted, raw.train)
 
     def prompts(self, fitted: PreferenceFitted) -> Prompts:
         """Return the one way to write the prompts of this data."""
-        tokenizer = self.tokenizer(fitted.tokenizer)
+        tokenizer = self.chat_tokenizer(fitted)
         if fitted.chat:
             variables, system = fitted.variables, fitted.system or ""
             return ChatPrompts(tokenizer, fitted.date, variables=variables, system=system)
@@ -142,7 +143,7 @@ class PreferencePipeline(ChatPipeline[PreferenceFitted]):
             facts["prompts"] += f", what {'stands before' if one else 'both answers begin with'}"
         if fitted.chat:
             facts["chat template"] = self.template_name(fitted.tokenizer)
-        facts |= self.beginning_fact(fitted.beginning, fitted.tokenizer)
+        facts |= self.beginning_fact(fitted)
         if fitted.date:
             facts["date"] = f"{fitted.date} in every conversation, as the chat template writes it"
         facts |= self.unused_facts(columns, fitted.chat, fitted.tokenizer)
