@@ -30,7 +30,9 @@ from engine.text.chat.template_variables import VARIABLES, variables_of
 from engine.text.chat.turns import system_prompt
 from engine.text.columns import chosen
 from engine.text.preferences.columns import FURTHER, preference_columns
+from engine.text.preferences.forms import with_answers
 from engine.text.preferences.rows import compared, fault_of, label_of
+from engine.text.preferences.several import lists_of_answers, one_by_one
 from engine.text.rows import some_of, without_faults
 
 
@@ -54,7 +56,7 @@ class PreferencePipeline(ChatPipeline[PreferenceFitted]):
 
     def load(self) -> RawData:
         """Rows that cannot be compared are left out."""
-        raw = load_texts(self.config.data)
+        raw = with_answers(load_texts(self.config.data), self.section)
         columns = preference_columns(raw.train, self.section)
         for table in raw.splits.values():
             for role, name in columns.items():
@@ -67,7 +69,13 @@ class PreferencePipeline(ChatPipeline[PreferenceFitted]):
             own = (fault_of(row, bool(said)) for row in _rows(table, columns))
             return [one or other for one, other in zip(media, own, strict=True)]
 
-        raw = cut_splits(without_faults(raw, faults), self.config.data)
+        if lists_of_answers(raw.train, columns):
+            # Pairs of one row stay in one split.
+            raw = one_by_one(cut_splits(raw, self.config.data), columns, self.section.loss == "kto")
+            columns = preference_columns(raw.train, self.section)
+            raw = without_faults(raw, faults)
+        else:
+            raw = cut_splits(without_faults(raw, faults), self.config.data)
         if "label" in columns:
             _check_labels(raw.splits[TRAIN], columns)
         return raw
