@@ -13,13 +13,13 @@ from pydantic import Field
 from typing_extensions import override
 
 from engine.config.tasks.causal_lm import CausalLmConfig
-from engine.data.load import load_texts
 from engine.data.on_disk import in_windows
 from engine.data.raw import TEST, TRAIN, VALIDATION, RawData
 from engine.data.splits import cut_splits, some_used
 from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.pipelines.chat import ChatFitted, ChatPipeline
+from engine.pipelines.conversation_rows import load_rows
 from engine.reports.counted import counted
 from engine.reports.data_summary import DataSummary
 from engine.reports.note import Note
@@ -85,7 +85,7 @@ class CausalLmPipeline(ChatPipeline[CausalLmFitted]):
 
     def load(self) -> RawData:
         """Plain text is cut at its end, instructions at random."""
-        raw = load_texts(self.config.data)
+        raw, data = load_rows(self.config.data, self.section)
         roles = roles_in(raw.train, self.section)
         if roles.form == "text":
             raw = raw.with_splits(raw.splits, *_unread(raw, roles.columns[0], self.section))
@@ -105,7 +105,7 @@ class CausalLmPipeline(ChatPipeline[CausalLmFitted]):
             media = media_faults(table, list(roles.by_name.values()))
             return [one or other for one, other in zip(media, faults(table, roles), strict=True)]
 
-        return cut_splits(without_faults(raw, found), self.config.data)
+        return cut_splits(without_faults(raw, found), data)
 
     def _transcripts(self, raw: RawData, roles: Roles) -> list[Note]:
         """Notes on the columns of texts of whole conversations."""

@@ -22,6 +22,7 @@ from engine.reports.data_summary import DataSummary
 from engine.text.chat.chat_prompts import ChatPrompts, chat_lines
 from engine.text.chat.conversation import ends_of
 from engine.text.chat.media import media_faults
+from engine.text.chat.message_trees import by_tree, holds_trees, tree_comparisons
 from engine.text.chat.plain_prompts import PlainPrompts, prompt_text, separator_of
 from engine.text.chat.prompts import Prompts
 from engine.text.chat.roles import by_role, reads_transcripts, transcript_notes
@@ -29,7 +30,7 @@ from engine.text.chat.template_dates import names_date
 from engine.text.chat.template_variables import VARIABLES, variables_of
 from engine.text.chat.turns import system_prompt
 from engine.text.columns import chosen
-from engine.text.preferences.columns import FURTHER, preference_columns
+from engine.text.preferences.columns import FURTHER, has_answers, preference_columns
 from engine.text.preferences.forms import with_answers
 from engine.text.preferences.rows import compared, fault_of, label_of
 from engine.text.preferences.several import lists_of_answers, one_by_one
@@ -56,7 +57,11 @@ class PreferencePipeline(ChatPipeline[PreferenceFitted]):
 
     def load(self) -> RawData:
         """Rows that cannot be compared are left out."""
-        raw = with_answers(load_texts(self.config.data), self.section)
+        raw = load_texts(self.config.data)
+        data = self.config.data
+        if not has_answers(raw.train, self.section) and holds_trees(raw.train):
+            raw, data = tree_comparisons(raw), by_tree(data)
+        raw = with_answers(raw, self.section)
         columns = preference_columns(raw.train, self.section)
         for table in raw.splits.values():
             for role, name in columns.items():
@@ -71,11 +76,11 @@ class PreferencePipeline(ChatPipeline[PreferenceFitted]):
 
         if lists_of_answers(raw.train, columns):
             # Pairs of one row stay in one split.
-            raw = one_by_one(cut_splits(raw, self.config.data), columns, self.section.loss == "kto")
+            raw = one_by_one(cut_splits(raw, data), columns, self.section.loss == "kto")
             columns = preference_columns(raw.train, self.section)
             raw = without_faults(raw, faults)
         else:
-            raw = cut_splits(without_faults(raw, faults), self.config.data)
+            raw = cut_splits(without_faults(raw, faults), data)
         if "label" in columns:
             _check_labels(raw.splits[TRAIN], columns)
         return raw

@@ -38,8 +38,9 @@ def one_by_one(raw: RawData, columns: dict[str, str], single: bool) -> RawData:
         sides = {side: _answers(table, columns[side], several) for side in _SIDES}
         made = _labelled(table, columns, sides) if single else _paired(table, columns, sides)
         splits[split] = made
-        what = "single answers" if single else "pairs of a chosen and a rejected answer"
-        why = f"{split}: {counted(table.num_rows, 'row')} became {made.num_rows:,} {what}"
+        what = counted(made.num_rows, "single answer" if single else "pair")
+        what += "" if single else " of a chosen and a rejected answer"
+        why = f"{split}: {counted(table.num_rows, 'row')} became {what}"
         notes.append(Note(why, ", ".join(several), "lists of answers", table.num_rows,
                           kind="converted"))  # fmt: skip
     if not splits[TRAIN].num_rows:
