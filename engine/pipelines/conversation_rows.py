@@ -9,6 +9,7 @@ from engine.data.raw import RawData
 from engine.text.chat.message_trees import by_tree, holds_trees, tree_conversations
 from engine.text.chat.mixed_forms import in_one_form
 from engine.text.chat.tool_answers import with_called_turns
+from engine.text.file_texts import files_as_documents
 
 
 def load_rows(data: DataConfig, section: CausalLmConfig) -> tuple[RawData, DataConfig]:
@@ -16,7 +17,7 @@ def load_rows(data: DataConfig, section: CausalLmConfig) -> tuple[RawData, DataC
 
     Columns that are chosen are taken as they are. Raises :class:`DataError`.
     """
-    raw = load_texts(data)
+    raw = files_as_documents(load_texts(data), section.join)
     if any((section.text, section.prompt, section.completion, section.messages)):
         return raw, data
     if holds_trees(raw.train):
