@@ -13,14 +13,14 @@ from engine.config.data.image_folder import ImageFolderConfig
 from engine.data.image_layout import Place, layout_of, named_split
 from engine.data.image_suffixes import SUFFIXES
 from engine.data.raw import TEST, TRAIN, VALIDATION, RawData, Skip
-from engine.data.readers.base import IF_WEBDATASET, READERS, remedy_for
+from engine.data.readers.base import DOCUMENTS, IF_WEBDATASET, READERS, remedy_for
 from engine.errors import DataError
 from engine.files.paths import expanded, is_file, is_folder
 from engine.files.sanitize import plain
 
 _OTHERS = frozenset(("svg", "psd", "jxl", "jp2", "dng", "raw", "cr2", "nef"))
 """Suffixes of images in formats that are not read."""
-_LISTS = frozenset(READERS) - {".txt", ".tar"}
+_LISTS = frozenset(READERS) - {".txt", ".tar", *DOCUMENTS}
 """Suffixes of files that may list images with their classes."""
 _OF_SYSTEMS = frozenset(("@eaDir", "#recycle", "__MACOSX", "$RECYCLE.BIN", "lost+found"))
 """Folders of network drives, archives and disks, with thumbnails and what was deleted."""

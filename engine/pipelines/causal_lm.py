@@ -13,13 +13,13 @@ from pydantic import Field
 from typing_extensions import override
 
 from engine.config.tasks.causal_lm import CausalLmConfig
-from engine.data.load import load_texts
 from engine.data.on_disk import in_windows
 from engine.data.raw import TEST, TRAIN, VALIDATION, RawData
 from engine.data.splits import cut_splits, some_used
 from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.pipelines.chat import ChatFitted, ChatPipeline
+from engine.pipelines.conversation_rows import load_rows
 from engine.reports.counted import counted
 from engine.reports.data_summary import DataSummary
 from engine.reports.note import Note
@@ -85,7 +85,7 @@ class CausalLmPipeline(ChatPipeline[CausalLmFitted]):
 
     def load(self) -> RawData:
         """Plain text is cut at its end, instructions at random."""
-        raw = load_texts(self.config.data)
+        raw, data = load_rows(self.config.data, self.section)
         roles = roles_in(raw.train, self.section)
         if roles.form == "text":
             raw = raw.with_splits(raw.splits, *_unread(raw, roles.columns[0], self.section))
@@ -105,7 +105,7 @@ class CausalLmPipeline(ChatPipeline[CausalLmFitted]):
             media = media_faults(table, list(roles.by_name.values()))
             return [one or other for one, other in zip(media, faults(table, roles), strict=True)]
 
-        return cut_splits(without_faults(raw, found), self.config.data)
+        return cut_splits(without_faults(raw, found), data)
 
     def _transcripts(self, raw: RawData, roles: Roles) -> list[Note]:
         """Notes on the columns of texts of whole conversations."""
@@ -166,6 +166,7 @@ class CausalLmPipeline(ChatPipeline[CausalLmFitted]):
             texts = _texts(raw.train, roles, separator)
         trained = self.learn_tokenizer(texts)
         chat = roles.form == "pairs" and self.writes_texts_as_chat(trained)
+        talks = chat or roles.form == "messages"
         fitted = CausalLmFitted(
             tokenizer=trained,
             max_length=self.limit(self.section.max_length, trained),
@@ -176,8 +177,9 @@ class CausalLmPipeline(ChatPipeline[CausalLmFitted]):
             separator=separator,
             chat=chat,
             too_long=self.section.too_long,
-            date=self._date(chat or roles.form == "messages", trained),
-            beginning=self.beginning(chat or roles.form in ("messages", SEGMENTS), trained),
+            date=self._date(talks, trained),
+            beginning=self.beginning(talks or roles.form == SEGMENTS, trained),
+            template_begin=self.template_begin(talks, trained),
         )
         return self.with_common(fitted, raw.train) if self.has_answers(fitted) else fitted
 
@@ -188,7 +190,7 @@ class CausalLmPipeline(ChatPipeline[CausalLmFitted]):
 
     def prompts(self, fitted: CausalLmFitted) -> Prompts:
         """Return the one way to write the prompts of this data."""
-        tokenizer = self.tokenizer(fitted.tokenizer)
+        tokenizer = self.chat_tokenizer(fitted)
         if fitted.form == "messages" or fitted.chat:
             system = fitted.system or ""
             return ChatPrompts(tokenizer, fitted.date, fitted.chat, fitted.variables, system)
@@ -227,7 +229,7 @@ class CausalLmPipeline(ChatPipeline[CausalLmFitted]):
                 "characters": f"{sum(map(len, texts)):,} in the training rows",
                 "blocks": f"of {fitted.max_length:,} tokens, without padding",
             }
-            facts |= self.beginning_fact(fitted.beginning, fitted.tokenizer)
+            facts |= self.beginning_fact(fitted)
         else:
             some = _texts(some_of(raw.train), fitted.roles, fitted.separator)
             lengths = self.token_counts(list(some), fitted)
@@ -283,7 +285,7 @@ class CausalLmPipeline(ChatPipeline[CausalLmFitted]):
             facts["prompts"] = "segments as they stand, without a chat template"
         elif fitted.form == "pairs":
             facts["prompts"] = f"end in {fitted.separator!r}" if fitted.separator else "as they are"
-        facts |= self.beginning_fact(fitted.beginning, fitted.tokenizer)
+        facts |= self.beginning_fact(fitted)
         if fitted.date:
             facts["date"] = f"{fitted.date} in every conversation, as the chat template writes it"
         chat = fitted.chat or fitted.form == "messages"

@@ -20,7 +20,13 @@ from engine.pipelines.text import TextFitted
 from engine.text.chat.common_values import common
 from engine.text.chat.conversation import names_tools
 from engine.text.chat.template_variables import VARIABLES
-from engine.text.chat.templates import KNOWN, marks_of, use_template
+from engine.text.chat.templates import (
+    KNOWN,
+    begin_of_template,
+    begun_template,
+    marks_of,
+    use_template,
+)
 from engine.text.tokens.beginning import beginning_of
 
 
@@ -33,6 +39,9 @@ class ChatFitted(TextFitted):
     """The day that a chat template writes into each conversation; empty where it writes none."""
     beginning: list[int] = Field(default_factory=list)
     """The tokens before each text that is no conversation; none in models that recorded none."""
+    template_begin: str = ""
+    """Jinja before a chat template of ours, such as that for BOS; empty in models without a record.
+    """
     system: str | None = None
     """The system prompt of all training rows, empty where they differ; None in models that recorded
     none."""
@@ -70,6 +79,16 @@ class ChatPipeline(GenerationPipeline[F]):
         """Return the tokens before each text; in a ``chat``, the template writes its own."""
         return [] if chat else beginning_of(self.tokenizer(trained))
 
+    def template_begin(self, chat: bool, trained: str) -> str:
+        """Return what a chat template of ours writes first, as Jinja reads it."""
+        name = self.section.chat_template
+        return begin_of_template(self.tokenizer(trained), name) if chat else ""
+
+    def chat_tokenizer(self, fitted: F) -> Any:
+        """Return the tokenizer with the chat template of training."""
+        tokenizer = self.tokenizer(fitted.tokenizer)
+        return begun_template(tokenizer, self.section.chat_template, fitted.template_begin)
+
     def has_answers(self, fitted: F) -> bool:
         """Return whether rows have answers to be learned, rather than texts."""
         del fitted
@@ -99,11 +118,13 @@ class ChatPipeline(GenerationPipeline[F]):
             return {}
         return {"tools": "not used: the chat template has no place for them"}
 
-    def beginning_fact(self, beginning: Sequence[int], trained: str) -> dict[str, str]:
+    def beginning_fact(self, fitted: F) -> dict[str, str]:
         """Return the fact that texts begin with tokens, if they do."""
-        if not beginning:
+        tokenizer = self.tokenizer(fitted.tokenizer)
+        begin = beginning_of(tokenizer) if fitted.template_begin else fitted.beginning
+        if not begin:
             return {}
-        written = plain(self.tokenizer(trained).decode(beginning), 40)
+        written = plain(tokenizer.decode(begin), 40)
         return {"begin with": f"{written}, which the tokenizer itself writes before a text"}
 
     def template_name(self, trained: str) -> str:

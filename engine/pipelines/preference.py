@@ -22,6 +22,7 @@ from engine.reports.data_summary import DataSummary
 from engine.text.chat.chat_prompts import ChatPrompts, chat_lines
 from engine.text.chat.conversation import ends_of
 from engine.text.chat.media import media_faults
+from engine.text.chat.message_trees import by_tree, holds_trees, tree_comparisons
 from engine.text.chat.plain_prompts import PlainPrompts, prompt_text, separator_of
 from engine.text.chat.prompts import Prompts
 from engine.text.chat.roles import by_role, reads_transcripts, transcript_notes
@@ -29,8 +30,10 @@ from engine.text.chat.template_dates import names_date
 from engine.text.chat.template_variables import VARIABLES, variables_of
 from engine.text.chat.turns import system_prompt
 from engine.text.columns import chosen
-from engine.text.preferences.columns import FURTHER, preference_columns
+from engine.text.preferences.columns import FURTHER, has_answers, preference_columns
+from engine.text.preferences.forms import with_answers
 from engine.text.preferences.rows import compared, fault_of, label_of
+from engine.text.preferences.several import lists_of_answers, one_by_one
 from engine.text.rows import some_of, without_faults
 
 
@@ -55,6 +58,10 @@ class PreferencePipeline(ChatPipeline[PreferenceFitted]):
     def load(self) -> RawData:
         """Rows that cannot be compared are left out."""
         raw = load_texts(self.config.data)
+        data = self.config.data
+        if not has_answers(raw.train, self.section) and holds_trees(raw.train):
+            raw, data = tree_comparisons(raw), by_tree(data)
+        raw = with_answers(raw, self.section)
         columns = preference_columns(raw.train, self.section)
         for table in raw.splits.values():
             for role, name in columns.items():
@@ -67,7 +74,13 @@ class PreferencePipeline(ChatPipeline[PreferenceFitted]):
             own = (fault_of(row, bool(said)) for row in _rows(table, columns))
             return [one or other for one, other in zip(media, own, strict=True)]
 
-        raw = cut_splits(without_faults(raw, faults), self.config.data)
+        if lists_of_answers(raw.train, columns):
+            # Pairs of one row stay in one split.
+            raw = one_by_one(cut_splits(raw, data), columns, self.section.loss == "kto")
+            columns = preference_columns(raw.train, self.section)
+            raw = without_faults(raw, faults)
+        else:
+            raw = cut_splits(without_faults(raw, faults), data)
         if "label" in columns:
             _check_labels(raw.splits[TRAIN], columns)
         return raw
@@ -99,13 +112,14 @@ class PreferencePipeline(ChatPipeline[PreferenceFitted]):
             # Fixed, so that the tokens are the same on any later day.
             date=date.today().isoformat() if chat and names_date(tokenizer) else "",
             beginning=self.beginning(chat, trained),
+            template_begin=self.template_begin(chat, trained),
             transcripts=said,
         )
         return self.with_common(fitted, raw.train)
 
     def prompts(self, fitted: PreferenceFitted) -> Prompts:
         """Return the one way to write the prompts of this data."""
-        tokenizer = self.tokenizer(fitted.tokenizer)
+        tokenizer = self.chat_tokenizer(fitted)
         if fitted.chat:
             variables, system = fitted.variables, fitted.system or ""
             return ChatPrompts(tokenizer, fitted.date, variables=variables, system=system)
@@ -142,7 +156,7 @@ class PreferencePipeline(ChatPipeline[PreferenceFitted]):
             facts["prompts"] += f", what {'stands before' if one else 'both answers begin with'}"
         if fitted.chat:
             facts["chat template"] = self.template_name(fitted.tokenizer)
-        facts |= self.beginning_fact(fitted.beginning, fitted.tokenizer)
+        facts |= self.beginning_fact(fitted)
         if fitted.date:
             facts["date"] = f"{fitted.date} in every conversation, as the chat template writes it"
         facts |= self.unused_facts(columns, fitted.chat, fitted.tokenizer)

@@ -108,7 +108,7 @@ class CausalLm(TextTask[CausalLmFitted]):
     def _instructions(
         self, table: pa.Table, fitted: CausalLmFitted, device: torch.device, report: Report
     ) -> Source:
-        tokenizer = self.pipeline.tokenizer(fitted.tokenizer)
+        tokenizer = self.pipeline.chat_tokenizer(fitted)
         prompts = self.pipeline.prompts(fitted)
         only = self.section.completions_only
         tokenise = Instructions(tokenizer, fitted.max_length, only, prompts, fitted.too_long)
@@ -208,7 +208,7 @@ class CausalLm(TextTask[CausalLmFitted]):
     def writer(self, fitted: CausalLmFitted) -> Writer:
         """Return what a conversation with the model needs."""
         return Writer(
-            tokenizer=self.pipeline.tokenizer(fitted.tokenizer),
+            tokenizer=self.pipeline.chat_tokenizer(fitted),
             prompts=None if fitted.form in _CONTINUED else self.pipeline.prompts(fitted),
             sampling=self._continuations(fitted).sampling,
             longest=self.pipeline.longest_conversation(fitted),

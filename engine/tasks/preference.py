@@ -65,7 +65,7 @@ class Preference(TextTask[PreferenceFitted]):
         self, table: pa.Table, fitted: PreferenceFitted, device: torch.device, report: Report
     ) -> Source:
         """Both answers behind their prompt; those that are too long are left out and counted."""
-        tokenizer = self.pipeline.tokenizer(fitted.tokenizer)
+        tokenizer = self.pipeline.chat_tokenizer(fitted)
         single = self.section.loss == "kto"
         prompts = self.pipeline.prompts(fitted)
         tokenise = PreferenceTokens(
@@ -127,7 +127,7 @@ class Preference(TextTask[PreferenceFitted]):
     def writer(self, fitted: PreferenceFitted) -> Writer:
         """Return what a conversation with the model needs."""
         return Writer(
-            tokenizer=self.pipeline.tokenizer(fitted.tokenizer),
+            tokenizer=self.pipeline.chat_tokenizer(fitted),
             prompts=self.pipeline.prompts(fitted),
             sampling=self._continuations(fitted).sampling,
             longest=self.pipeline.longest_conversation(fitted),

@@ -49,6 +49,8 @@ _ELSEWHERE = {
 """By suffixes: what to do about files of other programs."""
 _BEGINNING, _LINES = 1 << 16, 50
 """Characters and lines at the beginning of a file that show what it is."""
+DOCUMENTS = (".md", ".markdown")
+"""Suffixes of texts that mostly stand beside data, and are about it."""
 IF_WEBDATASET = "Unpack them; those of WebDataset (7.jpg, 7.cls) are read by data.kind=file."
 """The remedy for tar files where images are read."""
 _TEXT_OF_BYTES = {pa.binary(): pa.string(), pa.large_binary(): pa.large_string()}
@@ -197,6 +199,10 @@ def _read_txt(path: Path, options: ReadOptions) -> Reading:
     return _tagged(path, text) if is_tagged(text) else read_plain_text(path, text)
 
 
+def _read_markdown(path: Path, options: ReadOptions) -> Reading:
+    return read_plain_text(path, read_text(path, options.encoding))
+
+
 def _is_delimited(text: str) -> bool:
     """Return whether the first lines have equally many of a usual delimiter."""
     lines = [line for line in text[:_BEGINNING].split("\n")[:-1] if line.strip()][:_LINES]
@@ -243,6 +249,8 @@ READERS: dict[str, Reader] = {
     ".iob": _read_conll,
     ".iob2": _read_conll,
     ".txt": _read_txt,
+    ".md": _read_markdown,
+    ".markdown": _read_markdown,
     ".tsf": _read_tsf,
     ".ts": _read_ts,
     ".tmx": _read_tmx,

@@ -16,7 +16,7 @@ from engine.config.data.file import FileConfig
 from engine.data.class_labels import with_common_classes
 from engine.data.on_disk import LARGE, put_aside
 from engine.data.raw import TEST, TRAIN, VALIDATION, RawData, RowsOfFile, Skip
-from engine.data.readers.base import READERS, read_file
+from engine.data.readers.base import DOCUMENTS, READERS, read_file
 from engine.data.readers.brat import without_documents
 from engine.data.readers.folder_columns import with_folder_columns
 from engine.data.readers.later import read_later
@@ -34,6 +34,8 @@ SPLIT_WORDS = {
     VALIDATION: "validation|valid|val|dev",
     TEST: "test|testing",
 }
+_ABOUT = re.compile(r"readme|licen[cs]e|change ?log|contributing|code_of_conduct|dataset_?card")
+"""Names of pages that are about the data in a folder."""
 _FEW = 3
 """Files whose notes are shown; of others, such as tell of lost rows, or say the same."""
 _MOST_NOTES = 20
@@ -171,7 +173,7 @@ def _files(path: str, format: str) -> list[Path]:
             raise DataError(f"There is no file or folder {plain(path)!r}.", where_instead(given))
     files = [file for file in found if is_file(file)]
     readable = [file for file in files if format or suffix_of(file) in READERS]
-    readable = readable if format else without_documents(readable)
+    readable = readable if format else _without_pages(without_documents(readable))
     readable = readable or first_halves(files)
     if not readable:
         known = ", ".join(READERS)
@@ -180,6 +182,17 @@ def _files(path: str, format: str) -> list[Path]:
         )
     tables = [file for file in readable if suffix_of(file) != ".tar"]  # beside them, a download
     return sorted(tables or readable)
+
+
+def _without_pages(files: Sequence[Path]) -> list[Path]:
+    """Return the files without pages about the data: Markdown is data among texts alone."""
+    kinds = {suffix_of(file) for file in files}
+    pages = [file for file in files if suffix_of(file) in DOCUMENTS]
+    others = [file for file in files if file not in pages]
+    if not pages or kinds - {".txt", *DOCUMENTS}:
+        return others
+    own = [file for file in pages if not _ABOUT.match(file.name.lower())]
+    return [*others, *own]
 
 
 def _matching(parts: Sequence[str], folder: Path) -> Iterator[Path]:
@@ -211,21 +224,27 @@ def root_of(path: str) -> Path:
 
 
 def _most_frequent_suffix(files: Sequence[Path]) -> tuple[list[Path], list[Note]]:
-    counts = Counter(map(suffix_of, files))
+    counts = Counter(map(_kind, files))
     if len(counts) == 1:
         return list(files), []
     # Data outweighs the small files about it: by bytes, not by number.
     sizes: Counter[str] = Counter()
     for file in files:
-        sizes[suffix_of(file)] += file.stat().st_size
+        sizes[_kind(file)] += file.stat().st_size
     kept = sizes.most_common(1)[0][0]
-    left_out = [file.name for file in files if suffix_of(file) != kept]
+    left_out = [file.name for file in files if _kind(file) != kept]
     some = ", ".join(plain(name, 40) for name in left_out[:3])
     more = " …" if len(left_out) > 3 else ""
     note = Note(
         f"only {kept} files are read, not {some}{more}", change="data.format", kind="dropped"
     )
-    return [file for file in files if suffix_of(file) == kept], [note]
+    return [file for file in files if _kind(file) == kept], [note]
+
+
+def _kind(file: Path) -> str:
+    """Return the suffix of a file, that of texts for Markdown."""
+    suffix = suffix_of(file)
+    return ".txt" if suffix in DOCUMENTS else suffix
 
 
 def _summed(notes: Sequence[Sequence[Note]]) -> list[Note]:

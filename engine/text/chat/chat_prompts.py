@@ -212,8 +212,8 @@ class ChatPrompts(Prompts):
         """All turns of a row, and the number of those that are only given."""
         if not self.pairs:
             return _turns(row)
-        given = with_system(asked(row), row.get("system"))
-        return [*given, {"role": ASSISTANT, "content": text_of(row["completion"])}], len(given)
+        turns = pair_turns(row)
+        return turns, len(turns) - 1
 
     def _until(self, talk: _Talk, place: int) -> tuple[str, int]:
         """The text up to the end of turn number ``place``, and where this answer begins in it."""
@@ -290,6 +290,12 @@ def asked(row: Row) -> list[Turn]:
     parts = [text_of(row.get("prompt")), text_of(row.get("input"))]
     text = "\n".join(part for part in parts if part.strip())
     return [*_earlier(row.get("history")), {"role": USER, "content": text}]
+
+
+def pair_turns(row: Row) -> list[Turn]:
+    """The turns of a pair of texts, of which the last is the answer."""
+    given = with_system(asked(row), row.get("system"))
+    return [*given, {"role": ASSISTANT, "content": text_of(row["completion"])}]
 
 
 def _with_usual_system(row: Row, system: str) -> Row:

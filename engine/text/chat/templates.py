@@ -16,6 +16,7 @@ from engine.errors import TrainingError
 from engine.files.sanitize import plain
 from engine.text.chat.template_dates import dated, rewritten
 from engine.text.chat.template_variables import with_defaults
+from engine.text.tokens.beginning import beginning_of
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,39 @@ def use_template(tokenizer: Any, name: str) -> None:
             f"Choose {' or '.join(fitting)}.",
         )
     tokenizer.chat_template = KNOWN[name].text
+
+
+def begin_of_template(tokenizer: Any, name: str) -> str:
+    """Return what is to stand before a template of ours, as Jinja reads it.
+
+    It writes the tokens that the tokenizer itself writes before a text, such as BOS, which a base
+    model has seen before each: a template that a model brings decides by itself.
+    """
+    begin = beginning_of(tokenizer)
+    own = name not in KNOWN and tokenizer.chat_template
+    if own or not begin or "bos_token" in _by_name(name):
+        return ""
+    if begin == [tokenizer.bos_token_id]:
+        return "{{ bos_token }}"
+    text = "".join(tokenizer.convert_ids_to_tokens(begin))
+    read = tokenizer(text, add_special_tokens=False)["input_ids"]
+    return text if read == begin and "{" not in text else ""
+
+
+def begun_template(tokenizer: Any, name: str, begin: str) -> Any:
+    """Return a tokenizer whose template is the one of ours by ``name`` behind ``begin``.
+
+    It is returned as it is where there is no ``begin``, or in an export, which has it already.
+    """
+    if not begin or (name not in KNOWN and tokenizer.chat_template):
+        return tokenizer
+    made = copy.copy(tokenizer)
+    made.chat_template = begin + _by_name(name)
+    return made
+
+
+def _by_name(name: str) -> str:
+    return KNOWN.get(name, ROLES).text
 
 
 def as_trained(

@@ -6,12 +6,16 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-_HUMAN, _ASSISTANT = "Human", "Assistant"
+_HUMAN, _ASSISTANT, _TOOL = "Human", "Assistant", "tool"
 _MARKS = (
     re.compile(rf"(?:\A\s*|\n\n)({_HUMAN}|{_ASSISTANT}):"),
     re.compile(rf"### ?({_HUMAN}|{_ASSISTANT}):"),
+    re.compile(r"(?:\A\s*|\n\n+)(USER|ASSISTANT|FUNCTION RESPONSE):"),
 )
-"""Marks as in Anthropic's data, and as in those of OpenAssistant for language models."""
+"""Marks as in Anthropic's data, in those of OpenAssistant for language models, and in Glaive's."""
+_SIDES = {"USER": _HUMAN, "ASSISTANT": _ASSISTANT, "FUNCTION RESPONSE": _TOOL}
+_END = "<|endoftext|>"
+"""The mark behind Glaive's answers."""
 
 
 def transcribed(text: str) -> list[dict[str, str]] | None:
@@ -22,14 +26,20 @@ def transcribed(text: str) -> list[dict[str, str]] | None:
     """
     for pattern in _MARKS:
         before, *parts = pattern.split(text)
-        sides, words = parts[::2], parts[1::2]
+        sides, words = [_SIDES.get(side, side) for side in parts[::2]], parts[1::2]
         if before.strip() or sides[:1] != [_HUMAN] or _ASSISTANT not in sides:
             continue
         turns = [
-            {"from": side, "value": said.strip()} for side, said in zip(sides, words, strict=True)
+            {"from": side, "value": _said(side, words)}
+            for side, words in zip(sides, words, strict=True)
         ]
         return turns[:-1] if turns[-1] == {"from": _ASSISTANT, "value": ""} else turns
     return None
+
+
+def _said(side: str, words: str) -> str:
+    words = words.strip()
+    return words.removesuffix(_END).rstrip() if side == _ASSISTANT else words
 
 
 def without_mark_blanks(answer: Any, prompt: Any) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from itertools import accumulate
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,6 +12,7 @@ from engine.data.raw import TRAIN, RawData, RowsOfFile
 from engine.data.readers.files import split_of
 from engine.files.sanitize import plain
 from engine.reports.note import Note
+from engine.text.file_texts import texts_of_files
 
 _TEXT, LABEL = "text", "label"
 _UNLABELLED = frozenset(("unsup", "unlabeled", "unlabelled", "unsupervised"))
@@ -49,11 +49,6 @@ def _class_of(file: RowsOfFile) -> str | None:
 
 
 def _documents(table: pa.Table, files: Sequence[RowsOfFile]) -> pa.Table:
-    lines = table[_TEXT].to_pylist()
-    ends = list(accumulate(file.rows for file in files))
-    texts = [
-        "\n".join(lines[end - file.rows : end]).strip()
-        for file, end in zip(files, ends, strict=True)
-    ]
+    texts = texts_of_files(table, files)
     labels = pa.array([_class_of(file) or None for file in files], pa.string())
     return pa.table({_TEXT: pa.array(texts, pa.string()), LABEL: labels})

@@ -12,9 +12,10 @@ from engine.text.columns import by_name, chosen
 
 _CONVERSATIONS = ("messages", "conversations", "conversation")
 _PROMPTS = ("prompt", "instruction", "question", "query", *_CONVERSATIONS)
-_CHOSEN = ("chosen", "chosen_response", "preferred", "preferred_output", "accepted")
+_CHOSEN = ("chosen", "chosen_response", "preferred", "preferred_output", "accepted", "response_j")
 _REJECTED = (
     "rejected", "rejected_response", "rejected_messages", "non_preferred", "non_preferred_output",
+    "response_k",
 )  # fmt: skip
 _COMPLETIONS = ("completion", "response", "output", "answer")
 _LABELS = ("label", "labels", "kto_tag", "desirable")
@@ -45,6 +46,14 @@ def preference_columns(table: pa.Table, section: PreferenceConfig) -> dict[str, 
     if "prompt" not in roles and "input" in roles:  # OpenAI's name for the prompt
         roles["prompt"] = roles.pop("input")
     return roles
+
+
+def has_answers(table: pa.Table, section: PreferenceConfig) -> bool:
+    """Return whether the answers are in columns that are chosen, or called as such."""
+    if any((section.chosen, section.rejected, section.completion, section.label)):
+        return True
+    single = all(by_name(table, names) for names in (_COMPLETIONS, _LABELS))
+    return single or by_name(table, _REJECTED) is not None
 
 
 def _answers(table: pa.Table, section: PreferenceConfig) -> dict[str, str]:
