@@ -23,11 +23,10 @@ from engine.data.boxes.shapes import (
     finite,
     points_of,
 )
-from engine.data.image_index import ImageIndex
+from engine.data.image_index import ImageIndex, stated_split
 from engine.data.image_suffixes import SUFFIXES
 from engine.data.raw import TRAIN
 from engine.data.readers.annotations import are_tasks, usable_annotations
-from engine.data.readers.files import split_of
 
 _UPLOADED = 9
 """Characters that Label Studio puts before the name of a file that was uploaded: ``1a2b3c4d-``."""
@@ -56,8 +55,7 @@ def read_drawn(root: Path, files: Sequence[Path], images: ImageIndex) -> Annotat
             if path is None:
                 found.tally.add("an image of the annotations is missing", image.names[0] or file)
                 continue
-            split = split_of(file.parent if image.alone else file) or split_of(path.parent)
-            split = split or TRAIN
+            split = stated_split(path, file, image.alone) or TRAIN
             found.images[split].append((root / path, list(image.objects)))
             found.state_size(root / path, *image.size)
     if not seen:

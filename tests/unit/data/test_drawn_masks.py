@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from pycocotools import mask as coco
 
+from engine.config.data.image_boxes import ImageBoxesConfig
 from engine.config.data.image_masks import ImageMasksConfig
 from engine.config.run_config import RunConfig
 from engine.data.boxes.coco_runs import numbers_in
+from engine.data.boxes.load import load_boxes
 from engine.data.mask_files import load_masks
 from engine.data.outlines import Region, png_of
 from engine.data.raw import RawData, Skip
@@ -195,6 +197,37 @@ def test_polygons_of_labelme_are_drawn_with_their_classes(tmp_path: Path) -> Non
     mask = decoded(raw.train["mask"].to_pylist()[0])
     assert (mask[3, 4], mask[8, 16], mask[0, 0]) == (2, 1, 0)  # background, bus, car
     assert any(note.why.startswith("a shape without") and note.rows == 1 for note in raw.notes)
+
+
+def test_files_of_labelme_are_no_splits_by_their_names(tmp_path: Path) -> None:
+    """A file is called as its image: only folders tell that one is held out."""
+    names = ("test_1.jpg", "val_2.jpg", "held/test/c.jpg")
+    images(tmp_path, *names)
+    shape = {"label": "car", "points": [[3, 2], [8, 2], [8, 5], [3, 5]]}
+    for name in names:
+        content = {"shapes": [shape], "imagePath": Path(name).name}
+        (tmp_path / name).with_suffix(".json").write_text(json.dumps(content))
+    for loaded in (
+        load_masks(ImageMasksConfig(path=str(tmp_path))),
+        load_boxes(ImageBoxesConfig(path=str(tmp_path))),
+    ):
+        found = {split: sorted(Path(path).name for path in table["image"].to_pylist())
+                 for split, table in loaded.splits.items()}  # fmt: skip
+        assert found == {"train": ["test_1.jpg", "val_2.jpg"], "test": ["c.jpg"]}
+
+
+def test_run_lengths_of_another_size_are_not_drawn(tmp_path: Path) -> None:
+    """Their pixels would be others: each column of the image is longer or shorter."""
+    content = coco_file(tmp_path, packed(CAR))
+    smaller = packed(np.ascontiguousarray(CAR[1:]))
+    content["annotations"].append({"image_id": 8, "category_id": 1, "segmentation": smaller})
+    (tmp_path / "instances_train.json").write_text(json.dumps(content))
+    raw = load_masks(ImageMasksConfig(path=str(tmp_path)))
+    first, second = raw.train["mask"].to_pylist()
+    assert np.array_equal(decoded(first), 2 * CAR)
+    assert not decoded(second).any()
+    counted = {note.why.partition(" (")[0]: note.rows for note in raw.notes}
+    assert counted["run lengths are of an image of another size"] == 1
 
 
 def load(path: Path, **task: Any) -> RawData:
