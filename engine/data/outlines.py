@@ -141,9 +141,21 @@ def _sides(stated: Sequence[Any]) -> tuple[int, int] | None:
     return int(stated[0]), int(stated[1])
 
 
-def png_of(regions: Sequence[Region], size: tuple[int, int], classes: Sequence[str]) -> bytes:
-    """Return a PNG of the numbers of classes; ``size`` is width and height."""
-    return _png(_mask(regions, size, classes))
+def png_of(
+    regions: Sequence[Region],
+    size: tuple[int, int],
+    classes: Sequence[str],
+    by_rows: bool = False,
+) -> bytes:
+    """Return a PNG of the numbers of classes; ``size`` is width and height.
+
+    ``by_rows`` says that runs count along the rows; there are no polygons then.
+    """
+    if not by_rows:
+        return _png(_mask(regions, size, classes))
+    width, height = size
+    turned = _mask(regions, (height, width), classes)
+    return _png(turned.transpose(Image.Transpose.TRANSPOSE))
 
 
 def _mask(regions: Sequence[Region], size: tuple[int, int], classes: Sequence[str]) -> Image.Image:
