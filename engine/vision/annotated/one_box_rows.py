@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 
 from engine.data.boxes.coco import corners
-from engine.data.boxes.records import CROWD, OBJECTS, ONLY_CLASS, Tally
+from engine.data.boxes.records import CROWD, OBJECTS, ONLY_CLASS, STATED_SIZE, Tally
 from engine.data.image_limits import ImageFault
 from engine.data.image_record import of_file
 from engine.data.images import in_threads, upright_size
@@ -36,6 +36,7 @@ _SIZES = (
     ("bbox_x", "bbox_y", "bbox_width", "bbox_height"), ("x", "y", "width", "height"),
     ("x", "y", "w", "h"), ("left", "top", "width", "height"),
 )  # fmt: skip
+_STATED = ("width", "height")
 _CELLS = ("bbox", "bboxes", "box", "boxes")
 _CLASSES = (
     "class", "label", "class_name", "label_name", "labelname", "category", "category_name", "name",
@@ -57,6 +58,8 @@ class BoxColumns:
     """Whether the last two numbers are width and height."""
     group: str = ""
     """Empty where no column marks boxes around several objects."""
+    stated: tuple[str, ...] = ()
+    """The columns of the width and height that the table states of its images, if it does."""
 
     def joined(self, raw: RawData, image: str) -> RawData:
         """Return one row an image with its ``objects``; boxes in shares of it are made pixels.
@@ -111,10 +114,25 @@ class BoxColumns:
                 {"label": None if label is None else str(label), "box": _numbers(box)}
                 for label, box in zip_longest(several, boxes[row])
             ]
-        return pa.table({
+        found = pa.table({
             image: pa.array(list(cells), pa.string()),
             OBJECTS_COLUMN: pa.array(list(cells.values()), OBJECTS),
         })  # fmt: skip
+        sizes = self._sizes(table, image)
+        stated = pa.array([sizes.get(path) for path in cells], pa.list_(pa.int64()))
+        return found.append_column(STATED_SIZE, stated) if sizes else found
+
+    def _sizes(self, table: pa.Table, image: str) -> dict[str, list[int]]:
+        """Return width and height of the images for which the table has pixels."""
+        if not self.stated or not set(self.stated) <= set(table.column_names):
+            return {}
+        rows = zip(*(table[name].to_pylist() for name in (image, *self.stated)), strict=True)
+        read = ((path, _numbers(sides)) for path, *sides in rows)
+        return {
+            path: [int(side) for side in sides]
+            for path, sides in read
+            if len(sides) == 2 and all(side >= 1 and side % 1 == 0 for side in sides)
+        }
 
 
 def boxes_beside(table: pa.Table, format: BoxFormat) -> BoxColumns | None:
@@ -129,7 +147,9 @@ def boxes_beside(table: pa.Table, format: BoxFormat) -> BoxColumns | None:
     group = next((lower[name] for name in GROUPS if name in lower), "")
     for names, wide in [(n, False) for n in _CORNERS] + [(n, True) for n in _SIZES]:
         if all(name in lower for name in names):
-            return BoxColumns(tuple(lower[name] for name in names), label, wide, group)
+            stated = tuple(lower[one] for one in _STATED if one in lower and one not in names)
+            sides = tuple(lower[name] for name in names)
+            return BoxColumns(sides, label, wide, group, stated if len(stated) == 2 else ())
     cell = next((lower[name] for name in _CELLS if name in lower), "")
     if cell and any(_listed(value) for value in table[cell].slice(0, 100).to_pylist()):
         auto = cell.lower().startswith("bbox")
