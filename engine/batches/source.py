@@ -30,6 +30,8 @@ class Batch:
     """Terms in the loss (samples or tokens): this batch's weight in a sum over batches."""
     rows: Any = None
     """The samples as they were read (an Arrow table), for tasks that show them."""
+    numbers: Tensor | None = None
+    """Numbers of the samples where the source may leave some out; else they are the plan's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,13 @@ def split_rows(rows: Tensor, batch_size: int) -> list[Tensor]:
     return pieces
 
 
+def first_batch(source: Source, batch_size: int) -> Batch:
+    """Return the first batch in order; the source may leave out those that cannot be read."""
+    plan = source.plan(batch_size)
+    found = next(source.read(plan[:1]), None)
+    return found or next(source.read(plan, 1))
+
+
 def epoch_plan(source: Source, batch_size: int, seed: int, epoch: int) -> Sequence[Tensor]:
     """Return the batches of an epoch, the same for the same seed and epoch."""
     return source.plan(batch_size, torch.Generator().manual_seed(mixed(seed, epoch)))
@@ -136,7 +145,7 @@ def on_device(batch: Batch, device: torch.device, pinned: bool) -> Batch:
         return batch
     return Batch(
         moved(batch.inputs, device, pinned), moved(batch.targets, device, pinned),
-        batch.weight, batch.rows,
+        batch.weight, batch.rows, batch.numbers,
     )  # fmt: skip
 
 

@@ -17,6 +17,14 @@ def images_below(root: Path) -> list[Path]:
     return [file for file in files_below(root) if file.suffix.lower()[1:] in SUFFIXES]
 
 
+def stated_split(image: Path, file: Path, alone: bool = False) -> str:
+    """Return the split that the file of an image's annotations, or else its folder, names.
+
+    A file of this image ``alone`` is called as it, so that only its folder tells. Empty for none.
+    """
+    return split_of(file.parent if alone else file) or split_of(image.parent)
+
+
 class ImageIndex:
     """Images by file name, and by name without suffix."""
 

@@ -44,9 +44,13 @@ class Levels:
     exact: bool = False
     """Whether pixels are kept as shares, not as bytes: training images have more than a byte."""
 
+    def scale(self, depth: Depth) -> tuple[float, float]:
+        """Return the values that are black and white in images of a kind."""
+        return self.floating if depth == "floating" else self.integer
+
     def shares(self, values: NDArray[Any], depth: Depth) -> Shares:
         """Values of an image as shares; those beyond the scale are black or white."""
-        black, white = self.floating if depth == "floating" else self.integer
+        black, white = self.scale(depth)
         finite = np.nan_to_num(values.astype(np.float32), nan=black, posinf=white, neginf=black)
         colours = (_colours(finite) - black) / (white - black)
         if _has_alpha(finite):
@@ -165,15 +169,8 @@ def _colours(values: NDArray[Any]) -> NDArray[Any]:
 
 def levels_of(found: Iterable[tuple[Depth, NDArray[Any]]]) -> Levels:
     """Return the scale of training images: the smallest usual one that holds all their values."""
-    lowest: dict[Depth, float] = {}
-    highest: dict[Depth, float] = {}
-    for depth, values in found:
-        colours = _colours(values)
-        finite = colours[np.isfinite(colours)]
-        lowest[depth] = float(finite.min(initial=lowest.get(depth, 0.0)))
-        highest[depth] = float(finite.max(initial=highest.get(depth, 0.0)))
-    scales: dict[Depth, tuple[float, float]] = {
-        depth: (low, _white(highest[depth], depth)) for depth, low in lowest.items()
+    scales = {
+        depth: (low, usual_white(high, depth)) for depth, (low, high) in ranges_of(found).items()
     }
     standard = Levels()
     return Levels(
@@ -183,7 +180,19 @@ def levels_of(found: Iterable[tuple[Depth, NDArray[Any]]]) -> Levels:
     )
 
 
-def _white(highest: float, depth: Depth) -> float:
+def ranges_of(found: Iterable[tuple[Depth, NDArray[Any]]]) -> dict[Depth, tuple[float, float]]:
+    """Return the lowest and the highest value of each kind of images, at most and at least 0."""
+    ranges: dict[Depth, tuple[float, float]] = {}
+    for depth, values in found:
+        colours = _colours(values)
+        finite = colours[np.isfinite(colours)]
+        low, high = ranges.get(depth, (0.0, 0.0))
+        ranges[depth] = float(finite.min(initial=low)), float(finite.max(initial=high))
+    return ranges
+
+
+def usual_white(highest: float, depth: Depth) -> float:
+    """Return the white of the smallest usual scale that holds a value."""
     usual = (1.0, *_DEPTHS) if depth == "floating" else _DEPTHS
     return next((white for white in usual if highest <= white), highest)
 

@@ -33,6 +33,7 @@ from engine.data.image_levels import (
     depth_of,
     is_grey,
     levels_of,
+    ranges_of,
 )
 from engine.data.image_limits import TOO_LARGE, ImageFault, check_size
 from engine.data.other_formats import UnsupportedFormat, open_other
@@ -77,18 +78,25 @@ class Header:
     depth: Depth
     paged: bool
     """Whether there are several pages or frames, of which the first is used."""
+    see_through: bool = False
+    """Whether there is an opacity; what is transparent becomes white."""
 
 
 def read_header(record: Any) -> Header:
     """Size, colour, depth and pages; raises :class:`ImageFault`."""
     with _opened(record) as image:
-        return Header(*image.size, is_grey(image), depth_of(image), _has_pages(image))
+        pages, opacity = _has_pages(image), _has_opacity(image)
+        return Header(*image.size, is_grey(image), depth_of(image), pages, opacity)
 
 
 def _has_pages(image: Image.Image) -> bool:
     if image.format in _PAGED:
         return bool(getattr(image, "is_animated", False))
     return int(image.info.get("pages", 1)) > 1
+
+
+def _has_opacity(image: Image.Image) -> bool:
+    return "A" in image.getbands() or "transparency" in image.info
 
 
 def upright_size(record: Any) -> tuple[int, int]:
@@ -246,7 +254,7 @@ def _coloured(image: Image.Image, channels: int) -> Image.Image:
     """Eight bits a channel, on white where the image is transparent."""
     if image.mode == "F" or image.mode.startswith("I"):
         image = _eight_bits(image)
-    if "A" in image.getbands() or "transparency" in image.info:
+    if _has_opacity(image):
         rgba = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
     return image.convert("L" if channels == 1 else "RGB")
@@ -284,6 +292,12 @@ class Sample:
     """Numbers of the images with more than eight bits a channel."""
     paged: int = 0
     """Number of images with several pages."""
+    depths: tuple[Depth, ...] = ()
+    """Kinds of values in them."""
+    coloured: int = 0
+    """Number of those in colour."""
+    see_through: int = 0
+    """Number of those with an opacity."""
 
 
 def look(records: Sequence[Any], most: int) -> Sample:
@@ -300,6 +314,9 @@ def look(records: Sequence[Any], most: int) -> Sample:
         min(side, most),
         tuple(number for number, header in enumerate(tried) if header and header.depth),
         sum(header.paged for header in headers),
+        tuple(sorted({header.depth for header in headers})),
+        sum(not header.grey for header in headers),
+        sum(header.see_through for header in headers),
     )
 
 
@@ -313,6 +330,11 @@ def _header_or_none(record: Any) -> Header | None:
 def find_levels(records: Sequence[Any]) -> Levels:
     """Return the scale of images with more than eight bits; those that are damaged say nothing."""
     return levels_of(found for found in in_threads(_values_or_none, records) if found)
+
+
+def ranges_in(records: Sequence[Any]) -> dict[Depth, tuple[float, float]]:
+    """Return the lowest and the highest value of each kind of images of more than eight bits."""
+    return ranges_of(found for found in in_threads(_values_or_none, records) if found)
 
 
 def _values_or_none(record: Any) -> tuple[Depth, NDArray[Any]] | None:

@@ -20,12 +20,11 @@ from engine.data.boxes.cvat import marked_images
 from engine.data.boxes.one_entry import rightful_split
 from engine.data.boxes.records import Tally
 from engine.data.boxes.shapes import Points, document_of, points_of
-from engine.data.image_index import ImageIndex
+from engine.data.image_index import ImageIndex, stated_split
 from engine.data.image_limits import ImageFault
 from engine.data.image_record import IMAGE_RECORD, of_bytes, of_file
 from engine.data.images import upright_size
 from engine.data.raw import TEST, TRAIN, VALIDATION, RawData
-from engine.data.readers.files import split_of
 from engine.data.turned_images import marked_as_stored, shown_mask
 from engine.errors import DataError
 from engine.files.sanitize import plain
@@ -45,6 +44,8 @@ class Region:
     polygons: Sequence[Points] = ()
     runs: Sequence[tuple[int, int]] = ()
     """First pixel, from 0, and number of pixels."""
+    size: tuple[int, int] | None = None
+    """Width and height of the image that the runs are of, where they state them."""
     edges_inside: bool = False
     """Whether the pixels on the edges of polygons belong to them, as LabelMe draws them.
 
@@ -63,17 +64,26 @@ class _Outlines:
     """Width and height of images as their annotations state them."""
 
     def add(
-        self, name: str, file: Path, regions: Sequence[Region], size: Stated, split: str = ""
+        self,
+        name: str,
+        file: Path,
+        regions: Sequence[Region],
+        size: Stated,
+        split: str = "",
+        alone: bool = False,
     ) -> None:
-        """Add the regions of an image that annotations call ``name``, and put into ``split``."""
+        """Add the regions of an image that annotations call ``name``, and put into ``split``.
+
+        ``alone`` says that the file is of this image alone, and is called as it.
+        """
         path = self.index.find(name, file)
         if path is None:
             self.tally.add("an image of the annotations is missing", name or file)
             return
-        split = split or split_of(file) or split_of(path.parent) or TRAIN
+        split = split or stated_split(path, file, alone) or TRAIN
         self.entries.setdefault(path, {}).setdefault(split, []).append(regions)
-        if all(str(side).isdecimal() and int(side) > 0 for side in size):
-            self.sizes[path] = (int(size[0]), int(size[1]))
+        if sides := _sides(size):
+            self.sizes[path] = sides
 
     def by_image(self) -> dict[Path, tuple[str, list[Region]]]:
         """Return the split of each image and its regions there; entries of others are counted."""
@@ -124,9 +134,28 @@ def load_outlines(
     return RawData(splits, tuple(notes)), [f"{n}={name}" for n, name in enumerate(classes)]
 
 
-def png_of(regions: Sequence[Region], size: tuple[int, int], classes: Sequence[str]) -> bytes:
-    """Return a PNG of the numbers of classes; ``size`` is width and height."""
-    return _png(_mask(regions, size, classes))
+def _sides(stated: Sequence[Any]) -> tuple[int, int] | None:
+    """Return width and height as annotations state them; ``None`` for anything else."""
+    if len(stated) != 2 or not all(str(side).isdecimal() and int(side) > 0 for side in stated):
+        return None
+    return int(stated[0]), int(stated[1])
+
+
+def png_of(
+    regions: Sequence[Region],
+    size: tuple[int, int],
+    classes: Sequence[str],
+    by_rows: bool = False,
+) -> bytes:
+    """Return a PNG of the numbers of classes; ``size`` is width and height.
+
+    ``by_rows`` says that runs count along the rows; there are no polygons then.
+    """
+    if not by_rows:
+        return _png(_mask(regions, size, classes))
+    width, height = size
+    turned = _mask(regions, (height, width), classes)
+    return _png(turned.transpose(Image.Transpose.TRANSPOSE))
 
 
 def _mask(regions: Sequence[Region], size: tuple[int, int], classes: Sequence[str]) -> Image.Image:
@@ -180,6 +209,10 @@ def _drawn(
     except ImageFault as fault:
         found.tally.add(plain(fault), path)
         return None
+    fitting = [one for one in regions if one.size in (None, stated if turned else size)]
+    for _ in regions[len(fitting) :]:
+        found.tally.add("run lengths are of an image of another size", path)
+    regions = fitting
     if turned:
         found.tally.add("outlines on an image that its camera has turned are turned like it", path,
                         "converted")  # fmt: skip
@@ -204,13 +237,15 @@ def _add_labelme(content: Mapping[str, Any], file: Path, found: _Outlines) -> No
         regions.append(Region(str(shape["label"]).strip(), [points], edges_inside=True))
     name = str(content.get("imagePath") or "")
     size = content.get("imageWidth"), content.get("imageHeight")
-    found.add(name if found.index.find(name, file) else file.stem, file, regions, size)
+    found.add(name if found.index.find(name, file) else file.stem, file, regions, size, alone=True)
 
 
 def _add_cvat(file: Path, found: _Outlines) -> None:
     for image in marked_images(found.root / file, found.tally):
         regions = [
-            Region(shape.label, () if shape.runs else [shape.points], shape.runs)
+            Region(shape.label, runs=shape.runs, size=_sides(image.size))
+            if shape.runs
+            else Region(shape.label, [shape.points])
             for shape in image.shapes
         ]
         found.add(image.name, file, regions, image.size, image.split)
@@ -248,8 +283,12 @@ def _region(label: str, outline: Any) -> Region | None:
         polygons = [points_of(_paired(one)) for one in outline]
         whole = [polygon for polygon in polygons if len(polygon) > 2]
         return Region(label, whole) if whole else None
-    runs = runs_of(outline.get("counts")) if isinstance(outline, dict) else []
-    return Region(label, runs=runs) if runs else None
+    if not isinstance(outline, dict):
+        return None
+    size = outline.get("size")
+    sides = _sides(size[::-1]) if isinstance(size, list) else None
+    runs = runs_of(outline.get("counts"))
+    return Region(label, runs=runs, size=sides) if runs else None
 
 
 def _paired(numbers: Any) -> list[tuple[Any, Any]]:

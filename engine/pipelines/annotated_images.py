@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,7 +14,9 @@ from engine.config.run_config import RunConfig
 from engine.data.column_roles import ColumnRoles
 from engine.data.raw import RawData, Skip
 from engine.pipelines.pipeline import DataPipeline
+from engine.reports.note import Note
 from engine.vision.annotated_fitted import AnnotatedFitted
+from engine.vision.depths import notes_on_depths
 from engine.vision.files.bare_names import with_records
 
 F = TypeVar("F", bound=AnnotatedFitted)
@@ -41,6 +44,10 @@ class AnnotatedImagesPipeline(DataPipeline[F]):
     def from_file(self, table: pa.Table, fitted: F, folder: Path) -> pa.Table:
         """Rows whose images are read; relative paths begin at the file's folder, as in training."""
         return with_records(table, fitted.image, folder)
+
+    @override
+    def unfit(self, table: pa.Table, fitted: F) -> Iterable[Note]:
+        return notes_on_depths(table, fitted)
 
     @override
     def column_roles(self, raw: RawData) -> ColumnRoles:

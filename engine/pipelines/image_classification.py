@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,12 +17,14 @@ from engine.data.readers.files import root_of
 from engine.models.images.preprocessing import preprocessing_of
 from engine.pipelines.pipeline import DataPipeline
 from engine.reports.data_summary import DataSummary
+from engine.reports.note import Note
 from engine.reports.picture import Picture
 from engine.text.classes.flags import with_flags_joined
 from engine.text.classes.names import with_named_classes
 from engine.text.classes.spellings import with_label_lists
 from engine.text.columns import chosen, find_label, is_list
 from engine.vision.contact_sheet import Sheet
+from engine.vision.depths import notes_on_depths
 from engine.vision.files.bare_names import with_records, with_suffixes
 from engine.vision.files.column import find_image
 from engine.vision.files.list_paths import located
@@ -80,6 +82,10 @@ class ImageClassificationPipeline(DataPipeline[ImageFitted]):
     def from_file(self, table: pa.Table, fitted: ImageFitted, folder: Path) -> pa.Table:
         """Rows whose images are read; relative paths begin at the file's folder, as in training."""
         return with_records(table, fitted.image, folder)
+
+    @override
+    def unfit(self, table: pa.Table, fitted: ImageFitted) -> Iterable[Note]:
+        return notes_on_depths(table, fitted)
 
     def pictures(self, raw: RawData, fitted: ImageFitted) -> Sequence[Picture]:
         """An image of each of the most frequent classes."""

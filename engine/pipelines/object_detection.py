@@ -50,7 +50,8 @@ class ObjectDetectionPipeline(AnnotatedImagesPipeline[DetectionFitted]):
             boxes = None if self.section.objects else boxes_beside(raw.train, format)
             if boxes is not None:
                 own = self.section.image or find_image(raw.train)
-                raw, format = boxes.joined(located(raw, own, folder), own), "xyxy"
+                raw = boxes.joined(located(raw, own, folder), own)
+                format = format if boxes.in_cells else "xyxy"
             image, objects = self.columns(raw.train)
         columns = ObjectRows(image, objects, format)
         return usable_boxes(located(raw, image, folder), self.config.data, columns, folder)

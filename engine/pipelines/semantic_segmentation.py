@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from typing_extensions import override
 
-from engine.config.tasks.semantic_segmentation import SemanticSegmentationConfig
+from engine.config.tasks.semantic_segmentation import AUTO, SemanticSegmentationConfig
 from engine.data.images import in_threads
 from engine.data.load import load_texts
 from engine.data.masks import IGNORED
@@ -27,12 +27,13 @@ from engine.text.columns import by_name, chosen
 from engine.vision.annotated.fitting import measure_annotated
 from engine.vision.annotated.mask_rows import classes_noted, usable_masks, written
 from engine.vision.annotated.painted import SIDE, mask_painted
-from engine.vision.annotated.run_lengths import run_column, with_drawn_masks
+from engine.vision.annotated.run_lengths import RunColumns, run_column, with_drawn_masks
 from engine.vision.annotated.sheet import AnnotatedSheet
 from engine.vision.annotated.summary import annotated_summary
 from engine.vision.annotated_fitted import SegmentationFitted
 from engine.vision.files.bare_names import with_suffixes
 from engine.vision.files.column import find_image, holds_images, images_of
+from engine.vision.files.joined_names import with_names_apart
 from engine.vision.files.list_paths import located
 from engine.vision.images_instead import images_instead
 
@@ -64,8 +65,11 @@ class SemanticSegmentationPipeline(AnnotatedImagesPipeline[SegmentationFitted]):
         runs = "" if _named_mask(raw.train) else run_column(raw.train, wanted)
         if not runs:
             return raw
+        raw = with_names_apart(raw)
         image = self.section.image or find_image(raw.train)
-        return with_drawn_masks(located(raw, image, folder), image, runs, wanted or _MASK_NAMES[0])
+        order = None if self.section.run_order == AUTO else self.section.run_order
+        columns = RunColumns(image, runs, wanted or _MASK_NAMES[0], order)
+        return with_drawn_masks(located(raw, image, folder), columns)
 
     def fit(self, raw: RawData) -> SegmentationFitted:
         """Find the classes, and size and mean of the images."""

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import torch
 from torch import nn
@@ -17,6 +18,7 @@ from torch import nn
 from engine.batches.source import Source
 from engine.config.data.file import FileConfig
 from engine.data.fitted import FileFormat, Fitted
+from engine.data.on_disk import Rows
 from engine.data.raw import Skip
 from engine.data.readers.base import READERS
 from engine.data.readers.files import options_of
@@ -33,7 +35,6 @@ from engine.reports.picture import Picture
 from engine.runs.events import Event, Log, Report
 from engine.service.loaded_models import LoadedModels
 from engine.service.model_source import exported_model
-from engine.service.predicted_images import predicted_rows
 from engine.tasks.explainable import explains
 from engine.tasks.task import Task
 
@@ -55,7 +56,15 @@ class Predictions:
     """Predictions from rows, and charts of them where they are forecasts."""
 
     records: list[dict[str, Any]]
+    rows: list[int] | None = None
+    """Numbers of the rows that have a record, where those that cannot be read have none."""
     gallery: Gallery | None = None
+
+    def rows_with_records(self, table: pa.Table) -> pa.Table:
+        """Return the rows of a table that were predicted from."""
+        if self.rows is None or len(self.rows) == table.num_rows:
+            return table
+        return Rows(table).take(np.array(self.rows, np.int64))
 
 
 @dataclass(frozen=True)
@@ -111,7 +120,7 @@ def answer(
         table = table_of(rows, inputs)
         found = _predict(task, fitted, network, table, device, notes, drawn)
         shown, gallery = task.presentation(network, fitted), found.gallery
-        pictures = shown.pictures(table, found.records)
+        pictures = shown.pictures(found.rows_with_records(table), found.records)
         with torch.inference_mode():
             records = shown.records(found.records) if presented else found.records
     elif future:
@@ -155,8 +164,9 @@ def predict_file(
     if future:
         table = _with_future(task, fitted, table, future, notes)
     found = _predict(task, fitted, network, table, device, notes, drawn)
-    pictures = task.presentation(network, fitted).pictures(table, found.records)
-    rows = predicted_rows(whole, table, fitted, found.records) if task.predicts_rows else None
+    shown = found.rows_with_records(table)
+    pictures = task.presentation(network, fitted).pictures(shown, found.records)
+    rows = found.rows_with_records(whole) if task.predicts_rows else None
     return FilePredictions(rows, found.records, notes, pictures, found.gallery)
 
 
@@ -228,9 +238,9 @@ def _predict(
     if calibration is not None and calibration.recent is not None:
         fitted = calibration.recent(network, table, _bands_to(notes))
     with torch.inference_mode():
-        records = _in_order(task, fitted, network, source)
+        found = _in_order(task, fitted, network, source)
         gallery = task.presentation(network, fitted).gallery(source) if drawn else None
-    return Predictions(records, gallery)
+    return replace(found, gallery=gallery)
 
 
 def doubts_to(notes: list[Note]) -> Report:
@@ -253,20 +263,23 @@ def _bands_to(notes: list[Note]) -> Report:
     return report
 
 
-def _in_order(
-    task: Task[Any], fitted: Fitted, network: nn.Module, source: Source
-) -> list[dict[str, Any]]:
+def _in_order(task: Task[Any], fitted: Fitted, network: nn.Module, source: Source) -> Predictions:
     """Records in the order of the rows, in whatever order the source reads them best."""
     plan = source.evaluation_plan(task.predicted_rows)
+    planned = iter(plan)
     ordered: dict[int, list[dict[str, Any]]] = {}
-    for rows, batch in zip(plan, source.read(plan), strict=True):
+    leaves_out = False
+    for batch in source.read(plan):
         records = task.predict(network, batch, fitted)
-        numbers = source.rows_of(rows)
-        if len(records) == len(numbers):
-            ordered |= {number: [record] for number, record in zip(numbers, records, strict=True)}
+        leaves_out = batch.numbers is not None
+        rows = source.rows_of(next(planned) if batch.numbers is None else batch.numbers)
+        if len(records) == len(rows):
+            ordered |= {row: [record] for row, record in zip(rows, records, strict=True)}
         else:
-            ordered[numbers[0]] = records
-    return [record for number in sorted(ordered) for record in ordered[number]]
+            ordered[rows[0]] = records
+    rows = sorted(ordered)
+    found = [record for row in rows for record in ordered[row]]
+    return Predictions(found, rows if leaves_out else None)
 
 
 def table_of(rows: Sequence[Row], inputs: Sequence[str]) -> pa.Table:

@@ -214,6 +214,5 @@ def _sides(network: nn.Module, batch: Batch) -> tuple[torch.Tensor, torch.Tensor
 
 def _pictures(fitted: ImageFitted, table: pa.Table, records: Records) -> list[Picture]:
     images = images_of(table.slice(0, _SHOWN), fitted.image)
-    captions = {record["image"]: said(record) for record in records}
-    found = zip(images.names(), pictures_of(images, fitted), strict=True)
-    return [replace(one, caption=captions.get(name, "")) for name, one in found if one is not None]
+    found = zip(records, pictures_of(images, fitted), strict=False)
+    return [replace(one, caption=said(record)) for record, one in found if one is not None]

@@ -202,10 +202,9 @@ def _in_words(threshold: float, records: Records) -> Records:
 
 def _pictures(fitted: DetectionFitted, table: pa.Table, records: Records) -> list[Picture]:
     images = images_of(table.slice(0, _SHOWN), fitted.image)
-    found = {record["image"]: record["objects"] for record in records}
     painted = (
-        boxes_painted(image, found.get(name, []), fitted, name=name)
-        for name, image in zip(images.names(), images, strict=True)
+        boxes_painted(image, record["objects"], fitted, name=record["image"])
+        for record, image in zip(records, images, strict=False)
     )
     return [one for one in painted if one is not None]
 

@@ -197,11 +197,9 @@ def _as_shares(records: Records) -> Records:
 
 def _pictures(fitted: SegmentationFitted, table: pa.Table, records: Records) -> list[Picture]:
     images = images_of(table.slice(0, _SHOWN), fitted.image)
-    masks = {record["image"]: mask_of(record, fitted.classes) for record in records}
     painted = (
-        mask_painted(image, masks[name], fitted, name=name)
-        for name, image in zip(images.names(), images, strict=True)
-        if name in masks
+        mask_painted(image, mask_of(record, fitted.classes), fitted, name=record["image"])
+        for record, image in zip(records, images, strict=False)
     )
     return [one for one in painted if one is not None]
 

@@ -10,7 +10,7 @@ from torch import nn
 
 from engine.artifacts.model_card import class_of
 from engine.artifacts.outputs import distance, outputs_of
-from engine.batches.source import Batch, Source
+from engine.batches.source import Batch, Source, first_batch
 from engine.files.sanitize import first_line
 from engine.hardware.device import Compute
 from engine.torch_private import tree_map
@@ -38,7 +38,7 @@ def check_export(setup: Setup, network: nn.Module, source: Source, folder: Path)
     # Half a second, which networks of others do without.
     from engine.artifacts.comparison import loaded_plainly, with_padding
 
-    batch = next(source.read(source.plan(_ROWS)[:1]))
+    batch = first_batch(source, _ROWS)
     batch = with_padding(batch, task, setup.fitted)
     try:
         theirs = loaded_plainly(folder, task, setup.fitted)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.data.fitted import Fitted
-from engine.data.image_levels import Levels
+from engine.data.image_levels import Depth, Levels
 from engine.data.masks import MaskCoding
 
 
@@ -23,6 +23,10 @@ class AnnotatedFitted(Fitted):
     """Scale of images with more than eight bits."""
     paged: int = 0
     """Number of sampled images with several pages."""
+    see_through: int = 0
+    """Number of sampled images with an opacity."""
+    depths: tuple[Depth, ...] | None = None
+    """Kinds of values in the sampled images; none in runs before they were recorded."""
     channels: int = 3
 
     @property

@@ -16,13 +16,14 @@ from engine.errors import DataError
 from engine.files.digest import digest_of
 from engine.files.sanitize import plain
 from engine.processes.environment import beside_others
-from engine.runs.events import Event, Log, Report
+from engine.runs.events import Log, Report
 from engine.text.classes.labels import flags_of, labels_of
 from engine.text.classes.spellings import codes_of
 from engine.text.columns import chosen
 from engine.vision.files.column import Images, images_of
 from engine.vision.files.pixel_cache import PixelCache
 from engine.vision.fitted import ImageFitted
+from engine.vision.left_out import warning_of
 from engine.vision.preparation import Preparation
 from engine.vision.source import RESIDENT_BYTES, ResidentImages, StoredImages
 
@@ -60,12 +61,12 @@ def encode_images(
         raise DataError(f"None of {len(images):,} images can be decoded: {first}.")
     skips = _skips(faults, names)
     for skip in skips:
-        report(_left_out(skip.reason, skip.count, skip.example))
+        report(warning_of(skip))
     if faults:
         pixels = pixels[kept]
         names = [names[row] for row in kept]
         targets = None if targets is None else targets[kept]
-    return ResidentImages(pixels, targets, preparation, device, names), skips
+    return ResidentImages(pixels, targets, preparation, device, names, kept), skips
 
 
 def _stored(
@@ -80,7 +81,7 @@ def _stored(
     form = (fitted.size, fitted.channels, fitted.resize, fitted.levels)
     return StoredImages(
         lambda row, crop: decode(images[row], *form, crop), images.names(), targets, preparation,
-        device, lambda name, fault: report(_left_out(fault, 1, name)), cache,
+        device, lambda skip: report(warning_of(skip)), cache,
     )  # fmt: skip
 
 
@@ -100,11 +101,6 @@ def _cache(
     together = beside_others()
     shared = together and digest_of(together, *names)
     return PixelCache(len(names), like, most_bytes, warn, shared)
-
-
-def _left_out(reason: str, count: int, example: str) -> Event:
-    which = plain(example) if count == 1 else f"{count:,} images, such as {plain(example)}"
-    return Log(level="warning", message=f"Left out: {which}: {reason}.")
 
 
 def _targets(table: pa.Table, fitted: ImageFitted) -> Tensor | None:

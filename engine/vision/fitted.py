@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from engine.data.fitted import Fitted
-from engine.data.image_levels import Levels
+from engine.data.image_levels import Depth, Levels
 
 
 class ImageFitted(Fitted):
@@ -27,6 +27,10 @@ class ImageFitted(Fitted):
     """Scale of images with more than eight bits; none in runs before it was recorded."""
     paged: int = 0
     """Number of sampled images with several pages."""
+    see_through: int = 0
+    """Number of sampled images with an opacity."""
+    depths: tuple[Depth, ...] | None = None
+    """Kinds of values in the sampled images; none in runs before they were recorded."""
 
     @property
     def pixel_bytes(self) -> int:

@@ -79,7 +79,7 @@ def measure(
     What pre-trained weights ask for, ``wanted``, goes before what the images are.
     """
     images = images_of(table, column)
-    some = [images[i] for i in _spread(len(images), _LOOKED_AT)]
+    some = [images[i] for i in spread(len(images), _LOOKED_AT)]
     found = look(some, _LARGEST_SIDE)
     channels = 1 if found.grey and wanted is None else 3
     size = task.image_size or (wanted.size if wanted else found.side)
@@ -91,7 +91,8 @@ def measure(
     )
     return {
         "channels": channels, "size": size, "mean": mean, "std": std,
-        "sizes": found.sizes, "levels": levels, "paged": found.paged,
+        "sizes": found.sizes, "levels": levels, "paged": found.paged, "depths": found.depths,
+        "see_through": found.see_through,
     }  # fmt: skip
 
 
@@ -99,8 +100,8 @@ def _thinned(items: Sequence[T]) -> Sequence[T]:
     return items[:: max(1, len(items) // _MEASURED)]
 
 
-def _spread(count: int, most: int) -> list[int]:
-    """At most ``most`` numbers below ``count``, evenly spread."""
+def spread(count: int, most: int) -> list[int]:
+    """Return at most ``most`` numbers below ``count``, evenly spread."""
     return sorted({int(i) for i in np.linspace(0, count - 1, min(count, most))})
 
 

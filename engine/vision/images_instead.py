@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -14,6 +14,8 @@ from engine.errors import DataError
 from engine.files.paths import expanded, is_file, is_folder
 from engine.files.sanitize import plain
 
+_TABLES = frozenset(("csv", "tsv", "parquet", "jsonl"))
+"""Suffixes of files that hold tables; JSON beside images may hold annotations of any kind."""
 _MOST = 10_000
 """Files that are looked at."""
 
@@ -32,6 +34,9 @@ def images_instead(data: DataConfig, kind: str) -> Iterator[None]:
             ) from error
         if data.kind != "file" or not _has_images(path):
             raise
+        if _has(path, _TABLES):
+            instead = f"If the images are meant, and not the tables beside them: data.kind={kind}."
+            raise DataError(str(error), instead) from error
         raise DataError(
             f"{plain(path)} holds images; local files are tables.", f"Set data.kind to {kind}."
         ) from error
@@ -43,8 +48,12 @@ def _is_beside_images(path: str) -> bool:
 
 
 def _has_images(path: str) -> bool:
+    return _has(path, SUFFIXES)
+
+
+def _has(path: str, suffixes: Collection[str]) -> bool:
     folder = expanded(path)
     if not path.strip() or not is_folder(folder):
         return False
     names = islice(files_below(folder), _MOST)
-    return any(name.suffix.lower()[1:] in SUFFIXES for name in names)
+    return any(name.suffix.lower()[1:] in suffixes for name in names)

@@ -15,10 +15,10 @@ from typing_extensions import override
 from engine.batches.source import Batch, Noise, Source, TensorSource, moved
 from engine.data.image_limits import ImageFault
 from engine.data.images import Pixels, threads
-from engine.errors import DataError
-from engine.files.sanitize import plain
+from engine.data.raw import Skip
 from engine.vision.augmentation.crops import Crop
 from engine.vision.files.pixel_cache import PixelCache
+from engine.vision.left_out import TRAINED_TOGETHER, LeftOut
 from engine.vision.preparation import Preparation
 
 RESIDENT_BYTES = 1 << 30
@@ -39,13 +39,22 @@ class ResidentImages(TensorSource):
         preparation: Preparation,
         device: torch.device,
         names: Sequence[str],
+        rows: Sequence[int] | None = None,
     ) -> None:
-        """``pixels`` are ``[rows, size, size, channels]``, ``names`` identify the images."""
+        """``pixels`` are ``[rows, size, size, channels]``, ``names`` identify the images.
+
+        ``rows`` are those that they are of, where other rows were left out.
+        """
         images = torch.from_numpy(pixels).permute(0, 3, 1, 2).to(device)
         super().__init__(images, None if targets is None else targets.to(device))
         self._images = images
         self._preparation = preparation
         self._names = names
+        self._kept = range(len(names)) if rows is None else rows
+
+    @override
+    def rows_of(self, numbers: Tensor) -> list[int]:
+        return [self._kept[number] for number in numbers.tolist()]
 
     @override
     def resident_bytes(self, count: int) -> int:
@@ -63,6 +72,7 @@ class ResidentImages(TensorSource):
             if noise is None:
                 batch.inputs = self._preparation(batch.inputs)
                 batch.rows = name_table(self._names, plan[position])
+                batch.numbers = plan[position]
             else:
                 batch.inputs, batch.targets = self._preparation.train(
                     batch.inputs, batch.targets, noise, position
@@ -80,21 +90,20 @@ class StoredImages(Source):
         targets: Tensor | None,
         preparation: Preparation,
         device: torch.device,
-        skipped: Callable[[str, str], None],
+        skipped: Callable[[Skip], None],
         cache: PixelCache | None = None,
     ) -> None:
         """``decoded`` is the image of a row, or a part of it, or raises :class:`ImageFault`.
 
-        ``skipped`` hears name and fault of what is left out.
+        ``skipped`` hears what is left out, each reason once in a pass.
         """
         self._decode = decoded
         self._names = names
         self._targets = targets
         self._preparation = preparation
         self._device = device
-        self._skipped = skipped
         self._cache = cache
-        self._faulty: set[int] = set()
+        self._unread = LeftOut(names, skipped)
 
     def __len__(self) -> int:
         return len(self._names)
@@ -103,22 +112,36 @@ class StoredImages(Source):
     def read(
         self, plan: Sequence[Tensor], start: int = 0, noise: Noise | None = None
     ) -> Iterator[Batch]:
-        """Yield the batches; images that cannot be decoded are left out."""
-        with ThreadPoolExecutor(self.threads or threads()) as pool:
-            batches = self._decoded(pool, plan[start:], noise)
-            for position, (pixels, rows) in enumerate(batches, start):
-                images = moved(pixels, self._device, self.pinned)
-                targets = None if self._targets is None else self._targets[rows].to(self._device)
-                if noise is None:
-                    names = name_table(self._names, rows)
-                    yield Batch(self._preparation(images), targets, len(rows), names)
-                else:
-                    images, targets = self._preparation.train(images, targets, noise, position)
-                    yield Batch(images, targets, len(rows))
+        """Yield the batches; images that cannot be decoded are left out.
+
+        So is a batch without others, except in training, where images behind it take their place.
+        Raises :class:`DataError` where no image can be decoded.
+        """
+        try:
+            with ThreadPoolExecutor(self.threads or threads()) as pool:
+                batches = self._decoded(pool, plan[start:], noise)
+                for position, (pixels, rows) in enumerate(batches, start):
+                    if len(rows):
+                        yield self._prepared(pixels, rows, noise, position)
+            self._unread.check()
+        finally:
+            self._unread.tell()
+
+    def _prepared(
+        self, pixels: Sequence[Pixels], rows: Tensor, noise: Noise | None, position: int
+    ) -> Batch:
+        stacked = torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2)
+        images = moved(stacked, self._device, self.pinned)
+        targets = None if self._targets is None else self._targets[rows].to(self._device)
+        if noise is None:
+            names = name_table(self._names, rows)
+            return Batch(self._preparation(images), targets, len(rows), names, rows)
+        images, targets = self._preparation.train(images, targets, noise, position)
+        return Batch(images, targets, len(rows))
 
     def _decoded(
         self, pool: ThreadPoolExecutor, plan: Sequence[Tensor], noise: Noise | None
-    ) -> Iterator[tuple[Tensor, Tensor]]:
+    ) -> Iterator[tuple[list[Pixels], Tensor]]:
         ahead: deque[tuple[Tensor, list[Future[list[Pixels | None]]]]] = deque()
         most = 1 if self.threads == 0 else _AHEAD
         coming = iter(plan)
@@ -129,7 +152,7 @@ class StoredImages(Source):
                     ahead.append((rows, [pool.submit(self._some, rows, noise) for rows in pieces]))
                 if not ahead:
                     return
-                yield self._batch(*ahead.popleft())
+                yield self._kept(*ahead.popleft(), noise)
         finally:
             for _, futures in ahead:
                 for future in futures:
@@ -152,26 +175,32 @@ class StoredImages(Source):
         return image
 
     def _one(self, row: int, crop: Crop | None = None) -> Pixels | None:
-        if row in self._faulty:
+        if row in self._unread.rows:
             return None
         try:
             return self._decode(row, crop)
         except ImageFault as fault:
-            self._faulty.add(row)
-            self._skipped(self._names[row], str(fault))
+            self._unread.add(row, str(fault))
             return None
 
-    def _batch(
-        self, rows: Tensor, futures: list[Future[list[Pixels | None]]]
-    ) -> tuple[Tensor, Tensor]:
+    def _kept(
+        self, rows: Tensor, futures: list[Future[list[Pixels | None]]], noise: Noise | None
+    ) -> tuple[list[Pixels], Tensor]:
+        """Return the images that can be decoded, and their rows."""
         decoded = [image for future in futures for image in future.result()]
-        kept = [index for index, image in enumerate(decoded) if image is not None]
+        kept = [row for row, image in zip(rows.tolist(), decoded, strict=True) if image is not None]
         whole = [image for image in decoded if image is not None]
-        if not kept:
-            name, count = plain(self._names[int(rows[0])]), len(rows)
-            raise DataError(f"None of {count} images from {name} on can be decoded.")
-        tensor = torch.from_numpy(np.stack(whole)).permute(0, 3, 1, 2)
-        return tensor, rows[kept]
+        if noise is not None and len(whole) < len(rows):
+            for row in self._unread.others(int(rows[-1])):
+                if len(whole) >= min(TRAINED_TOGETHER, len(rows)):
+                    break
+                [image] = self._some(torch.tensor([row]), noise)
+                if image is not None and row not in kept:
+                    kept.append(row)
+                    whole.append(image)
+            if not whole:
+                self._unread.check()
+        return whole, torch.tensor(kept, dtype=torch.int64)
 
 
 def name_table(names: Sequence[str], rows: Tensor) -> pa.Table:

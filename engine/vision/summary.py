@@ -12,6 +12,7 @@ from engine.reports.data_summary import ColumnSummary, DataSummary
 from engine.text.classes.labels import joined_note
 from engine.text.summary import summary_of
 from engine.vision.annotated_fitted import AnnotatedFitted
+from engine.vision.depths import notes_on_splits
 from engine.vision.files.column import images_of
 from engine.vision.fitted import ImageFitted
 
@@ -32,6 +33,7 @@ def image_summary(config: RunConfig, raw: RawData, fitted: ImageFitted) -> DataS
     image = ColumnSummary(fitted.image, "image", "image", example=plain(first, 80))
     remedy = "several labels of an image are a list in JSON, or a column of 0 and 1 each"
     notes = [] if fitted.multi_label else joined_note(classes, fitted.label, remedy)
+    notes += notes_on_splits(raw, fitted)
     return replace(summary, columns=(image, *summary.columns), notes=(*summary.notes, *notes))
 
 
@@ -44,8 +46,10 @@ def pixel_facts(fitted: ImageFitted | AnnotatedFitted) -> dict[str, str]:
     }
     if fitted.levels and fitted.levels.exact:
         facts["brightness"] = _scales(fitted.levels)
+    looked = sum(fitted.sizes.values())
+    if fitted.see_through:
+        facts["opacity"] = f"{fitted.see_through:,} of {looked:,} images have one, on white"
     if fitted.paged:
-        looked = sum(fitted.sizes.values())
         facts["pages"] = f"the first of each image; {fitted.paged:,} of {looked:,} have several"
     return facts
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 
@@ -285,6 +286,26 @@ def test_rows_keep_their_ids_where_images_of_other_rows_are_left_out(
     saved_predictions.answer(digits.id, str(tmp_path / "out.jsonl"), str(table))
     rows = list(map(json.loads, (tmp_path / "out.jsonl").read_text().splitlines()))
     assert [(row["image"], row["id"]) for row in rows] == [(first, 1), (second, 3), (first, 4)]
+
+
+def test_rows_are_told_apart_where_their_images_have_one_name(
+    digits: RunDirectory, digit_files: list[tuple[Path, str]], tmp_path: Path
+) -> None:
+    (first, _), (second, _) = next(
+        (one, two) for one in digit_files for two in digit_files if one[1] != two[1]
+    )
+    images = [{"bytes": data, "path": "image.png"}
+              for data in (b"broken", first.read_bytes(), second.read_bytes())]  # fmt: skip
+    pq.write_table(pa.table({"image": images, "id": ["a", "b", "c"]}), tmp_path / "in.parquet")
+    alone = predict.answer(digits.id, rows=[str(first), str(second)])
+    answer = predict.answer(digits.id, file=str(tmp_path / "in.parquet"))
+    assert [row["id"] for row in answer["beside"]] == ["b", "c"]
+    for together in (answer["records"], answer["pictures"]):
+        assert len(together) == 2
+    assert [one["label"] for one in answer["records"]] == [one["label"] for one in alone["records"]]
+    assert [one["caption"] for one in answer["pictures"]] == [
+        one["caption"] for one in alone["pictures"]
+    ]
 
 
 def test_a_run_without_a_model_says_so(flowers: RunDirectory, home: Path) -> None:

@@ -119,3 +119,26 @@ def test_the_list_of_the_classes_is_named_not_that_to_hand_in(tmp_path: Path) ->
     listed(tmp_path / "train.csv", "id,ant", "1,0")
     with pytest.raises(DataError, match=r"but a list, train\.csv.*data\.path=\S+train\.csv"):
         pipeline(tmp_path, "image_folder").load()
+
+
+def test_flags_behind_blanks_are_labels_as_roboflow_writes_them(tmp_path: Path) -> None:
+    for split, count in (("train", 8), ("valid", 2), ("test", 2)):
+        images(tmp_path / split, *(f"{i}.jpg" for i in range(count)))
+        rows = [f"{i}.jpg, {i % 2}, {int(i % 3 == 0)}, 0" for i in range(count)]
+        listed(tmp_path / split / "_classes.csv", "filename, cat, dog, bird", *rows)
+    raw = load(tmp_path)
+    assert raw.train["labels"].to_pylist() == [
+        ["cat"] * (i % 2) + ["dog"] * (i % 3 == 0) for i in range(8)
+    ]
+    assert raw.splits["validation"].num_rows == 2
+
+
+def test_the_fault_of_a_list_is_told_before_the_images_beside_it(tmp_path: Path) -> None:
+    images(tmp_path, "0.jpg", "1.jpg")
+    listed(tmp_path / "a.csv", "image,colour,shape", "0.jpg,red,round", "1.jpg,blue,long")
+    beside = r"Which column holds the classes\?.*If the images are meant.*data\.kind=image_folder"
+    with pytest.raises(DataError, match=beside):
+        load(tmp_path)
+    (tmp_path / "a.csv").unlink()
+    with pytest.raises(DataError, match=r"local files are tables\. Set data\.kind to image_folder"):
+        load(tmp_path)

@@ -31,7 +31,7 @@ class ObjectDetectionConfig(AnnotatedImagesConfig):
     box_format: Literal["auto", "xyxy", "xywh"] = option(
         "auto",
         "Numbers of a box in a table: left, top, right, bottom, or left, top, width, height; auto "
-        "reads bbox as xywh, as COCO does, and box as xyxy",
+        "reads box as xyxy, and bbox as xywh, as COCO does, unless boxes would leave their images",
         advanced=True,
     )
     score_threshold: float = option(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import ClassVar, Literal
+from typing import ClassVar, Final, Literal
 
 from pydantic import field_validator
 from pydantic_core import PydanticCustomError
@@ -14,7 +14,7 @@ from engine.config.tasks.annotated_images import AnnotatedImagesConfig
 from engine.files.sanitize import plain
 
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
-AUTO = "auto"
+AUTO: Final = "auto"
 
 
 class SemanticSegmentationConfig(AnnotatedImagesConfig):
@@ -43,6 +43,9 @@ class SemanticSegmentationConfig(AnnotatedImagesConfig):
         "Mask value or colour of pixels that are neither learned nor counted; auto takes 255, "
         "unless the masks are of 0 and 255 alone",
         suggestions=(AUTO, "none", "255", "#e0e0c0"),
+    )
+    run_order: Literal["auto", "columns", "rows"] = option(
+        AUTO, "Order in which run lengths count pixels; auto finds it from them and the images"
     )
     class_weights: Literal["none", "balanced"] = option(
         "none", "Class weights in the loss; balanced weighs classes by inverse frequency of pixels"

@@ -9,9 +9,8 @@ from typing import Any
 
 from engine.data.boxes.coco_runs import around_runs, runs_of
 from engine.data.boxes.records import CROWD, Annotations, Tally
-from engine.data.image_index import ImageIndex
+from engine.data.image_index import ImageIndex, stated_split
 from engine.data.raw import TRAIN
-from engine.data.readers.files import split_of
 from engine.errors import DataError
 from engine.files import safe_json
 from engine.files.sanitize import plain
@@ -49,7 +48,7 @@ def read_coco(root: Path, files: Sequence[Path], images: ImageIndex) -> Annotati
                 found.left_out.add(root / path)
                 found.tally.add(SAME_NAME, name)
             else:
-                split = split_of(file) or split_of(path.parent) or TRAIN
+                split = stated_split(path, file) or TRAIN
                 found.images[split].append((root / path, own))
                 found.state_size(root / path, image.get("width"), image.get("height"))
         for lost in objects.values():

@@ -15,7 +15,7 @@ import numpy as np
 
 from engine.data.boxes.records import Annotations, Tally
 from engine.data.boxes.shapes import AROUND, Points, around, points_of
-from engine.data.image_index import ImageIndex
+from engine.data.image_index import ImageIndex, stated_split
 from engine.data.raw import TRAIN
 from engine.data.readers.files import split_of
 from engine.errors import DataError
@@ -71,7 +71,7 @@ def read_cvat(root: Path, files: Sequence[Path], images: ImageIndex) -> Annotati
                 if not shape.is_upright:
                     found.tally.add(AROUND, path, "converted")
                 objects.append(around(shape.label, shape.points))
-            split = image.split or split_of(file) or split_of(path.parent) or TRAIN
+            split = image.split or stated_split(path, file) or TRAIN
             found.images[split].append((root / path, objects))
             found.state_size(root / path, *image.size)
     return found if seen else None

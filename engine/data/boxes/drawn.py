@@ -7,8 +7,8 @@ the boxes around them, and counted.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -23,14 +23,15 @@ from engine.data.boxes.shapes import (
     finite,
     points_of,
 )
-from engine.data.image_index import ImageIndex
+from engine.data.image_index import ImageIndex, stated_split
 from engine.data.image_suffixes import SUFFIXES
 from engine.data.raw import TRAIN
 from engine.data.readers.annotations import are_tasks, usable_annotations
-from engine.data.readers.files import split_of
 
 _UPLOADED = 9
 """Characters that Label Studio puts before the name of a file that was uploaded: ``1a2b3c4d-``."""
+_MARKED = ("rectanglelabels", "polygonlabels", "ellipselabels", "labels")
+"""Keys of the classes of a mark of Label Studio, by its tool."""
 _NAMES = ("class", "label", "name", "type", "category", "object")
 
 
@@ -43,6 +44,8 @@ class _Image:
     objects: Sequence[Object]
     alone: bool = False
     """Whether the file is of this image alone, and is called as it."""
+    is_annotated: bool = True
+    """Whether anybody looked at it; else it is not known to be without objects."""
 
 
 def read_drawn(root: Path, files: Sequence[Path], images: ImageIndex) -> Annotations | None:
@@ -56,8 +59,11 @@ def read_drawn(root: Path, files: Sequence[Path], images: ImageIndex) -> Annotat
             if path is None:
                 found.tally.add("an image of the annotations is missing", image.names[0] or file)
                 continue
-            split = split_of(file.parent if image.alone else file) or split_of(path.parent)
-            split = split or TRAIN
+            if not image.is_annotated:
+                found.tally.add("a task of Label Studio has no annotation that was kept", path)
+                found.left_out.add(root / path)
+                continue
+            split = stated_split(path, file, image.alone) or TRAIN
             found.images[split].append((root / path, list(image.objects)))
             found.state_size(root / path, *image.size)
     if not seen:
@@ -87,6 +93,8 @@ def _images(content: Any, file: Path, tally: Tally) -> Iterator[_Image]:
         yield _of_labelme(content, file, tally)
     elif are_tasks(content):
         yield from (_of_label_studio(task, file, tally) for task in content)
+    elif isinstance(content, list) and any(map(_is_short_task, content)):
+        yield from (_of_short_task(task, file, tally) for task in filter(_is_object, content))
     elif isinstance(content, list):
         yield from (
             _of_createml(one)
@@ -175,22 +183,50 @@ def _via_label(attributes: Any) -> str:
 
 
 def _of_label_studio(task: Mapping[str, Any], file: Path, tally: Tally) -> _Image:
-    objects, size = [], (None, None)
     usable = usable_annotations(task)
-    for mark in filter(_is_object, usable[0]["result"] if usable else ()):
+    marks = usable[0]["result"] if usable else []
+    image = _of_marks(marks, task["data"].values(), file, tally)
+    return image if usable else replace(image, is_annotated=False)
+
+
+def _is_short_task(task: Any) -> bool:
+    return _is_object(task) and any(map(_are_marks, task.values()))
+
+
+def _of_short_task(task: Mapping[str, Any], file: Path, tally: Tally) -> _Image:
+    """Return an image of Label Studio's ``JSON_MIN``, whose marks have no annotation around."""
+    marks = [mark for value in task.values() if _are_marks(value) for mark in value]
+    return _of_marks([{**mark, "value": mark} for mark in marks], task.values(), file, tally)
+
+
+def _are_marks(value: Any) -> bool:
+    return isinstance(value, list) and any(
+        isinstance(mark, dict) and "original_width" in mark for mark in value
+    )
+
+
+def _of_marks(marks: Sequence[Any], data: Iterable[Any], file: Path, tally: Tally) -> _Image:
+    objects, size = [], (None, None)
+    found, without = set[Any](), list[Any]()
+    for mark in filter(_is_object, marks):
         value = mark.get("value")
-        labels = isinstance(value, dict) and (
-            value.get("rectanglelabels") or value.get("polygonlabels")
-        )
-        if not isinstance(value, dict) or not labels:
+        if not isinstance(value, dict):
             continue
+        labels: Any = next((value[kind] for kind in _MARKED if value.get(kind)), [])
         size = (mark.get("original_width"), mark.get("original_height"))
         width, height = _numbers(mark, ("original_width", "original_height"))
-        points = _pixels(value, width / 100, height / 100)
-        if "points" in value or value.get("rotation"):
+        points = _pixels(value, width / 100, height / 100) if labels else []
+        if not points:
+            without += [mark.get("id")] if "original_width" in mark else []
+            continue
+        found.add(mark.get("id"))
+        if "points" in value or "radiusX" in value or value.get("rotation"):
             tally.add(AROUND, file, "converted")
-        objects += [around(label, points) for label in labels if points]
-    names = [str(value) for value in task["data"].values() if _names_image(value)]
+        objects += [around(label, points) for label in labels]
+    for number in without:
+        if number is None or number not in found:  # a box and its class may be two marks
+            tally.add("a mark of Label Studio has no class, or no box around it", file)
+    names = [str(value) for value in data if _names_image(value)]
     name = PurePosixPath(names[0].rpartition("?d=")[2]).name if names else ""
     return _Image((name, name[_UPLOADED:]), size, objects)
 
@@ -202,6 +238,10 @@ def _pixels(value: Mapping[str, Any], wide: float, high: float) -> Points:
     """
     if "points" in value:
         return [(x * wide, y * high) for x, y in points_of(value["points"])]
+    if "radiusX" in value:
+        return _ellipse(value, wide, high)
+    if "width" not in value:
+        return []
     x, y, width, height = _numbers(value, ("x", "y", "width", "height"))
     x, y, width, height = x * wide, y * high, width * wide, height * high
     angle = math.radians(_numbers(value, ("rotation",))[0]) if value.get("rotation") else 0.0
@@ -210,6 +250,16 @@ def _pixels(value: Mapping[str, Any], wide: float, high: float) -> Points:
         (x + a * across - b * down, y + a * down + b * across)
         for a, b in ((0, 0), (width, 0), (width, height), (0, height))
     ]
+
+
+def _ellipse(value: Mapping[str, Any], wide: float, high: float) -> Points:
+    """Return the corners of the box around an ellipse, which is rotated about its middle."""
+    x, y, across, down = _numbers(value, ("x", "y", "radiusX", "radiusY"))
+    x, y, across, down = x * wide, y * high, across * wide, down * high
+    angle = math.radians(_numbers(value, ("rotation",))[0]) if value.get("rotation") else 0.0
+    width = math.hypot(across * math.cos(angle), down * math.sin(angle))
+    height = math.hypot(across * math.sin(angle), down * math.cos(angle))
+    return [(x - width, y - height), (x + width, y + height)]
 
 
 def _names_image(value: Any) -> bool:

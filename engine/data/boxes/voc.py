@@ -8,10 +8,9 @@ from typing import Any
 from xml.etree import ElementTree
 
 from engine.data.boxes.records import Annotations, Tally
-from engine.data.image_index import ImageIndex
+from engine.data.image_index import ImageIndex, stated_split
 from engine.data.image_sets import listed_splits
 from engine.data.raw import TRAIN
-from engine.data.readers.files import split_of
 from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.files.xml_file import XmlFault, root_element
@@ -40,7 +39,7 @@ def read_voc(root: Path, files: Sequence[Path], images: ImageIndex) -> Annotatio
         if path is None:
             found.tally.add("an image of the annotations is missing", file)
             continue
-        split = listed.get(file.stem) or split_of(file.parent) or split_of(path.parent)
+        split = listed.get(file.stem) or stated_split(path, file, alone=True)
         if not split and TRAIN in listed.values():
             found.tally.add("an image is in no list of ImageSets/Main", file)
             found.left_out.add(root / path)

@@ -44,9 +44,10 @@ def read_yolo(root: Path, files: Sequence[Path], images: Sequence[Path]) -> Anno
     labels, splits = _labels_and_splits(root, files, images, settings)
     if not labels:
         lists = [file for file in files if file.suffix.lower() == ".csv"]
+        listed = root / lists[0] if len(lists) == 1 else root  # a list for each split
         raise DataError(
             f"{plain(root)} has no annotations: text files called as the images, JSON or XML.",
-            f"If {plain(lists[0])} lists boxes: data.kind=file data.path={plain(root / lists[0])}."
+            f"If {plain(lists[0])} lists boxes: data.kind=file data.path={plain(listed)}."
             if lists
             else "Set data.format, or look at the folder.",
         )

@@ -97,4 +97,5 @@ def _holds(column: pa.ChunkedArray, values: frozenset[str]) -> bool:
 def _written(column: pa.ChunkedArray | pa.Array) -> pa.ChunkedArray | pa.Array:
     """Return flags as they are known: ``0``, ``1``, or anything else."""
     written = column if pa.types.is_string(column.type) else column.cast(pa.string())
-    return pc.replace_substring_regex(pc.utf8_lower(written), r"\.0+$", "")
+    plain_words = pc.utf8_trim_whitespace(pc.utf8_lower(written))
+    return pc.replace_substring_regex(plain_words, r"\.0+$", "")

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from engine.artifacts.build import build_network
-from engine.batches.source import Source, split_rows
+from engine.batches.source import Source, first_batch, split_rows
 from engine.config.run_config import RunConfig
 from engine.config.train import TrainConfig
 from engine.data.fitted import Fitted
@@ -276,7 +276,7 @@ def _template(source: Source) -> Template:
     """Return the largest of a few batches: texts differ in length."""
     count = min(_TEMPLATE_SAMPLES, len(source))
     plan = [rows for rows in source.evaluation_plan(count) if len(rows) == count]
-    batches = list(source.read([plan[0], plan[-1]]))
+    batches = list(source.read([plan[0], plan[-1]])) or [first_batch(source, count)]
     largest = max(batches, key=lambda batch: bytes_of(tree_iter((batch.inputs, batch.targets))))
     return Template(largest, count)
 

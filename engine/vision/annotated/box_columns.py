@@ -61,7 +61,7 @@ class ObjectColumn:
         box, label = keys
         self._group = _group(table.schema.field(column).type)
         self._names = (label, box, self._group)
-        self._wide = format == "xywh" or (format == "auto" and box.startswith("bbox"))
+        self.has_sizes = format == "xywh" or (format == "auto" and box.startswith("bbox"))
         self.names = nested_class_names(table, column, label)
 
     def objects(self, cell: Any) -> list[tuple[str | None, Sequence[Any]]]:
@@ -99,7 +99,7 @@ class ObjectColumn:
     def _sides(self, box: Any) -> Sequence[Any]:
         if not isinstance(box, Sequence):
             return ()
-        return corners(box) if self._wide else box
+        return corners(box) if self.has_sizes else box
 
 
 def _keys(kind: pa.DataType) -> tuple[str, str] | None:

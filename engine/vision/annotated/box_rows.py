@@ -27,8 +27,11 @@ from engine.data.splits import cut_splits
 from engine.data.turned_images import marked_as_stored, turned_box
 from engine.errors import DataError
 from engine.files.sanitize import plain
+from engine.reports.counted import counted
+from engine.reports.note import Note
 from engine.text.rows import without_faults
 from engine.vision.annotated.box_columns import BoxFormat, ObjectColumn
+from engine.vision.annotated.box_scale import are_corners, are_shares, numbers_of
 from engine.vision.files.column import Aside, Images
 
 _MOST_CLASSES = 10_000
@@ -53,12 +56,12 @@ def usable_boxes(
     """
     aside = Aside(raw.splits, columns.image, folder)
     sizes = list(quick_or_in_threads(lambda n: _size(aside.images, n), range(len(aside.images))))
-    reader = ObjectColumn(raw.train, columns.objects, columns.format)
+    reader, shares, notes = _reading(aside.splits[TRAIN], raw.train, columns, sizes)
     tally = Tally()
     classes = _classes(raw.train, columns, reader)
+    places = _Places(aside.images, sizes, classes, tally, shares)
     splits = {
-        split: _checked(table, columns, reader, _Places(aside.images, sizes, classes, tally))
-        for split, table in aside.splits.items()
+        split: _checked(table, columns, reader, places) for split, table in aside.splits.items()
     }
     raw = without_faults(
         replace(raw, splits=splits),
@@ -66,7 +69,7 @@ def usable_boxes(
         lambda table, row: _name(aside.images, table[columns.image][row].as_py()),
         "Look at the images.",
     )
-    raw = cut_splits(raw.with_splits(raw.splits, *tally.notes()), config)
+    raw = cut_splits(raw.with_splits(raw.splits, *notes, *tally.notes()), config)
     if not any(count_objects(raw.splits[TRAIN], columns.objects).values()):
         lost = [note for note in raw.notes if note.column == "objects" and note.kind == "dropped"]
         most = max(lost, key=lambda note: note.rows or 0, default=None)
@@ -79,6 +82,34 @@ def usable_boxes(
             for split, table in raw.splits.items()
         },
     )
+
+
+def _reading(
+    numbered: pa.Table, train: pa.Table, columns: ObjectRows, sizes: Sequence[tuple[int, int] | str]
+) -> tuple[ObjectColumn, bool, list[Note]]:
+    """Return a reader of the objects, and whether boxes are shares of their images.
+
+    ``numbered`` are the training rows with the numbers of their images.
+    """
+    reader = ObjectColumn(train, columns.objects, columns.format)
+    as_written = ObjectColumn(train, columns.objects, "xyxy")
+    numbers, cells = numbered[columns.image].to_pylist(), train[columns.objects].to_pylist()
+    placed = [
+        (sides, size)
+        for number, cell in zip(numbers, cells, strict=True)
+        if not isinstance(size := sizes[number], str)
+        for _, sides in as_written.objects(cell)
+    ]
+    notes, shares = [], are_shares(sides for sides, _ in placed)
+    if shares:
+        why = "boxes are shares of the sides of their image, and are made pixels"
+        notes.append(Note(why, "objects", "shares", kind="converted"))
+    if columns.format == "auto" and reader.has_sizes and (beyond := are_corners(placed, shares)):
+        reader = as_written
+        why = "boxes are read as left, top, right and bottom: with width and height in place of "
+        why += f"these, {counted(beyond, 'training box', 'training boxes')} would reach beyond"
+        notes.append(Note(why, "objects", "corners", beyond, "task.box_format"))
+    return reader, shares, notes
 
 
 def count_objects(table: pa.Table, column: str) -> Counter[str]:
@@ -95,6 +126,8 @@ class _Places:
     sizes: Sequence[tuple[int, int] | str]
     classes: Sequence[str]
     tally: Tally
+    shares: bool = False
+    """Whether boxes are shares of the sides of their image."""
 
 
 def _checked(
@@ -119,6 +152,8 @@ def _checked(
             if label is None or label not in known:
                 places.tally.add(_unknown(label), name)
                 continue
+            if places.shares:
+                sides = [side * size[at % 2] for at, side in enumerate(numbers_of(sides))]
             if turned:
                 sides = turned_box(sides, turned, other)
             box = checked_box(label, sides, size, places.tally, name)

@@ -12,17 +12,17 @@ from engine.data.images import Pixels, decode, in_threads, upright_size
 from engine.data.raw import Skip
 from engine.errors import DataError
 from engine.files.sanitize import plain
-from engine.runs.events import Log, Report
+from engine.runs.events import Report
 from engine.text.columns import chosen
 from engine.vision.annotated.source import (
     Annotated,
     AnnotatedImages,
     PlacedPreparation,
     Target,
-    skips_of,
 )
 from engine.vision.annotated_fitted import AnnotatedFitted
 from engine.vision.files.column import images_of
+from engine.vision.left_out import warning_of
 
 
 def encode_annotated(
@@ -53,13 +53,13 @@ def encode_annotated(
                 raise DataError(f"{plain(names[0])}: {fault}.") from fault
             return (0, 0)  # it is left out when it is decoded
 
-    left_out: list[tuple[str, str]] = []
+    skips: list[Skip] = []
 
-    def skipped(name: str, fault: str) -> None:
-        left_out.append((plain(name), fault))
-        report(Log(level="warning", message=f"Left out: {plain(name)}: {fault}."))
+    def skipped(skip: Skip) -> None:
+        skips.append(skip)
+        report(warning_of(skip))
 
     sizes = list(in_threads(size, range(len(images))))
     annotated = Annotated(names, sizes, read, fitted.pixel_bytes)
     source = AnnotatedImages(annotated, preparation, device, skipped)
-    return source, skips_of(left_out)
+    return source, list(skips)

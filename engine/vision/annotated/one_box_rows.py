@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 
 from engine.data.boxes.coco import corners
-from engine.data.boxes.records import CROWD, OBJECTS, ONLY_CLASS, Tally
+from engine.data.boxes.records import CROWD, ONLY_CLASS, STATED_SIZE, Tally
 from engine.data.image_limits import ImageFault
 from engine.data.image_record import of_file
 from engine.data.images import quick_or_in_threads, upright_size
@@ -25,6 +25,7 @@ from engine.reports.counted import counted
 from engine.reports.note import Note
 from engine.text.columns import is_text
 from engine.vision.annotated.box_columns import GROUPS, BoxFormat, has_objects, marks_crowd
+from engine.vision.annotated.box_scale import are_shares, numbers_of
 from engine.vision.files.column import holds_images
 
 OBJECTS_COLUMN = "objects"
@@ -36,6 +37,7 @@ _SIZES = (
     ("bbox_x", "bbox_y", "bbox_width", "bbox_height"), ("x", "y", "width", "height"),
     ("x", "y", "w", "h"), ("left", "top", "width", "height"),
 )  # fmt: skip
+_STATED = ("width", "height")
 _CELLS = ("bbox", "bboxes", "box", "boxes")
 _CLASSES = (
     "class", "label", "class_name", "label_name", "labelname", "category", "category_name", "name",
@@ -57,6 +59,13 @@ class BoxColumns:
     """Whether the last two numbers are width and height."""
     group: str = ""
     """Empty where no column marks boxes around several objects."""
+    stated: tuple[str, ...] = ()
+    """The columns of the width and height that the table states of its images, if it does."""
+
+    @property
+    def in_cells(self) -> bool:
+        """Whether boxes are lists, whose numbers mean what the name or the setting says."""
+        return len(self.sides) == 1
 
     def joined(self, raw: RawData, image: str) -> RawData:
         """Return one row an image with its ``objects``; boxes in shares of it are made pixels.
@@ -66,7 +75,7 @@ class BoxColumns:
         splits, tally = {}, Tally()
         for split, table in raw.splits.items():
             boxes = self._boxes(table, image, tally)
-            if _are_shares(boxes):
+            if len(self.sides) > 1 and are_shares(box for row in boxes for box in row):
                 boxes = _in_pixels(table[image].to_pylist(), boxes)
             splits[split] = self._table(table, image, boxes)
         before, after = (sum(t.num_rows for t in s.values()) for s in (raw.splits, splits))
@@ -91,7 +100,9 @@ class BoxColumns:
         for row in self._groups(table):
             tally.add(CROWD, table[image][row].as_py())
             given[row] = []
-        return [[corners(box) if self.wide else box for box in row] for row in given]
+        if self.in_cells or not self.wide:
+            return given
+        return [[corners(box) for box in row] for row in given]
 
     def _groups(self, table: pa.Table) -> list[int]:
         """Return the rows whose box is around several objects."""
@@ -102,19 +113,36 @@ class BoxColumns:
 
     def _table(self, table: pa.Table, image: str, boxes: Sequence[Sequence[Any]]) -> pa.Table:
         labels = table[self.label].to_pylist() if self.label in table.column_names else None
+        key = "bbox" if self.in_cells and self.wide else "box"
+        kind = pa.list_(pa.struct([("label", pa.string()), (key, pa.list_(pa.float64()))]))
         cells: dict[str, list[dict[str, Any]]] = {}
         for row, path in enumerate(table[image].to_pylist()):
             own = cells.setdefault(path, [])
             of_row = labels[row] if labels else ONLY_CLASS
             several = of_row if isinstance(of_row, list) else [of_row] * len(boxes[row])
             own += [
-                {"label": None if label is None else str(label), "box": _numbers(box)}
+                {"label": None if label is None else str(label), key: numbers_of(box)}
                 for label, box in zip_longest(several, boxes[row])
             ]
-        return pa.table({
+        found = pa.table({
             image: pa.array(list(cells), pa.string()),
-            OBJECTS_COLUMN: pa.array(list(cells.values()), OBJECTS),
+            OBJECTS_COLUMN: pa.array(list(cells.values()), kind),
         })  # fmt: skip
+        sizes = self._sizes(table, image)
+        stated = pa.array([sizes.get(path) for path in cells], pa.list_(pa.int64()))
+        return found.append_column(STATED_SIZE, stated) if sizes else found
+
+    def _sizes(self, table: pa.Table, image: str) -> dict[str, list[int]]:
+        """Return width and height of the images for which the table has pixels."""
+        if not self.stated or not set(self.stated) <= set(table.column_names):
+            return {}
+        rows = zip(*(table[name].to_pylist() for name in (image, *self.stated)), strict=True)
+        read = ((path, numbers_of(sides)) for path, *sides in rows)
+        return {
+            path: [int(side) for side in sides]
+            for path, sides in read
+            if len(sides) == 2 and all(side >= 1 and side % 1 == 0 for side in sides)
+        }
 
 
 def boxes_beside(table: pa.Table, format: BoxFormat) -> BoxColumns | None:
@@ -129,7 +157,9 @@ def boxes_beside(table: pa.Table, format: BoxFormat) -> BoxColumns | None:
     group = next((lower[name] for name in GROUPS if name in lower), "")
     for names, wide in [(n, False) for n in _CORNERS] + [(n, True) for n in _SIZES]:
         if all(name in lower for name in names):
-            return BoxColumns(tuple(lower[name] for name in names), label, wide, group)
+            stated = tuple(lower[one] for one in _STATED if one in lower and one not in names)
+            sides = tuple(lower[name] for name in names)
+            return BoxColumns(sides, label, wide, group, stated if len(stated) == 2 else ())
     cell = next((lower[name] for name in _CELLS if name in lower), "")
     if cell and any(_listed(value) for value in table[cell].slice(0, 100).to_pylist()):
         auto = cell.lower().startswith("bbox")
@@ -154,25 +184,11 @@ def _listed(cell: Any) -> list[list[Any]]:
     return value if all(isinstance(one, list) for one in value) else [value]
 
 
-def _numbers(box: Sequence[Any] | None) -> list[float]:
-    """Return four numbers; empty for what is none, which is counted later."""
-    try:
-        return [float(side) for side in box or ()]
-    except (TypeError, ValueError):
-        return []
-
-
-def _are_shares(boxes: Sequence[Sequence[Sequence[Any]]]) -> bool:
-    """Return whether no side of any box is above 1, and some are fractions."""
-    sides = [side for row in boxes for box in row for side in _numbers(box)]
-    return bool(sides) and max(sides) <= 1 and any(side % 1 for side in sides)
-
-
 def _in_pixels(paths: Sequence[str], boxes: Sequence[Sequence[Any]]) -> list[list[list[float]]]:
     known = list(dict.fromkeys(paths))
     sizes = dict(zip(known, quick_or_in_threads(_size, known), strict=True))
     return [
-        [[side * sizes[path][at % 2] for at, side in enumerate(_numbers(box))] for box in row]
+        [[side * sizes[path][at % 2] for at, side in enumerate(numbers_of(box))] for box in row]
         for path, row in zip(paths, boxes, strict=True)
     ]
 

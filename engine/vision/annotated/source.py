@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -18,13 +18,13 @@ from engine.batches.source import Batch, Noise, Source, moved
 from engine.data.image_limits import ImageFault
 from engine.data.images import Pixels, in_threads, threads
 from engine.data.raw import Skip
-from engine.errors import DataError
-from engine.files.sanitize import plain
 from engine.vision.augmentation.placement import PlacedAugmentation, Placement
+from engine.vision.left_out import TRAINED_TOGETHER, LeftOut
 from engine.vision.preparation import Normalisation
 from engine.vision.source import RESIDENT_BYTES
 
 Target = NDArray[Any]
+_Read = tuple[Pixels, Target | None]
 
 
 @dataclass(frozen=True)
@@ -36,15 +36,14 @@ class Annotated:
 
     names: Sequence[str]
     sizes: Sequence[tuple[int, int]]
-    read: Callable[[int], tuple[Pixels, Target | None]]
+    read: Callable[[int], _Read]
     pixel_bytes: int
 
     def __len__(self) -> int:
         return len(self.names)
 
-    def without(self, rows: set[int]) -> Annotated:
-        """The same without some rows."""
-        kept = [row for row in range(len(self)) if row not in rows]
+    def only(self, kept: Sequence[int]) -> Annotated:
+        """Some rows of the same."""
         return Annotated(
             [self.names[row] for row in kept], [self.sizes[row] for row in kept],
             lambda row: self.read(kept[row]), self.pixel_bytes,
@@ -85,13 +84,16 @@ class AnnotatedImages(Source):
         images: Annotated,
         preparation: PlacedPreparation,
         device: torch.device,
-        skipped: Callable[[str, str], None],
+        skipped: Callable[[Skip], None],
     ) -> None:
-        """``skipped`` hears name and fault of what is left out; raises :class:`DataError`."""
+        """``skipped`` hears what is left out, each reason once in a pass.
+
+        Raises :class:`DataError` where no image can be decoded.
+        """
         self._preparation = preparation
         self._device = device
-        self._skipped = skipped
-        self._faulty: set[int] = set()
+        self._unread = LeftOut(images.names, skipped)
+        self._kept: Sequence[int] = range(len(images))
         self._held: tuple[Tensor, Tensor | None] | None = None
         self._images = images
         self.slow = len(images) * images.pixel_bytes > RESIDENT_BYTES
@@ -100,6 +102,10 @@ class AnnotatedImages(Source):
 
     def __len__(self) -> int:
         return len(self._images)
+
+    @override
+    def rows_of(self, numbers: Tensor) -> list[int]:
+        return [self._kept[number] for number in numbers.tolist()]
 
     @override
     def resident_bytes(self, count: int) -> int:
@@ -112,15 +118,25 @@ class AnnotatedImages(Source):
     def read(
         self, plan: Sequence[Tensor], start: int = 0, noise: Noise | None = None
     ) -> Iterator[Batch]:
-        """Yield the batches; outside of training, with numbers, names and sizes of their images."""
-        with ThreadPoolExecutor(self.threads or threads()) as pool:
-            for position, rows in enumerate(plan[start:], start):
-                kept, images, targets = self._taken(rows, pool)
-                inputs, targets = self._preparation(
-                    images, targets, noise.at(position) if noise else None
-                )
-                shown = None if noise else self._rows(kept)
-                yield Batch(inputs, targets, len(kept), shown)
+        """Yield the batches; outside of training, with numbers, names and sizes of their images.
+
+        Images that cannot be decoded are left out, and so is a batch without others, except in
+        training, where images behind it take their place.
+        """
+        try:
+            with ThreadPoolExecutor(self.threads or threads()) as pool:
+                for position, rows in enumerate(plan[start:], start):
+                    kept, images, targets = self._taken(rows, pool, noise)
+                    if not kept:
+                        continue
+                    inputs, targets = self._preparation(
+                        images, targets, noise.at(position) if noise else None
+                    )
+                    shown = None if noise else self._rows(kept)
+                    yield Batch(inputs, targets, len(kept), shown, torch.tensor(kept))
+            self._unread.check()
+        finally:
+            self._unread.tell()
 
     def _rows(self, rows: Sequence[int]) -> pa.Table:
         widths, heights = zip(*(self._images.sizes[row] for row in rows), strict=True)
@@ -128,51 +144,61 @@ class AnnotatedImages(Source):
         return pa.table({"row": rows, "name": names, "width": widths, "height": heights})
 
     def _taken(
-        self, rows: Tensor, pool: ThreadPoolExecutor
+        self, rows: Tensor, pool: ThreadPoolExecutor, noise: Noise | None
     ) -> tuple[list[int], Tensor, Tensor | None]:
         numbers: list[int] = rows.tolist()
         if self._held is not None:
             images, targets = self._held
             places = rows.to(images.device)
             return numbers, images[places], None if targets is None else targets[places]
-        kept, images, targets = self._stacked(numbers, list(pool.map(self._one, numbers)))
-        put = [moved(tensor, self._device, self.pinned) for tensor in (images, targets)]
-        return kept, put[0], put[1]
+        found = zip(numbers, pool.map(self._one, numbers), strict=True)
+        whole = [(row, one) for row, one in found if one is not None]
+        if noise is not None and len(whole) < len(numbers):
+            self._fill(whole, numbers)
+        if not whole:
+            return [], torch.empty(0), None
+        stacked = _stacked([one for _, one in whole])
+        images, targets = (moved(tensor, self._device, self.pinned) for tensor in stacked)
+        return [row for row, _ in whole], images, targets
+
+    def _fill(self, whole: list[tuple[int, _Read]], wanted: Sequence[int]) -> None:
+        """Add images to those that can be decoded, so that the rest of a batch can be trained on.
+
+        Raises :class:`DataError` where there is none.
+        """
+        known = {row for row, _ in whole}
+        for row in self._unread.others(wanted[-1]):
+            if len(whole) >= min(TRAINED_TOGETHER, len(wanted)):
+                return
+            if row not in known and (one := self._one(row)) is not None:
+                whole.append((row, one))
+        if not whole:
+            self._unread.check()
 
     def _hold(self) -> None:
-        numbers = list(range(len(self._images)))
-        found = list(in_threads(self._one, numbers))
-        _, images, targets = self._stacked(numbers, found)
-        self._images = self._images.without(self._faulty)
+        found = list(in_threads(self._one, range(len(self._images))))
+        self._unread.check()
+        self._unread.tell()
+        images, targets = _stacked([one for one in found if one is not None])
+        self._kept = [row for row in self._kept if row not in self._unread.rows]
+        self._images = self._images.only(self._kept)
         self._held = (
             images.to(self._device), None if targets is None else targets.to(self._device)
         )  # fmt: skip
 
-    def _one(self, row: int) -> tuple[Pixels, Target | None] | None:
+    def _one(self, row: int) -> _Read | None:
+        if row in self._unread.rows:
+            return None
         try:
             return self._images.read(row)
         except ImageFault as fault:
-            if row not in self._faulty:
-                self._faulty.add(row)
-                self._skipped(self._images.names[row], plain(fault))
+            self._unread.add(row, str(fault))
             return None
 
-    def _stacked(
-        self, rows: Sequence[int], found: Sequence[tuple[Pixels, Target | None] | None]
-    ) -> tuple[list[int], Tensor, Tensor | None]:
-        kept = [row for row, one in zip(rows, found, strict=True) if one is not None]
-        whole = [one for one in found if one is not None]
-        if not whole:
-            name = plain(self._images.names[rows[0]])
-            raise DataError(f"None of {len(rows):,} images from {name} on can be decoded.")
-        images = torch.from_numpy(np.stack([pixels for pixels, _ in whole])).permute(0, 3, 1, 2)
-        targets = [target for _, target in whole if target is not None]
-        return kept, images, torch.from_numpy(np.stack(targets)) if targets else None
 
-
-def skips_of(left_out: Sequence[tuple[str, str]]) -> list[Skip]:
-    """Count names and faults of what was left out by the fault."""
-    by_fault: dict[str, list[str]] = {}
-    for name, fault in left_out:
-        by_fault.setdefault(fault, []).append(name)
-    return [Skip(fault, len(names), names[0]) for fault, names in by_fault.items()]
+def _stacked(found: Iterable[_Read]) -> tuple[Tensor, Tensor | None]:
+    """Return images ``[rows, channels, size, size]`` and targets one behind the other."""
+    pixels, targets = zip(*found, strict=True)
+    given = [target for target in targets if target is not None]
+    images = torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2)
+    return images, torch.from_numpy(np.stack(given)) if given else None

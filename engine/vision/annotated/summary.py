@@ -11,6 +11,7 @@ from engine.files.sanitize import plain
 from engine.reports.data_summary import ColumnSummary, DataSummary
 from engine.text.summary import summary_of
 from engine.vision.annotated_fitted import AnnotatedFitted
+from engine.vision.depths import notes_on_splits
 from engine.vision.files.column import images_of
 from engine.vision.summary import pixel_facts
 
@@ -32,4 +33,6 @@ def annotated_summary(
     name = images_of(raw.train.slice(0, 1), fitted.image).names()[0]
     image = ColumnSummary(fitted.image, "image", "image", example=plain(name, 80))
     rows = {split: table.num_rows for split, table in raw.splits.items()}
-    return replace(summary, rows=rows, columns=(image, target, *summary.columns))
+    notes = (*summary.notes, *notes_on_splits(raw, fitted))
+    columns = (image, target, *summary.columns)
+    return replace(summary, rows=rows, columns=columns, notes=notes)

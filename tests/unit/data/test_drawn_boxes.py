@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -169,6 +170,13 @@ def label_studio(name: str, boxes: Drawn) -> dict[str, Any]:
     }
 
 
+def short_task(name: str, boxes: Drawn) -> dict[str, Any]:
+    """A task in the form ``JSON_MIN``."""
+    task = label_studio(name, boxes)
+    marks = [mark | mark["value"] for mark in task["annotations"][0]["result"]]
+    return {"image": task["data"]["image"], "id": 3, "label": marks, "annotation_id": 7}
+
+
 def createml(name: str, boxes: Drawn) -> dict[str, Any]:
     annotations = [
         {"label": label, "coordinates": {"x": x + w / 2, "y": y + h / 2, "width": w, "height": h}}
@@ -181,6 +189,7 @@ def createml(name: str, boxes: Drawn) -> dict[str, Any]:
     {f"{name}1": via(name, boxes) for name, boxes in EVERYTHING.items()},
     {"_via_settings": {}, "_via_img_metadata": {n: via(n, b) for n, b in EVERYTHING.items()}},
     [label_studio(name, boxes) for name, boxes in EVERYTHING.items()],
+    [short_task(name, boxes) for name, boxes in EVERYTHING.items()],
     [createml(name, boxes) for name, boxes in EVERYTHING.items()],
 ])  # fmt: skip
 def test_one_file_of_a_drawing_tool(folder: Path, content: Any) -> None:
@@ -224,6 +233,53 @@ def test_a_rotated_box_of_label_studio_turns_in_pixels(folder: Path) -> None:
     assert read(load(folder, "image_boxes"))["im3.jpg"] == [("cat", 10, 10, 20, 10)]
 
 
+def test_marks_of_label_studio_without_a_box_are_counted(folder: Path) -> None:
+    tasks = [label_studio(name, boxes) for name, boxes in EVERYTHING.items()]
+    size = {"original_width": WIDTH, "original_height": HEIGHT}
+    place = {"x": 25, "y": 50, "width": 10, "height": 20}
+    ellipse = {"x": 50, "y": 50, "radiusX": 12.5, "radiusY": 25, "rotation": 90}
+    tasks[0]["annotations"][0]["result"] = [
+        size | {"id": "a", "type": "brushlabels", "value": {"rle": [1], "brushlabels": ["cat"]}},
+        size | {"id": "b", "type": "keypointlabels",
+                "value": {"x": 1, "y": 1, "width": 0.5, "keypointlabels": ["cat"]}},
+        size | {"id": "c", "type": "rectangle", "value": place},
+        size | {"id": "c", "type": "labels", "value": place | {"labels": ["dog"]}},
+        size | {"id": "d", "value": ellipse | {"ellipselabels": ["cat"]}},
+        {"id": "e", "type": "choices", "value": {"choices": ["day"]}},
+    ]  # fmt: skip
+    (folder / "a.json").write_text(json.dumps(tasks))
+    raw = load(folder, "image_boxes")
+    # The ellipse is 8 by 12 pixels from its middle, and the other way round when it is turned.
+    assert read(raw)["im0.jpg"] == [("dog", 16, 24, 6, 10), ("cat", 32 - 12, 24 - 8, 24, 16)]
+    counted = {note.why.partition(" (")[0]: note.rows for note in raw.notes}
+    assert counted["a mark of Label Studio has no class, or no box around it"] == 2
+
+
+def test_tasks_without_an_annotation_are_no_background(folder: Path) -> None:
+    tasks = [label_studio(name, boxes) for name, boxes in EVERYTHING.items()]
+    tasks[0]["annotations"] = []
+    tasks[1]["annotations"][0]["was_cancelled"] = True
+    tasks[2]["annotations"][0]["result"] = []
+    (folder / "a.json").write_text(json.dumps(tasks))
+    raw = load(folder, "image_boxes")
+    assert {"im0.jpg", "im1.jpg"}.isdisjoint(read(raw))
+    assert read(raw)["im2.jpg"] == []
+    counted = {note.why.partition(" (")[0]: note.rows for note in raw.notes}
+    assert counted["a task of Label Studio has no annotation that was kept"] == 2
+    assert "an image that no annotation names is not used" not in counted
+
+
+def test_sizes_that_a_table_states_are_held_against_its_images(folder: Path) -> None:
+    text = lines("filename,width,height,class,xmin,ymin,xmax,ymax",
+                 "{n},64,48,{c},{x},{y},{r},{b}")  # fmt: skip
+    (folder / "a.csv").write_text(text.replace("im3.jpg,64,48", "im3.jpg,640,480"))
+    raw = load(folder / "a.csv")
+    assert read(raw) == EVERYTHING
+    counted = {note.why.partition(" (")[0]: note.rows for note in raw.notes}
+    other = "an image has another size than its annotations state: its boxes may be wrong"
+    assert counted[other] == 1
+
+
 def test_regions_without_any_class_are_of_one(folder: Path) -> None:
     content = {name: via(name, boxes, {}) for name, boxes in EVERYTHING.items()}
     (folder / "a.json").write_text(json.dumps(content))
@@ -238,5 +294,8 @@ def test_regions_without_any_class_are_of_one(folder: Path) -> None:
 
 def test_a_list_of_boxes_in_a_folder_is_named(folder: Path) -> None:
     (folder / "boxes.csv").write_text("image,x1,y1,x2,y2,class\n")
-    with pytest.raises(DataError, match=r"If boxes\.csv lists boxes: data\.kind=file"):
+    with pytest.raises(DataError, match=r"If boxes\.csv lists boxes: data\.kind=file .*boxes\.csv"):
+        load(folder, "image_boxes")
+    (folder / "more.csv").write_text("image,x1,y1,x2,y2,class\n")
+    with pytest.raises(DataError, match=rf"data\.path={re.escape(str(folder))}\.$"):
         load(folder, "image_boxes")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from pycocotools import mask as coco
 
+from engine.config.data.image_boxes import ImageBoxesConfig
 from engine.config.data.image_masks import ImageMasksConfig
 from engine.config.run_config import RunConfig
 from engine.data.boxes.coco_runs import numbers_in
+from engine.data.boxes.load import load_boxes
 from engine.data.mask_files import load_masks
 from engine.data.outlines import Region, png_of
 from engine.data.raw import RawData, Skip
@@ -197,6 +200,37 @@ def test_polygons_of_labelme_are_drawn_with_their_classes(tmp_path: Path) -> Non
     assert any(note.why.startswith("a shape without") and note.rows == 1 for note in raw.notes)
 
 
+def test_files_of_labelme_are_no_splits_by_their_names(tmp_path: Path) -> None:
+    """A file is called as its image: only folders tell that one is held out."""
+    names = ("test_1.jpg", "val_2.jpg", "held/test/c.jpg")
+    images(tmp_path, *names)
+    shape = {"label": "car", "points": [[3, 2], [8, 2], [8, 5], [3, 5]]}
+    for name in names:
+        content = {"shapes": [shape], "imagePath": Path(name).name}
+        (tmp_path / name).with_suffix(".json").write_text(json.dumps(content))
+    for loaded in (
+        load_masks(ImageMasksConfig(path=str(tmp_path))),
+        load_boxes(ImageBoxesConfig(path=str(tmp_path))),
+    ):
+        found = {split: sorted(Path(path).name for path in table["image"].to_pylist())
+                 for split, table in loaded.splits.items()}  # fmt: skip
+        assert found == {"train": ["test_1.jpg", "val_2.jpg"], "test": ["c.jpg"]}
+
+
+def test_run_lengths_of_another_size_are_not_drawn(tmp_path: Path) -> None:
+    """Their pixels would be others: each column of the image is longer or shorter."""
+    content = coco_file(tmp_path, packed(CAR))
+    smaller = packed(np.ascontiguousarray(CAR[1:]))
+    content["annotations"].append({"image_id": 8, "category_id": 1, "segmentation": smaller})
+    (tmp_path / "instances_train.json").write_text(json.dumps(content))
+    raw = load_masks(ImageMasksConfig(path=str(tmp_path)))
+    first, second = raw.train["mask"].to_pylist()
+    assert np.array_equal(decoded(first), 2 * CAR)
+    assert not decoded(second).any()
+    counted = {note.why.partition(" (")[0]: note.rows for note in raw.notes}
+    assert counted["run lengths are of an image of another size"] == 1
+
+
 def load(path: Path, **task: Any) -> RawData:
     raw: RawData = create_pipeline(RunConfig.parse({
         "task": {"kind": "semantic_segmentation"} | task, "model": {"kind": "unet"},
@@ -225,7 +259,78 @@ def test_run_lengths_of_competitions_are_drawn(tmp_path: Path) -> None:
     }
     assert np.array_equal(found["3"], 2 * CAR + bus)
     assert not found["11"].any()
-    assert any("23 rows are drawn as masks of 12 images" in note.why for note in raw.notes)
+    assert any(
+        "23 rows, which" in note.why and "masks of 12 images" in note.why for note in raw.notes
+    )
+
+
+def along_rows(mask: NDArray[np.uint8]) -> str:
+    return runs(np.ascontiguousarray(mask.T))
+
+
+@pytest.mark.parametrize(("written", "way"), [(runs, "down the columns"),
+                                              (along_rows, "along the rows")])  # fmt: skip
+def test_run_lengths_tell_the_order_of_their_pixels(
+    tmp_path: Path, written: Callable[[NDArray[np.uint8]], str], way: str
+) -> None:
+    images(tmp_path, *(f"{number}.png" for number in range(12)))
+    rows = [f"{n}.png,{written(np.roll(CAR, n % 4, axis=1))}\n" for n in range(12)]
+    (tmp_path / "train.csv").write_text("image,rle\n" + "".join(rows))
+    raw = load(tmp_path / "train.csv")
+    found = {
+        int(Path(row["image"]["path"]).stem): decoded(row["mask"])
+        for table in raw.splits.values()
+        for row in table.to_pylist()
+    }
+    for number, mask in found.items():
+        assert np.array_equal(mask, np.roll(CAR, number % 4, axis=1))
+    assert any(f"which count pixels {way}" in note.why for note in raw.notes)
+
+
+@pytest.mark.parametrize(("order", "expected"), [
+    ("auto", CAR[:, :10]), ("columns", CAR[:, :10]), ("rows", CAR[:, :10].T),
+])  # fmt: skip
+def test_run_lengths_of_square_images_go_by_the_setting(
+    tmp_path: Path, order: str, expected: NDArray[np.uint8]
+) -> None:
+    for number in range(12):
+        Image.new("RGB", (10, 10)).save(tmp_path / f"{number}.png")
+    columns = " ".join(f"{10 * x + 3} 4" for x in range(3, 9))
+    rows = [f"{number}.png,{columns}\n" for number in range(12)]
+    (tmp_path / "train.csv").write_text("image,rle\n" + "".join(rows))
+    raw = load(tmp_path / "train.csv", run_order=order)
+    assert np.array_equal(decoded(raw.train["mask"][0].as_py()), expected)
+    doubts = [note for note in raw.notes if note.why.startswith("run lengths do not tell")]
+    assert len(doubts) == (order == "auto")
+
+
+def test_names_with_a_class_behind_them_are_taken_apart(tmp_path: Path) -> None:
+    images(tmp_path, *(f"train/{number}.jpg" for number in range(12)))
+    bus = np.roll(CAR, 9, axis=1)
+    rows = [f"{n}.jpg_car,{runs(CAR)}\n{n}.jpg_bus,{runs(bus)}\n" for n in range(11)]
+    rows += ["11.jpg_car,\n", "11.jpg_bus,-1\n"]
+    (tmp_path / "train.csv").write_text("Image_Label,EncodedPixels\n" + "".join(rows))
+    raw = load(tmp_path / "train.csv")
+    found = {
+        Path(row["Image"]["path"]).stem: decoded(row["mask"])
+        for table in raw.splits.values()
+        for row in table.to_pylist()
+    }
+    assert len(found) == 12
+    assert np.array_equal(found["3"], 2 * CAR + bus)
+    assert not found["11"].any()
+
+
+def test_run_lengths_that_cannot_be_of_their_image_are_counted(tmp_path: Path) -> None:
+    images(tmp_path, *(f"{number}.png" for number in range(12)))
+    rows = [f"{number}.png,{runs(CAR)}\n" for number in range(12)]
+    rows += [f"0.png,{WIDTH * HEIGHT} 2\n", "0.png,10 5 12 3\n", "1.png,10 5 3 2\n"]
+    (tmp_path / "train.csv").write_text("image,rle\n" + "".join(rows))
+    raw = load(tmp_path / "train.csv")
+    counted = {note.why.partition(" (")[0]: note.rows for note in raw.notes}
+    assert counted["run lengths reach beyond their image"] == 1
+    assert counted["run lengths overlap, or count from the run before them"] == 2
+    assert all(np.array_equal(decoded(mask), CAR) for mask in raw.train["mask"].to_pylist())
 
 
 def test_run_lengths_that_cannot_be_drawn_are_counted(tmp_path: Path) -> None:

@@ -173,3 +173,54 @@ def test_data_without_objects_to_learn_is_refused(cells: list[Any], said: str) -
 def test_cells_are_named_by_their_classes() -> None:
     cells = [[one("cat"), one("dog"), one("cat")], [], [one("dog")]]
     assert named_boxes(cells) == ["2 cat, 1 dog", "", "1 dog"]
+
+
+NAMED = pa.list_(pa.struct([("label", pa.string()), ("bbox", pa.list_(pa.float64()))]))
+IN_PIXELS = [[1.0, 2.0, 9.0, 8.0], [10.0, 4.0, 18.0, 9.0], [3.0, 1.0, 19.0, 10.0]]
+"""Corners in images of 20 by 10 pixels."""
+
+
+def with_bbox(*sides: list[float]) -> pa.Table:
+    cells = [[{"label": "cat", "bbox": box}] for box in sides]
+    found = table(*[[CAT]] * len(cells))
+    return found.set_column(1, "objects", pa.array(cells, NAMED))
+
+
+def sizes_of(sides: list[float]) -> list[float]:
+    left, top, right, bottom = sides
+    return [left, top, right - left, bottom - top]
+
+
+def shares_of(sides: list[float]) -> list[float]:
+    return [side / length for side, length in zip(sides, (20, 10, 20, 10), strict=True)]
+
+
+@pytest.mark.parametrize(
+    ("write", "said"),
+    [
+        (sizes_of, []),
+        (list, ["corners"]),
+        (lambda sides: shares_of(sizes_of(sides)), ["shares"]),
+        (shares_of, ["shares", "corners"]),
+    ],
+)
+def test_boxes_called_bbox_tell_what_their_numbers_are(write: Any, said: list[str]) -> None:
+    raw = usable(with_bbox(*map(write, IN_PIXELS)), test=with_bbox(write([2.0, 2.0, 4.0, 4.0])))
+    found = [pytest.approx(("cat", *sides)) for sides in IN_PIXELS]
+    assert [cell[0] for cell in boxes(raw)] == found
+    assert boxes(raw, "test")[0][0] == pytest.approx(("cat", 2, 2, 4, 4))
+    assert [note.read_as for note in raw.notes if note.column == "objects"] == said
+
+
+def test_a_few_boxes_beyond_their_image_do_not_make_corners_of_sizes() -> None:
+    sides = [[12.0, 6.0, 4.0, 2.0]] * 9 + [[2.0, 1.0, 19.0, 8.0]]
+    raw = usable(with_bbox(*sides))
+    assert boxes(raw)[0] == [("cat", 12, 6, 16, 8)]
+    assert counted(raw) == {"a box reaches beyond its image, and is cut at the edge": 1}
+
+
+def test_a_format_that_is_set_is_not_doubted() -> None:
+    raw = RawData({"train": with_bbox(*IN_PIXELS)})
+    columns = ObjectRows("image", "objects", "xywh")
+    found = boxes(usable_boxes(raw, NONE_ASIDE, columns, None))
+    assert found[0] == [("cat", 1, 2, 10, 10)]

@@ -14,9 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.batches.source import Noise
+from engine.config.tasks.placed_augmentation import PlacedAugmentationConfig
 from engine.data.image_limits import ImageFault
+from engine.data.raw import Skip
 from engine.errors import DataError
+from engine.vision.annotated.source import Annotated, AnnotatedImages, PlacedPreparation
 from engine.vision.augmentation.crops import Crop
+from engine.vision.augmentation.placement import PlacedAugmentation, Placement
 from engine.vision.files.pixel_cache import PixelCache
 from engine.vision.preparation import Normalisation, Preparation
 from engine.vision.source import RESIDENT_BYTES, ResidentImages, StoredImages, name_table
@@ -37,27 +41,25 @@ def pixels(row: int, size: int = 2) -> Any:
 class Decoder:
     """Images of rows by number, of which some are faulty; counts how often each is decoded."""
 
-    def __init__(self, faulty: Sequence[int] = ()) -> None:
+    def __init__(self, faulty: Sequence[int] = (), fault: str = "") -> None:
         self.asked: Counter[tuple[int, Crop | None]] = Counter()
-        self.skipped: list[tuple[str, str]] = []
+        self.skipped: list[Skip] = []
         self._faulty = frozenset(faulty)
+        self._fault = fault
         self._lock = Lock()
 
     def __call__(self, row: int, crop: Crop | None) -> Any:
         with self._lock:
             self.asked[row, crop] += 1
         if row in self._faulty:
-            raise ImageFault(f"fault {row}")
+            raise ImageFault(self._fault or f"fault {row}")
         return pixels(row)
 
     def source(self, rows: int, preparation: Preparation = PLAIN, **options: Any) -> StoredImages:
         names = [f"{row}.png" for row in range(rows)]
         targets = torch.arange(rows) * 10
-
-        def skipped(name: str, fault: str) -> None:
-            self.skipped.append((name, fault))
-
-        return StoredImages(self, names, targets, preparation, CPU, skipped, **options)
+        told = self.skipped.append
+        return StoredImages(self, names, targets, preparation, CPU, told, **options)
 
 
 def rows_in(batch: Any) -> list[int]:
@@ -88,19 +90,44 @@ def test_images_keep_their_targets_names_and_order_and_faulty_ones_are_left_out(
 ) -> None:
     decoder = Decoder([*faulty])
     batches = [order[at : at + size] for at in range(0, len(order), size)]
-    if any(set(batch) <= faulty for batch in batches):
-        with pytest.raises(DataError, match=r"None of \d+ images from \d+\.png on can be decoded"):
-            list(decoder.source(40).read(plan(*batches)))
-        return
-    read = list(decoder.source(40).read(plan(*batches)))
-    for batch, rows in zip(read, batches, strict=True):
-        kept = [row for row in rows if row not in faulty]
+    read = list(decoder.source(41).read(plan(*batches)))
+    whole = [kept for rows in batches if (kept := [row for row in rows if row not in faulty])]
+    for batch, kept in zip(read, whole, strict=True):
         assert rows_in(batch) == kept
         assert batch.targets.tolist() == [10 * row for row in kept]
         assert batch.rows.to_pydict() == {"name": [f"{row}.png" for row in kept], "row": kept}
+        assert batch.numbers.tolist() == kept
         assert batch.weight == len(kept)
-    lost = [row for row in order if row in faulty]
-    assert sorted(decoder.skipped) == sorted((f"{row}.png", f"fault {row}") for row in lost)
+    lost = sorted(row for row in order if row in faulty)
+    told = sorted((skip.example, skip.count, skip.reason) for skip in decoder.skipped)
+    assert told == sorted((f"{row}.png", 1, f"fault {row}") for row in lost)
+
+
+def test_images_left_out_for_one_reason_are_told_together() -> None:
+    decoder = Decoder([5, 1, 3], "cut off")
+    list(decoder.source(7).read(plan([6, 5], [3, 1], [0])))
+    assert decoder.skipped == [Skip("cut off", 3, "1.png")]
+
+
+@pytest.mark.parametrize("noise", [None, NOISE])
+def test_a_split_without_an_image_that_can_be_decoded_is_refused(noise: Noise | None) -> None:
+    source = Decoder(range(3), "cut off").source(3)
+    for _ in range(2):
+        with pytest.raises(DataError, match=r"^None of 3 images can be decoded"):
+            list(source.read(plan([0, 2], [1]), noise=noise))
+
+
+def test_images_behind_them_take_the_place_of_faulty_ones_in_training() -> None:
+    decoder = Decoder([0, 1, 2, 5, 7])
+    batches = plan([0, 1, 2], [3, 5, 7], [7, 1], [5], [4, 6, 2])
+    read = list(decoder.source(8).read(batches, noise=NOISE))
+    # At least two are trained on together, where so many were planned.
+    assert [rows_in(batch) for batch in read] == [[3, 4], [3, 4], [3, 4], [6], [4, 6]]
+    for batch in read:
+        assert batch.targets.tolist() == [10 * row for row in rows_in(batch)]
+        assert batch.weight == len(rows_in(batch))
+    again = Decoder([0, 1, 2, 5, 7]).source(8).read(batches, 2, NOISE)
+    assert [rows_in(batch) for batch in again] == [[3, 4], [6], [4, 6]]
 
 
 def test_a_faulty_image_is_tried_and_told_once_in_all_epochs() -> None:
@@ -110,7 +137,7 @@ def test_a_faulty_image_is_tried_and_told_once_in_all_epochs() -> None:
         [batch] = source.read(plan([0, 1, 2]))
         assert rows_in(batch) == [0, 2]
     assert decoder.asked[1, None] == 1
-    assert decoder.skipped == [("1.png", "fault 1")]
+    assert decoder.skipped == [Skip("fault 1", 1, "1.png")]
 
 
 @pytest.mark.parametrize("threads", [None, 0, 1, 3])
@@ -139,7 +166,7 @@ def test_an_error_other_than_a_fault_of_the_image_is_raised() -> None:
     def broken(row: int, crop: Crop | None) -> Any:
         raise ZeroDivisionError
 
-    source = StoredImages(broken, ["a"], None, PLAIN, CPU, lambda name, fault: None)
+    source = StoredImages(broken, ["a"], None, PLAIN, CPU, lambda skip: None)
     with pytest.raises(ZeroDivisionError):
         list(source.read(plan([0])))
 
@@ -168,7 +195,7 @@ def test_images_are_decoded_once_where_they_are_cached(home: Any) -> None:
 
 
 def test_images_without_targets_serve_predictions() -> None:
-    source = StoredImages(Decoder(), ["a", "b"], None, PLAIN, CPU, lambda name, fault: None)
+    source = StoredImages(Decoder(), ["a", "b"], None, PLAIN, CPU, lambda skip: None)
     [batch] = source.read(plan([1]))
     assert batch.targets is None
     assert batch.rows["name"].to_pylist() == ["b"]
@@ -214,3 +241,50 @@ def test_a_table_of_names_has_the_rows_that_are_asked_for() -> None:
         "name": ["", "a", "a"], "row": [2, 0, 0],
     }  # fmt: skip
     assert name_table(names, torch.tensor([], dtype=torch.int64)).num_rows == 0
+
+
+FAULTY = (0, 1, 4)
+
+
+def annotated(monkeypatch: pytest.MonkeyPatch, held: bool, told: list[Skip]) -> AnnotatedImages:
+    """Six images with a mask each that has the number of its row; three cannot be read."""
+
+    def read(row: int) -> tuple[Any, Any]:
+        if row in FAULTY:
+            raise ImageFault("cut off")
+        return pixels(row), np.full((2, 2), row, np.uint8)
+
+    monkeypatch.setattr("engine.vision.annotated.source.RESIDENT_BYTES", held * 1000)
+    images = Annotated([f"{row}.png" for row in range(6)], [(9, row) for row in range(6)], read, 12)
+    still = PlacedAugmentation(PlacedAugmentationConfig())
+    prepared = PlacedPreparation(Normalisation(MEAN, STD), Placement.masks, still)
+    return AnnotatedImages(images, prepared, CPU, told.append)
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_rows_of_annotated_images_hold_where_others_are_left_out(
+    held: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Skip] = []
+    source = annotated(monkeypatch, held, told)
+    batches = list(source.read(source.evaluation_plan(2)))
+    rows = [row for batch in batches for row in source.rows_of(batch.numbers)]
+    shown = [row for batch in batches for row in rows_in(batch)]
+    assert rows == shown == [2, 3, 5]
+    assert [name for batch in batches for name in batch.rows["name"].to_pylist()] == [
+        "2.png", "3.png", "5.png"
+    ]  # fmt: skip
+    assert [high for batch in batches for high in batch.rows["height"].to_pylist()] == rows
+    assert [int(mask[0, 0]) for batch in batches for mask in batch.targets] == rows
+    assert told == [Skip("cut off", 3, "0.png")]
+
+
+def test_annotated_images_behind_them_take_the_place_of_faulty_ones_in_training(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    source = annotated(monkeypatch, False, [])
+    read = list(source.read(plan([4, 1], [0], [3, 4, 2]), noise=NOISE))
+    assert [rows_in(batch) for batch in read] == [[2, 3], [2], [3, 2]]
+    for batch in read:
+        assert batch.targets[:, 0, 0].tolist() == rows_in(batch)
+        assert batch.weight == len(rows_in(batch))
