@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,7 +16,7 @@ from engine.config.tasks.embedding import EmbeddingConfig
 from engine.data.load import load_texts
 from engine.data.raw import TEST, TRAIN, VALIDATION, RawData
 from engine.data.splits import cut_groups, cut_splits
-from engine.errors import DataError
+from engine.errors import DataError, TrainingError
 from engine.files.sanitize import plain
 from engine.models.language.sentence_folder import SentenceModel, sentence_model
 from engine.pipelines.text import TextFitted, TextPipeline
@@ -77,6 +78,8 @@ class EmbeddingPipeline(TextPipeline[EmbeddingFitted]):
         prompts = [text for text in (recipe.query_prompt, recipe.passage_prompt) if text]
         texts = texts_in(raw.train, [columns.anchor, *columns.passages])
         trained = self.learn_tokenizer(chain(prompts, texts))
+        if recipe.lowercase:
+            self._check_letters(self.tokenizer(trained))
         return EmbeddingFitted(
             tokenizer=trained,
             max_length=self.limit(self.section.max_length, trained),
@@ -85,6 +88,15 @@ class EmbeddingPipeline(TextPipeline[EmbeddingFitted]):
             recipe=recipe,
             passages=_passages(raw, columns.positive),
         )
+
+    def _check_letters(self, tokenizer: Any) -> None:
+        """Refuse a model that makes letters small where its tokenizer does not."""
+        if tokenizer("A B")["input_ids"] != tokenizer("a b")["input_ids"]:
+            raise TrainingError(
+                f"model.path: {plain(self.model.path, 200)} makes letters small "
+                "(do_lower_case) before its tokenizer, which is not known here.",
+                "Choose another model.",
+            )
 
     def _check_rows(self, table: pa.Table, columns: PairColumns) -> None:
         """Refuse batches in which an anchor has nothing to be told apart from."""
@@ -108,6 +120,7 @@ class EmbeddingPipeline(TextPipeline[EmbeddingFitted]):
             normalize=own.normalize if section.normalize == "auto" else section.normalize == "yes",
             query_prompt=_prompt(section.query_prompt, own.query_prompt),
             passage_prompt=_prompt(section.passage_prompt, own.passage_prompt),
+            lowercase=own.lowercase,
         )
 
     @override
