@@ -43,14 +43,15 @@ def fiscal_periods(
     parts = texts.str.extract(_PERIOD)
     written = parts["year"].fillna(parts["year2"]).fillna(parts["year3"]).fillna(parts["year4"])
     years = _whole_years(written, century)
-    return years, parts["count"].fillna(parts["count2"]).astype(float).to_numpy()
+    counts = parts["count"].fillna(parts["count2"]).astype(float)
+    return years, np.asarray(counts, np.float64)
 
 
 def _whole_years(texts: pd.Series, century: int) -> NDArray[np.float64]:
     """Return years as numbers; those of two digits from ``century`` on are of the last century."""
-    numbers = texts.astype(float).to_numpy()
+    numbers = np.asarray(texts.astype(float), np.float64)
     short = (texts.str.len() == 2).to_numpy(bool, na_value=False)
-    return np.where(short, numbers + np.where(numbers < century, 2000, 1900), numbers)
+    return np.where(short, numbers + np.where(numbers < century, 2000.0, 1900.0), numbers)
 
 
 def without_mark(texts: pd.Series) -> pd.Series:
