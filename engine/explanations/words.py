@@ -7,6 +7,7 @@ al., "Not Just a Black Box: Learning Important Features Through Propagating Acti
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -17,6 +18,13 @@ from engine.metrics.logits import logits_of
 from engine.text.tokens.any_tokenizer import is_fast
 
 Inputs = dict[str, Tensor]
+Span = tuple[int, int]
+"""Places of the first character and behind the last one."""
+_LETTERS = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\U00020000-\U0003ffff"
+"""Thai, Lao, Burmese, Khmer, kana and Chinese characters, between whose words are no blanks."""
+_UNSPACED = re.compile(f"[{_LETTERS}]")
+_RUN = re.compile(rf"[{_LETTERS}]+|[^\s{_LETTERS}]+")
+"""Characters of one kind that follow each other."""
 
 
 def token_weights(network: Any, inputs: Inputs, target: int) -> list[float]:
@@ -62,11 +70,36 @@ def word_weights(
 def _words(
     encoding: Any, texts: Sequence[str], weights: Sequence[float]
 ) -> Iterator[tuple[str, float]]:
-    sums: dict[tuple[int, int], float] = {}
+    sums: list[tuple[int, Span, float]] = []
     places = zip(encoding.sequence_ids(), encoding.word_ids(), weights, strict=True)
-    for text, word, weight in places:
-        if text is not None and word is not None:
-            sums[text, word] = sums.get((text, word), 0.0) + weight
-    for (text, word), weight in sums.items():
-        span = encoding.word_to_chars(word, sequence_index=text)
-        yield texts[text][span.start : span.end].strip(), weight
+    for place, (text, word, weight) in enumerate(places):
+        if text is None or word is None:
+            continue
+        whole = encoding.word_to_chars(word, sequence_index=text)
+        span = _word_of(texts[text], whole, encoding.token_to_chars(place))
+        if sums and sums[-1][0] == text and span[0] < sums[-1][1][1]:
+            _, (start, end), before = sums.pop()
+            span, weight = (start, max(end, span[1])), weight + before
+        sums.append((text, span, weight))
+    for text, (start, end), weight in sums:
+        yield texts[text][start:end].strip(), weight
+
+
+def _word_of(text: str, word: Span, token: Span | None) -> Span:
+    """Return the part of a tokenizer's ``word`` that a token of it is shown with.
+
+    Some tokenizers (Llama 2, Mistral, Gemma) take a whole text for a word, and most take what
+    stands between blanks for one, which in Chinese is a sentence.
+    """
+    start, end = word
+    begins, ends = token or word
+    runs = list(_RUN.finditer(text, start, end))
+    run = next((run for run in runs if run.end() > begins), None)
+    if run is None:  # blanks: a part of the next word, or of the last one
+        after = _RUN.search(text, end)
+        place = after.start() if after else runs[-1].start() if runs else start
+        return (begins, place + 1) if after else (place, max(place + 1, end))
+    if not _UNSPACED.match(run[0]):
+        return run.span()
+    first = max(run.start(), begins)
+    return first, max(ends, first + 1)

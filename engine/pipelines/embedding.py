@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import chain
+from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,8 +15,8 @@ from typing_extensions import override
 from engine.config.tasks.embedding import EmbeddingConfig
 from engine.data.load import load_texts
 from engine.data.raw import TEST, TRAIN, VALIDATION, RawData
-from engine.data.splits import cut_splits
-from engine.errors import DataError
+from engine.data.splits import cut_groups, cut_splits
+from engine.errors import DataError, TrainingError
 from engine.files.sanitize import plain
 from engine.models.language.sentence_folder import SentenceModel, sentence_model
 from engine.pipelines.text import TextFitted, TextPipeline
@@ -24,9 +26,11 @@ from engine.reports.note import Note
 from engine.text.numbers_of import numbers_of, with_numbers
 from engine.text.pairs.columns import PairColumns, pair_columns
 from engine.text.pairs.faults import pair_faults
-from engine.text.pairs.listed_passages import without_lists
+from engine.text.pairs.listed_passages import listed_passages, without_lists
 from engine.text.pairs.score_scale import ScoreScale, scale_of
+from engine.text.pairs.shared_queries import shared_queries
 from engine.text.rows import blank, some_of, texts_in, without_faults
+from engine.text.written_lists import with_lists
 
 _NONE = "-"
 _PASSAGES = 300
@@ -51,11 +55,16 @@ class EmbeddingPipeline(TextPipeline[EmbeddingFitted]):
 
     def load(self) -> RawData:
         """Rows of different texts, and of scores on the scale, in three splits."""
-        raw = without_lists(load_texts(self.config.data), self.section)
+        read = load_texts(self.config.data)
+        raw = without_lists(read, self.section)
+        several = raw.train.num_rows > read.train.num_rows
         columns = pair_columns(raw.train, self.section)
-        raw = with_numbers(raw, columns.score) if columns.score else raw
+        numbered = columns.score or columns.judged
+        raw = with_numbers(raw, numbered) if numbered else raw
         scale = self._scale(raw.train, columns)
         raw = without_faults(raw, lambda table: pair_faults(table, columns, scale))
+        if several or columns.judged:  # the passages of a query stay in one split
+            return cut_groups(raw, self.config.data, columns.anchor)
         return cut_splits(raw, self.config.data)
 
     def _scale(self, table: pa.Table, columns: PairColumns) -> ScoreScale | None:
@@ -69,6 +78,8 @@ class EmbeddingPipeline(TextPipeline[EmbeddingFitted]):
         prompts = [text for text in (recipe.query_prompt, recipe.passage_prompt) if text]
         texts = texts_in(raw.train, [columns.anchor, *columns.passages])
         trained = self.learn_tokenizer(chain(prompts, texts))
+        if recipe.lowercase:
+            self._check_letters(self.tokenizer(trained))
         return EmbeddingFitted(
             tokenizer=trained,
             max_length=self.limit(self.section.max_length, trained),
@@ -77,6 +88,15 @@ class EmbeddingPipeline(TextPipeline[EmbeddingFitted]):
             recipe=recipe,
             passages=_passages(raw, columns.positive),
         )
+
+    def _check_letters(self, tokenizer: Any) -> None:
+        """Refuse a model that makes letters small where its tokenizer does not."""
+        if tokenizer("A B")["input_ids"] != tokenizer("a b")["input_ids"]:
+            raise TrainingError(
+                f"model.path: {plain(self.model.path, 200)} makes letters small "
+                "(do_lower_case) before its tokenizer, which is not known here.",
+                "Choose another model.",
+            )
 
     def _check_rows(self, table: pa.Table, columns: PairColumns) -> None:
         """Refuse batches in which an anchor has nothing to be told apart from."""
@@ -100,6 +120,7 @@ class EmbeddingPipeline(TextPipeline[EmbeddingFitted]):
             normalize=own.normalize if section.normalize == "auto" else section.normalize == "yes",
             query_prompt=_prompt(section.query_prompt, own.query_prompt),
             passage_prompt=_prompt(section.passage_prompt, own.passage_prompt),
+            lowercase=own.lowercase,
         )
 
     @override
@@ -130,7 +151,8 @@ class EmbeddingPipeline(TextPipeline[EmbeddingFitted]):
             if prompt:
                 facts[name] = plain(prompt, 60)
         summary = self.text_summary(raw, fitted, columns.roles, facts)
-        return replace(summary, notes=(*summary.notes, *_repeated(raw.train, columns)))
+        shared = () if columns.score else shared_queries(raw, columns.anchor)
+        return replace(summary, notes=(*summary.notes, *_repeated(raw.train, columns), *shared))
 
     def inputs(self, fitted: EmbeddingFitted) -> tuple[str, ...]:
         """The texts to embed, under the name of the anchors."""
@@ -142,6 +164,10 @@ class EmbeddingPipeline(TextPipeline[EmbeddingFitted]):
         return tuple(name for name in (fitted.columns.positive,) if name in names)
 
     @override
+    def from_file(self, table: pa.Table, fitted: EmbeddingFitted, folder: Path) -> pa.Table:
+        return with_lists(table, (fitted.columns.positive,))
+
+    @override
     def unfit(self, table: pa.Table, fitted: EmbeddingFitted) -> Sequence[Note]:
         """Empty texts, whose vectors mean nothing, and those with special tokens."""
         anchor = fitted.columns.anchor
@@ -150,6 +176,10 @@ class EmbeddingPipeline(TextPipeline[EmbeddingFitted]):
         if empty:
             why = "empty texts have a vector that means nothing"
             notes.append(Note(why, plain(anchor, 60), rows=empty))
+        positive = fitted.columns.positive
+        if several := listed_passages(table, positive):
+            why = "of lists of passages, the first of each has its vector beside that of the query"
+            notes.append(Note(why, plain(positive, 60), "text", several, kind="dropped"))
         return notes
 
     @override

@@ -22,6 +22,8 @@ from engine.reports.data_summary import DataSummary
 from engine.reports.note import Note
 from engine.text import columns
 from engine.text.numbers_of import numbers_of, with_numbers
+from engine.text.pairs.judgments import RELEVANCE, SIMILARITIES
+from engine.text.pairs.shared_queries import shared_queries
 from engine.text.rows import (
     blank,
     empty_texts,
@@ -33,7 +35,7 @@ from engine.text.rows import (
 
 _TARGETS = (
     "score", "target", "label", "labels", "rating", "stars", "similarity", "relevance", "value",
-    "y",
+    "y", *SIMILARITIES, *RELEVANCE,
 )  # fmt: skip
 
 
@@ -94,7 +96,10 @@ class TextRegressionPipeline(TextPipeline[TextRegressionFitted]):
         facts = self.measured(texts, fitted) | {
             "target": f"{min(values):g} to {max(values):g}, mean {fitted.mean:.4g}"
         }
-        return self.text_summary(raw, fitted, roles, facts)
+        summary = self.text_summary(raw, fitted, roles, facts)
+        return (
+            summary.with_notes(*shared_queries(raw, fitted.text)) if fitted.text_pair else summary
+        )
 
     @override
     def unfit(self, table: pa.Table, fitted: TextRegressionFitted) -> Iterable[Note]:

@@ -44,6 +44,7 @@ from engine.tasks.shown_samples import ShownSamples
 from engine.tasks.text import TextTask
 from engine.text.columns import chosen
 from engine.text.numbers_of import numbers_of
+from engine.text.pairs.listed_passages import first_passages
 from engine.text.pairs.source import (
     ANCHOR,
     PASSAGE,
@@ -79,6 +80,7 @@ class Embedding(TextTask[EmbeddingFitted]):
     ) -> Source:
         """Tokens of all texts of a row; of the anchor alone where the others are missing."""
         roles = fitted.columns
+        table = first_passages(table, roles.positive)
         columns = {ANCHOR: _texts(table, chosen(table, roles.anchor, "task.anchor"))}
         if roles.positive in table.column_names:
             columns |= {

@@ -19,7 +19,11 @@ LABEL_NAMES = (
 PAIRS = (
     ("premise", "hypothesis"), ("sentence1", "sentence2"), ("question1", "question2"),
     ("text1", "text2"), ("text_a", "text_b"), ("query", "passage"), ("question", "sentence"),
-    ("#1 String", "#2 String"),
+    ("#1 String", "#2 String"), ("sentence_a", "sentence_b"), ("sentence_0", "sentence_1"),
+    ("query", "document"), ("query", "doc"), ("query", "answer"), ("query", "text"),
+    ("query", "title"), ("query", "product_title"), ("search_term", "product_title"),
+    ("question", "passage"), ("question", "document"), ("question", "context"),
+    ("question", "answer"),
 )  # fmt: skip
 _SAMPLE = 1000
 _FEW = 200
@@ -66,9 +70,11 @@ def find_text(table: pa.Table, without: Sequence[str] = ()) -> str:
 
 def find_pair(table: pa.Table) -> tuple[str, str] | None:
     """Two columns of texts that belong together, by their names."""
-    for pair in PAIRS:
-        if all(name in table.column_names and is_text(table, name) for name in pair):
-            return pair
+    texts = table.select([name for name in table.column_names if is_text(table, name)])
+    for one, other in PAIRS:
+        first, second = by_name(texts, [one.lower()]), by_name(texts, [other.lower()])
+        if first and second:
+            return first, second
     return None
 
 

@@ -121,6 +121,50 @@ def test_steps_that_are_not_known_are_refused(encoder: Path, tmp_path: Path) -> 
         task.pipeline.learn(task.pipeline.load())
 
 
+@pytest.mark.parametrize(
+    ("prompts", "expected"),
+    [
+        ({"query": "q ", "document": "d ", "passage": "p "}, "d "),
+        ({"query": "q ", "document": "", "passage": "p ", "corpus": "c "}, "p "),
+        ({"query": "q ", "corpus": "c "}, "c "),
+        ({"query": "q ", "clustering": "c "}, ""),
+    ],
+)
+def test_the_prompt_of_passages_has_several_names(
+    encoder: Path, tmp_path: Path, prompts: dict[str, str], expected: str
+) -> None:
+    content = json.dumps({"prompts": prompts})
+    (encoder / "config_sentence_transformers.json").write_text(content)
+    own = sentence_model(configured(tmp_path, PAIRS, model={"path": str(encoder)}).model)
+    assert (own.query_prompt, own.passage_prompt) == ("q ", expected)
+
+
+def test_pooling_without_the_prompt_is_refused(encoder: Path, tmp_path: Path) -> None:
+    settings = {"word_embedding_dimension": 16, "pooling_mode_mean_tokens": True}
+    (encoder / "1_Pooling" / "config.json").write_text(
+        json.dumps(settings | {"include_prompt": False})
+    )
+    config = configured(tmp_path, PAIRS, model={"path": str(encoder)})
+    with pytest.raises(TrainingError, match="tokens without those of the prompt, which is not"):
+        sentence_model(config.model)
+
+
+@pytest.mark.parametrize("cased", [False, True])
+def test_small_letters_before_a_tokenizer_that_keeps_large_ones_are_refused(
+    encoder: Path, tmp_path: Path, cased: bool
+) -> None:
+    (encoder / "sentence_bert_config.json").write_text('{"do_lower_case": true}')
+    texts = [*TEXTS * 4, "A B a b " * 4]
+    wordpiece_from(train_wordpiece(texts, 200, not cased)).save_pretrained(encoder)
+    pipeline = create_task(configured(tmp_path, PAIRS, model={"path": str(encoder)})).pipeline
+    raw = pipeline.load()
+    if not cased:
+        assert pipeline.learn(raw).recipe.lowercase
+        return
+    with pytest.raises(TrainingError, match=r"makes letters small \(do_lower_case\)"):
+        pipeline.learn(raw)
+
+
 def test_an_adapter_is_merged_into_a_folder_of_sentence_transformers(
     home: Path, encoder: Path, tmp_path: Path
 ) -> None:

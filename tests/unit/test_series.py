@@ -171,6 +171,9 @@ HALF_HOURS = pd.date_range("2023-01-20", periods=150, freq="30min")
         (QUARTERS[::2], [f"{day.year}-H{(day.month + 5) // 6}" for day in QUARTERS[::2]]),
         (QUARTERS, [f"FY{day.year} Q{day.quarter}" for day in QUARTERS]),
         (QUARTERS, [f"Q{day.quarter} FY{day.year % 100:02}" for day in QUARTERS]),
+        (MONTHS, [f"FY{day.year}-P{day.month:02}" for day in MONTHS]),
+        (MONTHS, [f"P{day.month} FY{day.year % 100:02}" for day in MONTHS]),
+        (MONTHS, [f"{day.year} period {day.month}" for day in MONTHS]),
         (YEARS, [f"FY{day.year}" for day in YEARS]),
         (YEARS, [f"{day.year}/{(day.year + 1) % 100:02}" for day in YEARS]),
         (YEARS, [f"{day.year}-{(day.year + 1) % 100:02}" for day in YEARS]),
@@ -286,6 +289,12 @@ HOURLY = pd.date_range("2023-01-30", periods=48, freq="h")
         (MONTHS, {"year": MONTHS.year, "month": MONTHS.month}),
         (MONTHS, {"Month": MONTHS.strftime("%b"), "Year": MONTHS.year}),
         (QUARTERS, {"year": QUARTERS.year, "quarter": QUARTERS.quarter}),
+        (QUARTERS, {"year": QUARTERS.year, "quarter": [f"Q{n}" for n in QUARTERS.quarter]}),
+        (QUARTERS, {"Jahr": QUARTERS.year, "Quartal": [f"{n}. Quartal" for n in QUARTERS.quarter]}),
+        (QUARTERS, {"FiscalYear": QUARTERS.year, "FiscalQuarter": QUARTERS.quarter}),
+        (QUARTERS, {"fy": [f"FY{n}" for n in QUARTERS.year], "q": QUARTERS.quarter}),
+        (MONTHS, {"fiscal_year": MONTHS.year, "period": [f"P{n:02}" for n in MONTHS.month]}),
+        (MONTHS, {"Year": MONTHS.year, "Period": MONTHS.month}),
         (DAYS, {"year": DAYS.year, "month": DAYS.month, "day": DAYS.day}),
         (HOURLY, {"date": HOURLY.strftime("%Y-%m-%d"), "hr": HOURLY.hour}),
         (HOURLY, {"Date": HOURLY.strftime("%d/%m/%Y"), "Time": HOURLY.strftime("%H.%M.%S")}),
@@ -301,6 +310,25 @@ def test_a_time_in_several_columns_is_put_together(
     assert sorted(roles.parts) == sorted(parts)
     assert (roles.targets, roles.inputs) == (("y",), ())
     assert read_series(table, roles).times.tolist() == microseconds(times).tolist()
+
+
+@pytest.mark.parametrize(
+    ("part", "values", "wrong"),
+    [
+        ("quarter", ["winter", "spring", "summer", "autumn"], "'winter' in row 1"),
+        ("week", [*range(1, 54)], "53' in row 106"),  # 2020 has 53 weeks, 2021 has not
+    ],
+)
+def test_parts_of_a_year_that_are_not_read_are_no_series(
+    part: str, values: list[Any], wrong: str
+) -> None:
+    """Each quarter was a series with a row a year."""
+    years = np.repeat(np.arange(2020, 2030), len(values))
+    columns = {"year": years.tolist(), part: values * 10, "y": list(range(len(years)))}
+    table = pa.table(columns)
+    roles = find_roles(table)
+    with pytest.raises(DataError, match=f"{part}' begins again in each 'year'.*{wrong}"):
+        read_series(table, roles)
 
 
 def test_a_month_beside_a_date_stays_an_input() -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from engine.data.dates.compact import find_number_spelling, read_numbers
 from engine.data.dates.month_names import with_short_months
-from engine.data.dates.spellings import FISCAL_YEARS, ISO, QUARTERS, WEEKS
+from engine.data.dates.spellings import FISCAL_PERIODS, FISCAL_YEARS, ISO, QUARTERS, WEEKS
 from engine.data.dates.writing import find_writing, write_moment
 from engine.data.tables.categories import respelled
 from engine.data.tables.clocks import find_clock_format, parsed_clocks, typed_clocks
@@ -48,6 +48,8 @@ def test_dates_are_written_in_the_form_in_which_they_were_read(
         ("2024-W05", "2024-01-29", WEEKS), ("KW05 2024", "2024-01-29", WEEKS),
         ("FY2024", "2024-01-01", FISCAL_YEARS), ("2024/25", "2024-01-01", FISCAL_YEARS),
         ("1999-00", "1999-01-01", FISCAL_YEARS), ("FY24", "2024-01-01", FISCAL_YEARS),
+        ("FY2024-P07", "2024-07-01", FISCAL_PERIODS), ("P7 FY24", "2024-07-01", FISCAL_PERIODS),
+        ("2024P11", "2024-11-01", FISCAL_PERIODS), ("P02-2024", "2024-02-01", FISCAL_PERIODS),
         ("FY2024 Q3", "2024-07-01", QUARTERS), ("Q3 FY24", "2024-07-01", QUARTERS),
         ("1.2.2024", "2024-02-01", "%d.%m.%Y"), ("March 05, 2024", "2024-03-05", "%b %d, %Y"),
         ("2024-02-01T05:06", "2024-02-01T05:06", ISO), ("2024", "2024-01-01", ISO),

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from engine.data.dates.spellings import weeks_of
+from engine.data.dates.calendar_parts import weeks_of
 
 Times = NDArray[np.int64]
 Unit = Literal["ns", "us", "ms", "s"]

@@ -16,10 +16,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from engine.data.dates.fiscal import fiscal_years, without_mark
+from engine.data.dates.calendar_parts import Moments, months_of, weeks_of
+from engine.data.dates.fiscal import fiscal_periods, fiscal_years, without_mark
 from engine.data.dates.month_names import with_short_months
 
-Moments = NDArray[np.datetime64]
 Unlikely = Callable[[Moments], float]
 """A measure of how unlikely the moments of a spelling are: the smallest is right."""
 
@@ -27,6 +27,12 @@ ISO = "ISO8601"
 QUARTERS = "quarter"
 WEEKS = "ISO week"
 FISCAL_YEARS = "fiscal year"
+FISCAL_PERIODS = "fiscal period"
+FISCAL = {
+    FISCAL_YEARS: "fiscal years, each as the year that it is named after",
+    FISCAL_PERIODS: "fiscal periods, each as the month of its number",
+}
+"""Spellings of fiscal times, and how they are read."""
 MONTH_FIRST = "mixed, month first"
 DAY_FIRST = "mixed, day first"
 _DAYS = (
@@ -78,7 +84,7 @@ _YEARS = (1700, 2199)
 _FIRST = 5
 """Texts of which one shows the form of all."""
 _LOOKED_AT = 200
-_CENTURY = 69
+CENTURY = 69
 """Years of two digits from this one on are of the last century, as ``strptime`` has it."""
 
 
@@ -194,7 +200,7 @@ def _dates(spelling: str, text: str) -> bool:
     """Whether a text of a spelling is a date wherever it stands: no range, fraction or code."""
     if spelling == QUARTERS:
         return "q" in text.lower() and re.search(_YEAR, text) is not None
-    if spelling == FISCAL_YEARS:
+    if spelling in (FISCAL_YEARS, FISCAL_PERIODS):
         return text.lower().startswith(("fy", "fiscal"))
     if spelling == WEEKS:
         return "w" in text.lower()
@@ -279,7 +285,7 @@ def _candidates(first: str) -> Iterator[str]:
     days = _DAYS if ":" in first else (*_DAYS, *_MONTHS)
     yield from (day + clock for clock in clocks for day in days if _fits(first, day + clock))
     # After months: 2010-05 is a week only where others are above 12.
-    yield from (QUARTERS, FISCAL_YEARS, WEEKS)
+    yield from (QUARTERS, FISCAL_YEARS, FISCAL_PERIODS, WEEKS)
 
 
 def _fits(text: str, spelling: str) -> bool:
@@ -304,7 +310,9 @@ def _read(values: pd.Series, spelling: str) -> Moments:
     if spelling == WEEKS:
         return _weeks(values)
     if spelling == FISCAL_YEARS:
-        return months_of(fiscal_years(values, _CENTURY), np.ones(len(values)))
+        return months_of(fiscal_years(values, CENTURY), np.ones(len(values)))
+    if spelling == FISCAL_PERIODS:
+        return months_of(*fiscal_periods(values, CENTURY))
     if spelling in (MONTH_FIRST, DAY_FIRST):
         return _mixed(values, spelling == DAY_FIRST)
     times = pd.to_datetime(values, errors="coerce", utc=True, format=spelling)
@@ -376,25 +384,5 @@ def _weeks(values: pd.Series) -> Moments:
 
 def _years(texts: pd.Series) -> NDArray[np.float64]:
     numbers = texts.astype(float).to_numpy()
-    short = np.where(numbers < _CENTURY, 2000, 1900)
+    short = np.where(numbers < CENTURY, 2000, 1900)
     return np.where(texts.str.len() == 2, numbers + short, numbers)
-
-
-def months_of(years: NDArray[np.float64], months: NDArray[np.float64]) -> Moments:
-    """First days of months; NaT where there is no number or no such month."""
-    known = np.isfinite(years) & (months >= 1) & (months <= 12)
-    counts = np.where(known, (years - 1970) * 12 + months - 1, 0).astype(np.int64)
-    days = counts.astype("M8[M]").astype("M8[us]")
-    return np.where(known, days, np.datetime64("NaT", "us"))
-
-
-def weeks_of(years: NDArray[np.float64], weeks: NDArray[np.float64]) -> Moments:
-    """Mondays of ISO weeks; NaT where there is no number or the year has no such week."""
-    known = np.isfinite(years) & (weeks >= 1) & (weeks <= 53)
-    year = np.where(known, years - 1970, 0).astype(np.int64)
-    fourth = year.astype("M8[Y]").astype("M8[D]") + 3  # 4 January is in the first week
-    monday = fourth - (fourth.astype(np.int64) + 3) % 7
-    monday = monday + 7 * (np.where(known, weeks, 1).astype(np.int64) - 1)
-    # The Thursday of a week is in its year.
-    known &= (monday + 3).astype("M8[Y]").astype(np.int64) == year
-    return np.where(known, monday.astype("M8[us]"), np.datetime64("NaT", "us"))

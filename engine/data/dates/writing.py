@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.data.dates.compact import EXCEL, EXCEL_EPOCH, SINCE, TICKS, is_number_spelling
-from engine.data.dates.spellings import FISCAL_YEARS, ISO, QUARTERS, WEEKS
+from engine.data.dates.spellings import FISCAL_PERIODS, FISCAL_YEARS, ISO, QUARTERS, WEEKS
 
 _ISO = ("%Y-%m-%d", "%Y-%m", "%Y", "%Y/%m/%d", "%Y.%m.%d", "%Y%m%d", *(
     "%Y-%m-%d" + between + clock
@@ -23,7 +23,14 @@ _QUARTERS = ("%YQ%q", "%Y-Q%q", "%Y Q%q", "Q%q %Y", "Q%q-%Y", "Q%q/%Y", "%qQ%Y",
 _FISCAL_YEARS = tuple(mark + year for mark in ("", "FY", "FY ") for year in (
     "%Y", "%y", "%Y/%k", "%Y-%k", "%Y–%k", "%Y/%K", "%Y-%K", "%Y–%K"
 ))  # fmt: skip
-_WRITTEN_AS = {ISO: _ISO, QUARTERS: _QUARTERS, WEEKS: _WEEKS, FISCAL_YEARS: _FISCAL_YEARS}
+_FISCAL_PERIODS = (
+    *(mark + year + between + "P%m" for mark in ("FY", "FY ", "") for year in ("%Y", "%y")
+      for between in ("-", " ", "")),
+    *("P%m" + between + mark + year for between in (" ", "-", "/") for mark in ("FY", "")
+      for year in ("%Y", "%y")),
+)  # fmt: skip
+_WRITTEN_AS = {ISO: _ISO, QUARTERS: _QUARTERS, WEEKS: _WEEKS, FISCAL_YEARS: _FISCAL_YEARS,
+               FISCAL_PERIODS: _FISCAL_PERIODS}  # fmt: skip
 _DIRECTIVE = re.compile(r"%-?[a-zA-Z]")
 _PADDED = re.compile(r"%([dmHI])")
 _CHECKED = 200

@@ -19,6 +19,7 @@ from engine.data.raw import TEST, TRAIN, VALIDATION, RawData, RowsOfFile, Skip
 from engine.data.readers.base import DOCUMENTS, READERS, read_file
 from engine.data.readers.brat import without_documents
 from engine.data.readers.folder_columns import with_folder_columns
+from engine.data.readers.judged_passages import judged_folder, read_judged
 from engine.data.readers.later import read_later
 from engine.data.readers.parallel_texts import first_halves
 from engine.data.readers.reading import Reading, ReadOptions, suffix_of
@@ -66,6 +67,9 @@ def options_of(config: FileConfig) -> ReadOptions:
 def _load(config: FileConfig, options: ReadOptions) -> RawData:
     if not config.path.strip():
         raise DataError("data.path: no file is chosen.", "Give a file, a folder or a pattern.")
+    if not config.format and (judged := judged_folder(expanded(config.path))):
+        _check_own_splits(config)
+        return read_judged(judged, split_of)
     groups, notes = _grouped(config)
     roots = dict.fromkeys(groups, root_of(config.path))
     for split, path in ((VALIDATION, config.validation_path), (TEST, config.test_path)):
@@ -99,6 +103,16 @@ def _load(config: FileConfig, options: ReadOptions) -> RawData:
         notes += _summed([reading.notes for reading in readings])
         skips += [skip for reading in readings for skip in reading.skips]
     return RawData(splits, tuple(notes), tuple(skips), files, first.format if first else None)
+
+
+def _check_own_splits(config: FileConfig) -> None:
+    """Refuse files of splits beside a folder that has its own; raises :class:`DataError`."""
+    for name in ("validation_path", "test_path"):
+        if getattr(config, name):
+            raise DataError(
+                f"data.{name} does not apply to a folder of BEIR.",
+                "Its splits are the files in qrels: train.tsv, dev.tsv, test.tsv.",
+            )
 
 
 def _read(

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from engine.data.series.channels import is_number, is_text
 from engine.data.series.frequency import Times
 from engine.data.series.roles import Roles
+from engine.data.series.time_parts import first_unread_part, parts_of_years, year_column
 from engine.errors import DataError
 from engine.files.sanitize import plain
 
@@ -65,9 +66,14 @@ def find_series(
     possible = _possible(table, roles)
     years = [name for name in possible if _YEAR.fullmatch(name.strip().lower())]
     possible = [name for name in possible if name not in years]
+    if year_column([roles.time]):  # a quarter that was not read as one is still no series
+        parts = parts_of_years(possible)
+        possible = [name for name in possible if name not in parts]
+    else:
+        parts = []
     if 2 * repeated >= len(times) or (repeated > _FEW and repeated > _SHARE * len(times)):
         columns = {name: _codes(table[name])[rows] for name in possible}
-        return _of_repeated(table, roles, times, columns, years)
+        return _of_repeated(table, roles, times, columns, years, parts)
     back = np.diff(times) < 0
     mixed = bool(back.any() and not back.all())
     for name in possible:
@@ -196,6 +202,7 @@ def _of_repeated(
     times: Times,
     columns: dict[str, Codes],
     years: Sequence[str],
+    parts: Sequence[str],
 ) -> tuple[str, ...]:
     several = {
         name: codes for name, codes in columns.items()
@@ -206,13 +213,18 @@ def _of_repeated(
         for names in sorted(combinations(likely, count), key=lambda n: _rank(table, n, columns)):
             if _tell_apart([columns[name] for name in names], times):
                 return names
-    if years:
-        year = plain(years[0], 60)
+    if years or parts:
+        year, part = (years[0], roles.time) if years else (roles.time, parts[0])
+        why = ""
+        if not years:
+            row = first_unread_part(table, year, part)
+            value = plain(str(table[part][row].as_py()), 40)
+            why = f": {value!r} in row {row + 1:,} is not a part of that year"
         raise DataError(
-            f"The column {plain(roles.time, 60)!r} begins again in each {year!r}, so it is not the "
-            "time alone.",
+            f"The column {plain(part, 60)!r} begins again in each {plain(year, 60)!r}, so it is "
+            f"not the time alone{why}.",
             "Write both as one column of dates, months or weeks; or, where each year is a series, "
-            f"set task.series='[\"{year}\"]'.",
+            f"set task.series='[\"{plain(year, 60)}\"]'.",
         )
     raise DataError(
         f"The column {plain(roles.time, 60)!r} repeats each time about "

@@ -12,8 +12,10 @@ import pyarrow.compute as pc
 import pyarrow.types as pt
 from numpy.typing import NDArray
 
+from engine.data.dates.calendar_parts import months_of, weeks_of
+from engine.data.dates.fiscal import fiscal_years
 from engine.data.dates.month_names import with_short_months
-from engine.data.dates.spellings import months_of, weeks_of
+from engine.data.dates.spellings import CENTURY
 from engine.data.series.channels import is_text
 from engine.data.series.times import TimeColumn, is_date_column, read_times
 from engine.files.sanitize import plain
@@ -24,12 +26,15 @@ Moments = NDArray[np.datetime64]
 Durations = NDArray[np.timedelta64]
 
 _NAMES = {
-    "year": ("year", "yr", "yyyy", "jahr", "année", "annee", "año", "anno", "ano", "jaar", "rok"),
-    "quarter": ("quarter", "qtr", "q", "quartal", "trimestre", "kwartaal", "kwartał"),
+    "year": ("year", "yr", "yyyy", "jahr", "année", "annee", "año", "anno", "ano", "jaar", "rok",
+             "fiscal year", "fiscalyear", "financial year", "fy", "fyear"),
+    "quarter": ("quarter", "qtr", "q", "quartal", "trimestre", "kwartaal", "kwartał",
+                "fiscal quarter", "fiscalquarter", "fq", "fqtr"),
     "month": ("month", "mon", "mnth", "mo", "mm", "month of year", "monat", "mois", "mes", "mês",
               "mese", "maand", "miesiąc"),
     "week": ("week", "wk", "week of year", "weekofyear", "isoweek", "iso week", "weeknum", "woche",
              "kw", "kalenderwoche", "semaine", "semana", "settimana", "tydzień"),
+    "period": ("period", "fiscal period", "fiscalperiod", "fiscal month", "fiscalmonth", "fp"),
     "day": ("day", "dd", "dom", "mday", "day of month", "dayofmonth", "jour", "día", "dia",
             "giorno", "dag", "dzień"),
     "hour": ("hour", "hr", "hh", "hour of day", "stunde", "heure", "hora", "ora", "uur"),
@@ -40,7 +45,13 @@ _CHAINS = (
     ("year", "month", "day", "hour", "minute", "second"),
     ("year", "quarter"),
     ("year", "week"),
+    ("year", "period"),
 )
+_MARKS = {
+    "quarter": "q|qtr|quarter|quartal|t|trim|trimestre|k|kw", "month": "m|month|mois|monat",
+    "week": "w|wk|week|kw|cw|s|sem|semaine|woche", "period": "p|per|period|m|month",
+}  # fmt: skip
+"""Words beside the number of a part of a year."""
 _ON_A_DATE = ("hour", "minute", "second")
 _LARGEST = {"day": 31, "hour": 24, "minute": 59, "second": 59}
 """Hours are counted from 0 to 23, or from 1 to 24 where they end."""
@@ -60,17 +71,13 @@ def find_time_parts(table: pa.Table, time: str, taken: Collection[str] = ()) -> 
     known = _by_kind(free)
     if not time or not (known or _clocks(table, free)) or not _repeats(table[time]):
         return ()
-    if is_date_column(time, table[time]):
-        return _on_a_date(table, time, free)
-    if time not in known.values():
-        return ()
-    for chain in _CHAINS:
+    for chain in _CHAINS if time in known.values() else ():
         names = _first_of_chain(chain, known)
         while len(names) > 1 and time in names:
             if not np.isnat(_moments(table, names)).any():
                 return names
             names = names[:-1]
-    return ()
+    return _on_a_date(table, time, free) if is_date_column(time, table[time]) else ()
 
 
 def day_parts(names: Sequence[str]) -> tuple[str, ...]:
@@ -78,6 +85,16 @@ def day_parts(names: Sequence[str]) -> tuple[str, ...]:
     chain = ("year", "month", "day")
     found = _first_of_chain(chain, _by_kind(names))
     return found if len(found) == len(chain) else ()
+
+
+def first_unread_part(table: pa.Table, year: str, part: str) -> int:
+    """Return the first row whose ``part`` of the ``year`` is not read as one."""
+    return int(np.isnat(_moments(table, (year, part))).argmax())
+
+
+def parts_of_years(names: Sequence[str]) -> list[str]:
+    """Return the columns that are named like a part of a year, such as a quarter."""
+    return [name for name in names if {*_by_kind([name])} & {*_MARKS}]
 
 
 def year_column(names: Sequence[str]) -> str:
@@ -102,7 +119,9 @@ def read_time_parts(table: pa.Table, parts: Sequence[str], spelling: str = "") -
     joined = pa.table({" ".join(parts): pa.array(moments, pa.timestamp("us"))})
     times = read_times(joined, joined.column_names[0]).times
     names = ", ".join(plain(name, 60) for name in parts)
-    note = Note(f"the time is read from the columns {names}", read_as="dates", kind="converted")
+    months = "; periods are read as months" * bool(_by_kind(parts).keys() & {"period"})
+    why = f"the time is read from the columns {names}{months}"
+    note = Note(why, read_as="dates", kind="converted")
     return TimeColumn(times, True, spelling, notes=(*notes, note))
 
 
@@ -155,8 +174,8 @@ def _is_clock(name: str, column: pa.ChunkedArray) -> bool:
 def _moments(table: pa.Table, parts: Sequence[str]) -> Moments:
     """Moments of a year and its parts; NaT where a part is no such number."""
     kinds = {name: kind for kind, name in _by_kind(parts).items()}
-    years = _numbers(table[parts[0]])
-    second = _numbers(table[parts[1]])
+    years = _years(table[parts[0]])
+    second = _numbers(table[parts[1]], _MARKS[kinds[parts[1]]])
     if kinds[parts[1]] == "week":
         return weeks_of(years, second)
     if kinds[parts[1]] == "quarter":
@@ -195,12 +214,29 @@ def _whole(written: re.Match[str]) -> str:
     return f"{hour}:{minute}:{second or '00'}{fraction or ''}"
 
 
-def _numbers(column: pa.ChunkedArray) -> Floats:
-    """The values as numbers, names of months as theirs; NaN for the rest."""
+def _years(column: pa.ChunkedArray) -> Floats:
+    """The values as years, fiscal ones as the year that they are named after; NaN for the rest."""
+    texts = column.to_pandas()
+    numbers = pd.to_numeric(texts, errors="coerce")
+    if numbers.isna().any() and is_text(column.type):
+        named = fiscal_years(texts.astype(str).str.strip(), CENTURY)
+        numbers = numbers.where(numbers.notna(), named)
+    return np.asarray(numbers, np.float64)
+
+
+def _numbers(column: pa.ChunkedArray, marks: str = "") -> Floats:
+    """The values as numbers, names of months as theirs; NaN for the rest.
+
+    A number may have one of the ``marks`` before or behind it, as ``Q1`` and ``1T``.
+    """
     texts = column.to_pandas()
     numbers = pd.to_numeric(texts, errors="coerce")
     if numbers.isna().any():
-        names = with_short_months(texts.astype(str).str.strip())
-        names = pd.to_datetime(names, format="%b", errors="coerce").dt.month
+        written = texts.astype(str).str.strip()
+        names = pd.to_datetime(with_short_months(written), format="%b", errors="coerce").dt.month
         numbers = numbers.where(numbers.notna(), names)
+        if marks:
+            pattern = rf"^(?i:(?:{marks})[ ._-]*(\d{{1,2}})|(\d{{1,2}})[ ._-]*(?:{marks}))$"
+            parts = written.str.extract(pattern)
+            numbers = numbers.where(numbers.notna(), parts[0].fillna(parts[1]).astype(float))
     return np.asarray(numbers, np.float64)

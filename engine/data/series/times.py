@@ -37,7 +37,8 @@ from engine.reports.note import Note
 
 TIME_NAMES = (
     "date", "time", "datetime", "timestamp", "ds", "day", "month", "year", "period", "step",
-    "datum", "fecha", "jahr", "année", "annee", "año", "anno", "jaar", "rok",
+    "datum", "fecha", "jahr", "année", "annee", "año", "anno", "jaar", "rok", "fiscal_year",
+    "fiscalyear", "fiscal year", "fyear", "fy",
 )  # fmt: skip
 """Names of columns of times."""
 _UTC = ("UTC", "Etc/UTC", "GMT", "Z", "+00:00", "-00:00")
@@ -252,7 +253,7 @@ def _from_texts(
     notes = (_order_note(name, order),) if order else ()
     if written and not order:
         notes = (_written_note(name, chosen),)
-    if chosen in (*_MIXED, spellings.FISCAL_YEARS) and not known:
+    if chosen in (*_MIXED, *spellings.FISCAL) and not known:
         notes = (_several_note(name, chosen), *notes)
     settled = _settled(_of_texts(read), frequency)
     writing = "" if settled.zone else find_writing(texts.to_list(), read.moments, chosen)
@@ -278,9 +279,8 @@ def _written_note(name: str, spelling: str) -> Note:
 
 def _several_note(name: str, spelling: str) -> Note:
     """Return a note on dates that one format of ``strftime`` does not describe."""
-    forms = "fiscal years, each as the year that it is named after"
-    text = f"{plain(name, 60)} is read as {forms}"
-    if spelling != spellings.FISCAL_YEARS:
+    text = f"{plain(name, 60)} is read as {spellings.FISCAL.get(spelling)}"
+    if spelling in _MIXED:
         text = f"the dates of {plain(name, 60)} are written in several ways"
     return Note(text, column=plain(name, 60), read_as="dates", kind="converted")
 
@@ -381,8 +381,8 @@ def _kind(texts: pd.Series, spelling: str) -> Callable[[int], str]:
     """Return what the text of a row should be: a date, or one in the order of all others."""
 
     def kind(row: int) -> str:
-        if spelling == spellings.FISCAL_YEARS:
-            return "a fiscal year"
+        if spelling in spellings.FISCAL:
+            return f"a {spelling}"
         others = [name for name in _MIXED if name != spelling] if spelling in _MIXED else []
         swapped = any(not spellings.spelled(texts.iloc[[row]], name).wrong[0] for name in others)
         return f"a date {_MIXED[spelling]}, as others are" if swapped else "a date"
@@ -391,8 +391,8 @@ def _kind(texts: pd.Series, spelling: str) -> Callable[[int], str]:
 
 
 def _unreadable(name: str, row: int, what: str, kind: str = "a date") -> DataError:
+    where = f"The time column {plain(name, 60)!r} holds {what} in row {row + 1:,}"
     return DataError(
-        f"The time column {plain(name, 60)!r} holds {what} in row {row + 1:,}, which is not "
-        f"{kind}.",
+        f"{where}, which is not {kind}.",
         "Correct or remove the row, or set task.time to another column.",
     )

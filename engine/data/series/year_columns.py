@@ -16,8 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from engine.data.dates.calendar_parts import weeks_of
 from engine.data.dates.month_names import with_short_months
-from engine.data.dates.spellings import weeks_of
 from engine.data.series.cells import (
     Drawn,
     cell_values,

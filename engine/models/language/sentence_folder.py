@@ -11,6 +11,7 @@ They are written as version 2 of sentence-transformers reads them, and every lat
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -29,6 +30,7 @@ _TRANSFORMER = "sentence_transformers.models.Transformer"
 _POOLING = "sentence_transformers.models.Pooling"
 _NORMALIZE = "sentence_transformers.models.Normalize"
 _NAMES: dict[Mode, str] = {"mean": "mean_tokens", "cls": "cls_token", "last": "lasttoken"}
+_PASSAGES = ("document", "passage", "corpus")
 _KNOWN = ("Transformer", "Pooling", "Normalize")
 
 
@@ -40,6 +42,8 @@ class SentenceModel:
     normalize: bool = True
     query_prompt: str = ""
     passage_prompt: str = ""
+    lowercase: bool = False
+    """Whether texts are in small letters before the tokenizer sees them."""
 
 
 def sentence_model(config: PretrainedModelConfig, pooled: bool = False) -> SentenceModel:
@@ -67,8 +71,17 @@ def sentence_model(config: PretrainedModelConfig, pooled: bool = False) -> Sente
         pooling="mean" if pooled else _pooling(config, kinds.get("Pooling", "")),
         normalize="Normalize" in kinds,
         query_prompt=str(prompts.get("query") or ""),
-        passage_prompt=str(prompts.get("document") or prompts.get("passage") or ""),
+        passage_prompt=_passage_prompt(prompts),
+        lowercase=_object(_read(config, _LENGTH)).get("do_lower_case") is True,
     )
+
+
+def _passage_prompt(prompts: Mapping[str, Any]) -> str:
+    """Return the prompt of passages, under the first of its names that has one.
+
+    sentence-transformers 6 looks no further than an empty ``document``, which every model has.
+    """
+    return next((str(prompts[name]) for name in _PASSAGES if prompts.get(name)), "")
 
 
 def _pooling(config: PretrainedModelConfig, folder: str) -> Mode:
@@ -77,6 +90,8 @@ def _pooling(config: PretrainedModelConfig, folder: str) -> Mode:
     modes = [named] if isinstance(named, str) else list(named or ())
     modes += [name for name, on in settings.items() if name.startswith("pooling_mode_") and on]
     found = [mode for mode in get_args(Mode) if _means(modes, mode)]
+    if settings.get("include_prompt") is False:
+        modes += ["tokens without those of the prompt"]
     if modes and len(found) != len(modes):
         raise TrainingError(
             f"model.path: {plain(config.path, 200)} pools tokens by "

@@ -5,16 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import pyarrow as pa
 
 from engine.config.tasks.embedding import SCORE_LOSSES, EmbeddingConfig
-from engine.data.raw import class_names
 from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.text.columns import by_name, chosen, is_text
-from engine.text.numbers_of import numbers_of
+from engine.text.pairs.judgments import (
+    RELEVANCE,
+    SIMILARITIES,
+    check_classes,
+    is_yes_or_no,
+    numbered,
+)
 from engine.text.pairs.listed_passages import columns_of_lists
 
 Form = Literal["pairs", "triplets", "scores"]
@@ -29,23 +34,20 @@ _PAIRS = (
     ("title", "abstract"), ("title", "body"),
 )  # fmt: skip
 _NEGATIVE = re.compile(r"(hard_)?neg(ative)?s?(_passages?)?[_-]?\d*", re.IGNORECASE)
-_SCORES = ("score", "similarity", "similarity_score", "relatedness_score", "label", "labels")
 _NONE = "-"
-_INFERENCE = ("premise", "hypothesis")
-_CLASSES = {"0", "1", "2", "entailment", "neutral", "contradiction"}
-"""Labels of inference, of which one alone says that texts mean the same; a dash is for none."""
 _IDS = re.compile(r"(.*_)?id", re.IGNORECASE)
-_LOOKED_AT = 1000
 
 
 @dataclass(frozen=True)
 class PairColumns:
-    """The columns by their roles; ``score`` is empty where there is none."""
+    """The columns by their roles; ``score`` and ``judged`` are empty where there is none."""
 
     anchor: str
     positive: str
     negatives: tuple[str, ...] = ()
     score: str = ""
+    judged: str = ""
+    """Numbers of which those up to 0 say that the two texts do not belong together."""
 
     @property
     def form(self) -> Form:
@@ -67,6 +69,7 @@ class PairColumns:
             self.positive: "second text" if self.score else "positive",
             **dict.fromkeys(self.negatives, "negative"),
             **({self.score: "score"} if self.score else {}),
+            **({self.judged: "judgment"} if self.judged else {}),
         }
 
 
@@ -81,11 +84,14 @@ def pair_columns(table: pa.Table, section: EmbeddingConfig) -> PairColumns:
         negatives = ()
     score = "" if negatives else _score(table, section, (anchor, positive))
     if not negatives and not section.score:
-        _check_classes(table, (anchor, positive))
-    if section.loss == "in_batch_negatives" and not section.score:
-        score = ""
+        check_classes(table, (anchor, positive))
+    judged = ""
+    if not score and not negatives and section.score != _NONE:
+        judged = numbered(_without(table, (anchor, positive)), RELEVANCE)
+    if score and section.loss == "in_batch_negatives" and not section.score:
+        judged, score = score if is_yes_or_no(table, score) else "", ""
     _check_loss(section, score)
-    return PairColumns(anchor, positive, negatives, score)
+    return PairColumns(anchor, positive, negatives, score, judged)
 
 
 def _check_loss(section: EmbeddingConfig, score: str) -> None:
@@ -100,26 +106,6 @@ def _check_loss(section: EmbeddingConfig, score: str) -> None:
             "task.loss in_batch_negatives has no use for the scores of pairs.",
             "Leave task.score empty, or choose cosent or cosine.",
         )
-
-
-def _check_classes(table: pa.Table, pair: tuple[str, str]) -> None:
-    """Refuse pairs with classes of inference, which are no scores; raises :class:`DataError`."""
-    label = by_name(table, ("label", "labels", "gold_label"))
-    if tuple(map(str.lower, pair)) != _INFERENCE or label is None:
-        return
-    named = class_names(table, label)
-    values = {str(value).strip().lower() for value in named or _first(table, label)}
-    if len(values) > 1 and values - {"-", "-1"} <= _CLASSES and not values <= {"0", "1"}:
-        raise DataError(
-            f"The column {plain(label, 60)!r} has classes of inference, not scores: pairs that "
-            "contradict each other would be learned as alike.",
-            "Keep the premises with the entailed hypotheses as pairs, and the contradictions as a "
-            "column of negatives; task.score=- learns all pairs, task.score takes them as scores.",
-        )
-
-
-def _first(table: pa.Table, name: str) -> list[Any]:
-    return [value for value in table[name][:_LOOKED_AT].to_pylist() if value is not None]
 
 
 def _pair(table: pa.Table, section: EmbeddingConfig) -> tuple[str, str]:
@@ -182,6 +168,9 @@ def _score(table: pa.Table, section: EmbeddingConfig, taken: Sequence[str]) -> s
         return ""
     if section.score:
         return chosen(table, section.score, "task.score")
-    others = table.select([name for name in table.column_names if name not in taken])
-    found = by_name(others, _SCORES)
-    return found if found and any(value is not None for value in numbers_of(table, found)) else ""
+    names = (*SIMILARITIES, *RELEVANCE) if section.loss in SCORE_LOSSES else SIMILARITIES
+    return numbered(_without(table, taken), names)
+
+
+def _without(table: pa.Table, taken: Sequence[str]) -> pa.Table:
+    return table.select([name for name in table.column_names if name not in taken])

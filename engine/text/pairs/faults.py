@@ -23,6 +23,9 @@ def pair_faults(
     faults = blank(table, texts)
     if scale is None:
         others = _equal(table, columns)
+        if columns.judged:
+            judged = _denied(table, columns.judged)
+            others = [one or other for one, other in zip(judged, others, strict=True)]
     elif columns.score in table.column_names:
         others = _unfit(table, columns.score, scale)
     else:
@@ -57,4 +60,19 @@ def _unfit(table: pa.Table, column: str, scale: ScoreScale) -> list[str | None]:
         if score in scale
         else f"{name} is outside {scale.low:g} to {scale.high:g}"
         for score in numbers_of(table, column)
+    ]
+
+
+def _denied(table: pa.Table, column: str) -> list[str | None]:
+    """Return the rows that are judged not to belong together, or not at all."""
+    name = plain(column, 60)
+    if column not in table.column_names:
+        return [f"there is no {name}"] * table.num_rows
+    return [
+        f"{name} is not a number"
+        if number is None
+        else None
+        if number > 0
+        else f"{name} is {number:g}: the texts do not belong together"
+        for number in numbers_of(table, column)
     ]

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 from torch import nn
@@ -78,12 +79,27 @@ def test_lists_of_passages_are_columns(prepare: Make, name: str, write: Any) -> 
     assert notes[name] == (told, 2, "dropped")
 
 
-def test_further_positives_of_a_list_are_told(prepare: Make) -> None:
-    rows = {"query": QUERIES, "pos": [[PASSAGES[0], "more"], *([text] for text in PASSAGES[1:])]}
-    [note] = [note for note in prepare(KIND, rows).raw.notes if note.column == "pos"]
-    assert (note.why, note.read_as, note.rows) == (
-        "lists of up to 2 texts: the first of each is read", "positive", 1
-    )  # fmt: skip
+def test_the_positives_of_a_list_are_rows_of_one_split(prepare: Make) -> None:
+    rows = {"query": QUERIES * 4, "pos": [[f"{text} {n}", f"{text} {n} too"]
+            for n, text in enumerate(PASSAGES * 4)]}  # fmt: skip
+    rows["query"] = [f"{query} {n}" for n, query in enumerate(rows["query"])]
+    data = {"validation_fraction": 0.2, "test_fraction": 0.2}
+    prepared = prepare(KIND, rows, data=data)
+    queries = [set(table["query"].to_pylist()) for table in prepared.raw.splits.values()]
+    assert [len(own) for own in queries] == [12, 4, 4]
+    assert len(set.union(*queries)) == 20
+    assert sum(table.num_rows for table in prepared.raw.splits.values()) == 40
+
+
+def test_passages_of_a_list_have_the_vector_of_the_first_at_prediction(prepare: Make) -> None:
+    """It was that of the whole list, as Python writes it."""
+    prepared = prepare(KIND, {"query": QUERIES, "pos": PASSAGES})
+    network = prepared.network()
+    alone = {"query": ["red fruit"], "pos": ["a lemon"]}
+    listed = {"query": ["red fruit"], "pos": [["a lemon", "an apple"]]}
+    assert prepared.predictions(network, listed) == prepared.predictions(network, alone)
+    notes = list(prepared.task.pipeline.unfit(pa.table(listed), prepared.fitted))
+    assert [(note.column, note.rows, note.kind) for note in notes] == [("pos", 1, "dropped")]
 
 
 def test_a_list_of_negatives_may_have_any_name(prepare: Make) -> None:

@@ -42,11 +42,26 @@ def test_every_row_has_as_many_negatives_as_the_shortest_list_that_has_any(
     assert (note.rows, note.kind) == ((cut, "dropped") if cut else (None, "converted"))
 
 
-def test_the_first_positive_is_read_under_its_own_name() -> None:
-    raw = read([["a", "b"], ["c"], []], "pos")
-    assert raw.train["pos"].to_pylist() == ["a", "c", None]
+def test_each_positive_of_a_list_is_a_row() -> None:
+    raw = read([["a", "b"], ["c"], [], ["d", "e", "f"]], "pos")
+    assert raw.train["pos"].to_pylist() == ["a", "b", "c", None, "d", "e", "f"]
+    assert raw.train["query"].to_pylist() == ["0", "0", "1", "2", "3", "3", "3"]
     [note] = raw.notes
-    assert (note.why, note.rows) == ("lists of up to 2 texts: the first of each is read", 1)
+    assert (note.why, note.rows, note.kind) == (
+        "lists of up to 3 texts: each is a row, 3 more than lists", 3, "converted"
+    )  # fmt: skip
+
+
+def test_negatives_stand_beside_each_positive() -> None:
+    table = pa.table({
+        "query": ["0", "1"],
+        "pos": pa.array([["a", "b"], ["c"]], TEXTS),
+        "neg": pa.array([["x"], ["y", "z"]], TEXTS),
+    })  # fmt: skip
+    raw = without_lists(RawData({"train": table}), EmbeddingConfig())
+    rows = [tuple(row.values()) for row in raw.train.to_pylist()]
+    assert rows == [("0", "a", "x"), ("0", "b", "x"), ("1", "c", "y")]
+    assert [note.rows for note in raw.notes if note.read_as == "negative"] == [1]
 
 
 @pytest.mark.parametrize(
