@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import chain
 from typing import Any, ClassVar, TypeVar
 
@@ -54,6 +54,8 @@ class TabularTask(Task[F]):
     predicted_rows = 1024
     probabilities: ClassVar[bool] = False
     """Whether the outputs are logits of classes."""
+    sample_of: Callable[[Mapping[str, Any], float, F], dict[str, str]]
+    """Returns the prediction for a row and what is true, from its record and encoded target."""
     _measured: Evaluator | None = None
     """The newest evaluator."""
 
@@ -150,15 +152,14 @@ class TabularTask(Task[F]):
 
     @override
     def samples(self, network: nn.Module, source: Source, fitted: F) -> ShownSamples:
-        """The first few rows with what the network makes of them."""
+        """The first few rows, what the network makes of them, and what is true."""
         plan = source.plan(_SHOWN_ROWS)[:1]
         return ShownSamples([
-            {"inputs": row_text(fitted.features, batch, i)} | {
-                name: f"{value:.4g}" if isinstance(value, float) else str(value)
-                for name, value in record.items() if not isinstance(value, dict)
-            }
+            {"inputs": row_text(fitted.features, batch, i)} | self.sample_of(record, target, fitted)
             for batch in source.read(plan)
-            for i, record in enumerate(self.predict(network, batch, fitted))
+            for i, (record, target) in enumerate(
+                zip(self.predict(network, batch, fitted), batch.targets.tolist(), strict=True)
+            )
         ])  # fmt: skip
 
 

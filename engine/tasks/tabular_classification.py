@@ -39,6 +39,7 @@ from engine.tasks.boosting import ClassBoosting
 from engine.tasks.calibration import Calibration
 from engine.tasks.explanations.row import ExplainedOutputs
 from engine.tasks.member_pruning import MemberLosses
+from engine.tasks.row_samples import class_sample
 from engine.tasks.row_text import row_text
 from engine.tasks.tabicl import tabicl_of
 from engine.tasks.tabular import TabularTask, each_output
@@ -57,6 +58,7 @@ class TabularClassification(TabularTask[ClassesFitted]):
     section: TabularClassificationConfig
 
     probabilities = True
+    sample_of = staticmethod(class_sample)
     _balanced: DeviceConstant | None = None
 
     def outputs(self, fitted: ClassesFitted) -> int:

@@ -34,6 +34,7 @@ from engine.tasks.calibration import Calibration
 from engine.tasks.explanations.row import ExplainedOutputs
 from engine.tasks.member_pruning import MemberLosses
 from engine.tasks.row_bands import bands_of, with_bands
+from engine.tasks.row_samples import number_sample
 from engine.tasks.row_text import row_text
 from engine.tasks.tabicl import tabicl_of
 from engine.tasks.tabular import TabularTask, each_output
@@ -44,6 +45,7 @@ class TabularRegression(TabularTask[NumbersFitted]):
 
     pipeline: TabularRegressionPipeline
     section: TabularRegressionConfig
+    sample_of = staticmethod(number_sample)
 
     def outputs(self, fitted: NumbersFitted) -> int:
         """One number, or one for each quantile."""

@@ -19,9 +19,10 @@ from tui.app import DltuiApp
 from tui.charts.chart import Chart
 from tui.format.numbers import number
 from tui.screens.try_it import TryItScreen
-from tui.widgets.exchanges import KEPT, Exchange, Reply
+from tui.widgets.exchanges import KEPT, Exchange, Exchanges, Reply
 from tui.widgets.form.path_picker import PathPickerScreen
 from tui.widgets.input_rows import RowInput
+from tui.widgets.pictures.sheet import PictureSheet
 
 SIZES = [(80, 24), (120, 40)]
 SMALL_FIRST = [SIZES[0], pytest.param(SIZES[1], marks=pytest.mark.slow)]
@@ -260,6 +261,32 @@ async def test_an_image_is_classified(digits, digit_files, advisor, until, text_
         await until(pilot, lambda: "none.png: the image file does not exist." in text_of(pilot))
 
 
+async def test_the_answer_below_an_image_comes_in_sight(
+    digits, digit_files, advisor, until, monkeypatch
+) -> None:
+    monkeypatch.setenv("COLORTERM", "truecolor")
+    async with DltuiApp().run_test(size=(80, 24)) as pilot:
+        await opened(pilot, TryItScreen(digits, advisor.ask), until)
+        shown = pilot.app.screen.query_one(Exchanges)
+        for asked, (path, _) in enumerate(digit_files[:2], 1):
+            lines(pilot)[0].value = str(path)
+            await pilot.press("enter")
+            await until(
+                pilot, lambda asked=asked: len(pilot.app.screen.query(PictureSheet)) == asked
+            )
+            await until(pilot, lambda: not pilot.app.screen._waiting)
+            reply = list(pilot.app.screen.query(Reply))[-1]
+            sheet = reply.query_one(PictureSheet)
+            await until(pilot, lambda sheet=sheet: sheet.size.height > 1)
+            await until(
+                pilot, lambda reply=reply: shown.region.contains_region(reply._answer.region)
+            )
+        await pilot.press("pageup")
+        place = shown.scroll_offset.y
+        await pilot.pause(0.2)
+        assert shown.scroll_offset.y == place < shown.max_scroll_y
+
+
 async def test_a_text_that_is_written_is_shown_behind_its_source(
     dates, advisor, until, text_of
 ) -> None:
@@ -413,6 +440,8 @@ async def test_several_columns_are_asked_for_with_how_to_reach_them(
     async with DltuiApp().run_test(size=(80, 24)) as pilot:
         await opened(pilot, TryItScreen(make_run("one"), ask), until)
         await until(pilot, lambda: "type, down goes to the next line" in text_of(pilot))
+        await pilot.press(*"41", "enter")
+        await until(pilot, lambda: "› age=41" in text_of(pilot))
 
 
 async def test_pasted_lines_become_one(make_run, until) -> None:

@@ -25,6 +25,7 @@ from engine.models.tables.tabm import TabM
 from engine.reports.views import Lines, Table
 from engine.runs.directory import RunDirectory
 from engine.runs.events import Evaluated
+from engine.runs.follower import read_history
 from engine.service.fold_predictions import answer as out_of_fold
 from engine.tasks.create import create_task
 from engine.tasks.tabular_classification import TabularClassification
@@ -231,6 +232,24 @@ def test_numbers_are_predicted_in_their_own_units(tmp_path: Path) -> None:
     )
     [shown] = [view for view in report["views"] if view["form"] == "lines"]
     assert min(shown["series"]["true"]) >= 1e6
+
+
+@pytest.mark.parametrize("task", [CLASSES, NUMBERS])
+def test_samples_show_what_is_predicted_and_what_is_true(tmp_path: Path, task: str) -> None:
+    x = [i * 37 % 101 / 10 for i in range(60)]
+    y = [1000 + v for v in x] if task == NUMBERS else ["high" if v > 5 else "low" for v in x]
+    run = train(config(write(tmp_path, {"x": x, "y": y}), task))
+    items = [item for event in read_history(run).sampled for item in event.items]
+    assert items
+    for item in items:
+        value = float(item["inputs"].removeprefix("x "))
+        if task == NUMBERS:
+            assert list(item)[:2] == ["inputs", "predicted"]
+            assert float(item["true"]) == pytest.approx(1000 + value, abs=0.06)
+        else:
+            assert list(item) == ["inputs", "predicted", "label"]
+            assert item["predicted"].split()[0] in ("high", "low")
+            assert item["label"] == ("high" if value > 5 else "low")
 
 
 @pytest.mark.parametrize("loss", ["mse", "quantile"])

@@ -192,7 +192,8 @@ def test_samples_stand_beside_their_images() -> None:
     items = [{"image": "a.png", "predicted": "cat"}, {"image": "b.png", "predicted": "dog"}]
     event = Samples(step=3, split="validation", items=items)
     pictures = [shown, shown]
-    lines = [line.plain for line in samples([event], None, 0, pictures, 2)][2:]
+    rows = samples([event], None, 0, pictures, 2)[2:]
+    lines = [line.plain for row in rows for line in row.wrap(40)]
     assert lines[:3] == ["▀▀  image        a.png", "    predicted    cat", ""]
     assert lines[3:5] == ["image        b.png", "predicted    dog"]
     words = [line.plain for line in samples([event], None, 0, pictures, 0)][2:]

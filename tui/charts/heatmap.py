@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from rich.cells import cell_len
 from textual.color import Color
 from textual.content import Content
 from textual.style import Style
@@ -22,10 +23,11 @@ def heatmap(matrix: Matrix, low: Color, high: Color, room: int = 80) -> list[Con
     """
     labels = [str(label) for label in matrix.labels]
     largest = max((value for row in matrix.values for value in row), default=0)
-    longest = max(map(len, labels), default=0)
-    head = max(6, min(_LABEL, longest))
+    longest = max(map(cell_len, labels), default=0)
+    fair = (room - 1) // (len(labels) + 1)
+    head = max(6, min(longest, max(_LABEL, fair)))
     fitting = (room - head - 1) // max(1, len(labels))
-    width = max(4, len(f"{largest:g}") + 2, min(longest + 2, fitting, _LABEL))
+    width = max(4, len(_number(largest)) + 2, min(longest + 2, fitting, max(_LABEL, fair)))
     lines = [
         literal("rows: truth   columns: prediction   shade: share of the row").stylize(
             "$foreground 60%"
@@ -38,13 +40,12 @@ def heatmap(matrix: Matrix, low: Color, high: Color, room: int = 80) -> list[Con
 
 
 def _headings(labels: Sequence[str], width: int) -> Content:
-    cells = [literal(label, width - 1) for label in labels]
+    cells = [literal(label).truncate(width - 1, ellipsis=True) for label in labels]
     return Content("").join(cell.pad_left(width - cell.cell_length) for cell in cells)
 
 
 def _fit(label: str, width: int) -> Content:
-    cut = literal(label, width)
-    return cut.pad_right(max(0, width - cut.cell_length))
+    return literal(label).truncate(width, ellipsis=True, pad=True)
 
 
 def _row(values: Sequence[float], width: int, low: Color, high: Color) -> Content:
@@ -55,5 +56,10 @@ def _row(values: Sequence[float], width: int, low: Color, high: Color) -> Conten
 def _cell(value: float, share: float, width: int, low: Color, high: Color) -> Content:
     background = low.blend(high, math.sqrt(share))  # so that rare mistakes are seen too
     style = Style(background=background, foreground=background.get_contrast_text())
-    text = f"{value:g}" if value else "·"
+    text = _number(value) if value else "·"
     return Content.styled(f"{text:>{width - 1}} ", style)
+
+
+def _number(value: float) -> str:
+    """Return a count with all its digits, or a share."""
+    return f"{value:,.0f}" if value == int(value) else f"{value:g}"

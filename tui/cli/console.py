@@ -11,7 +11,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rich.cells import cell_len
+
 from engine.files.sanitize import plain
+from tui.format.cells import aligned, cut, padded, widths
 
 _LONGEST = 2000
 _GAP = "  "
@@ -65,16 +68,15 @@ def as_json_line(value: Any) -> None:
 def facts(pairs: Mapping[str, object]) -> None:
     """Names and values, one pair a line; what is empty is left out."""
     kept = {name: value for name, value in pairs.items() if value not in ("", None)}
-    width = max(map(len, kept), default=0)
+    width = max(map(cell_len, kept), default=0)
     for name, value in kept.items():
-        line(f"{name:<{width}}{_GAP}{value}")
+        line(f"{padded(name, width)}{_GAP}{value}")
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Columns under their headings; on a terminal, lines are cut at its edge."""
     cells = [[plain(cell, _LONGEST) for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(headings, *cells, strict=True)]
+    columns = widths([headings, *cells])
     limit = shutil.get_terminal_size().columns if sys.stdout.isatty() else _LONGEST
     for row in [[heading.upper() for heading in headings], *cells]:
-        padded = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
-        line(plain(_GAP.join(padded).rstrip(), limit))
+        line(cut(aligned(row, columns, _GAP), limit))

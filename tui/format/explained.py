@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from engine.files.sanitize import plain
 from engine.reports.explanation import Explanation
 from engine.reports.views import Cell, Pictures, Shaded, Table
+from tui.format.cells import aligned, widths
 
 _CELL = 40
 
@@ -29,8 +30,6 @@ def _aligned(rows: Sequence[Sequence[Cell]]) -> Iterator[str]:
         [f"{cell:+.4g}" if isinstance(cell, float) else plain(cell, _CELL) for cell in row]
         for row in rows
     ]
-    widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
+    cells = widths(texts)
     for row in texts:
-        yield "  ".join(
-            f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)
-        ).rstrip()
+        yield aligned(row, cells)

@@ -7,6 +7,7 @@ from typing import Any
 
 from textual.content import Content
 
+from tui.format.captions import caption_width
 from tui.format.numbers import number
 from tui.format.text import literal
 
@@ -82,7 +83,7 @@ def _of_what(record: Record) -> Content:
 
 
 def _bars(scores: Mapping[str, float], most: int) -> Iterator[Content]:
-    width = min(_NAME, max(map(len, scores), default=0))
+    width = caption_width(scores, _NAME)
     for name, score in scores.items():
         cells = max(0.0, min(1.0, score)) * most
         bar = "█" * int(cells) + ("▌" if cells % 1 >= 0.5 else "")
@@ -107,8 +108,7 @@ def _vector(vector: Sequence[float]) -> Content:
 
 
 def _padded(name: str, width: int) -> Content:
-    cut = literal(name, width)
-    return cut.pad_right(max(0, width - cut.cell_length))
+    return literal(name).truncate(width, ellipsis=True, pad=True)
 
 
 def _sentence(words: Sequence[str], entities: Sequence[Mapping[str, Any]]) -> Content:
@@ -127,7 +127,7 @@ def _sentence(words: Sequence[str], entities: Sequence[Mapping[str, Any]]) -> Co
 
 def _by_name(record: Record) -> Iterator[Content]:
     """Each value behind its name; where there is only one, the value alone."""
-    width = 0 if len(record) == 1 else min(_NAME, max(map(len, record), default=0))
+    width = 0 if len(record) == 1 else caption_width(record, _NAME)
     for name, value in record.items():
         caption = _padded(name, width) + Content("  ") if width else Content("")
         for line in _text_lines(value):
@@ -155,7 +155,7 @@ def _columns(records: Sequence[Record]) -> list[Content]:
         return []
     numeric = [isinstance(value, int | float) for value in records[0].values()]
     rows = [names, *([_text(value) or "—" for value in record.values()] for record in records)]
-    texts = [[literal(text, _NAME) for text in row] for row in rows]
+    texts = [[literal(text).truncate(_NAME, ellipsis=True) for text in row] for row in rows]
     widths = [max(text.cell_length for text in column) for column in zip(*texts, strict=True)]
     return [
         Content("  ").join(

@@ -15,6 +15,7 @@ from engine.runs.compared import flattened
 from engine.runs.comparison import Row, differences, text_of
 from engine.runs.directory import RunDirectory
 from engine.runs.history import History
+from tui.format.captions import captioned
 from tui.format.key_settings import batch_size, key_settings
 from tui.format.live_changes import live_changes
 from tui.format.text import literal
@@ -75,7 +76,7 @@ def settings_lines(used: SettingsUsed) -> Iterator[Content]:
     yield literal(f"differs from {usual}", 100).stylize(_MUTED)
     for name, (own, other) in used.changed.items():
         there = f"  ({other})" if other not in ("", "–") else ""
-        yield _pair(f"  {name}", _NAME, own) + literal(there, 80).stylize(_MUTED)
+        yield _pair(f"  {name}", _NAME, own, literal(there, 80).stylize(_MUTED))
 
 
 def _usual(asked: RunConfig) -> tuple[str, list[Row]]:
@@ -115,5 +116,5 @@ def _automatic(config: RunConfig, asked: RunConfig, history: History) -> Iterato
                 yield f"compute.{name}", value
 
 
-def _pair(name: str, width: int, value: str) -> Content:
-    return literal(f"{name:<{width}} ", width + 20).stylize(_MUTED) + literal(value, 300)
+def _pair(name: str, width: int, value: str, behind: Content | str = "") -> Content:
+    return captioned(name, literal(value, 300) + behind, width, width + 20, gap=" ")

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from textual.content import Content
 
 from engine.reports.views import Cell, Table, Texts, View
+from tui.format.captions import caption_width, captioned
 from tui.format.numbers import number
 from tui.format.text import literal
 
@@ -16,9 +17,9 @@ _NAME = 24
 
 def whole_row(columns: Sequence[str], row: Sequence[Cell]) -> list[Content]:
     """Return a line for each column; nothing is cut off."""
-    width = min(_NAME, max(map(len, columns), default=0))
+    width = caption_width(columns, _NAME)
     return [
-        literal(f"{name:<{width}}  ", _NAME + 2).stylize("$foreground 60%") + _value(cell)
+        captioned(name, _value(cell), width, _NAME)
         for name, cell in zip(columns, row, strict=False)
     ]
 

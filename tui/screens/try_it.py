@@ -75,6 +75,7 @@ class TryItScreen(Screen[None]):
         self._exchanges = Exchanges(id="answers")
         self._waiting = 0
         self._wanted = ""
+        self._several = False
         """The request for input, once the model is loaded."""
         self._explains = False
         self._last: Mapping[str, str] = {}
@@ -143,6 +144,7 @@ class TryItScreen(Screen[None]):
             await self._exchanges.mount(Static(literal(event.columns, 1000).stylize("$text-error")))
         else:
             self._wanted, self._explains = _request(event), event.explained
+            self._several = len(event.columns) > 1
             self.refresh_bindings()
             self._head.say(self._wanted)
             typed, self._typed = self._typed or "", None
@@ -163,7 +165,7 @@ class TryItScreen(Screen[None]):
             return
         self._head.say(self._wanted)
         self._waiting = len(self._ids)
-        exchange = Exchange(_question(event), self._ids)
+        exchange = Exchange(_question(event, self._several), self._ids)
         await self._exchanges.add(exchange)
         self._last = event.row
         rows = [event.row] if event.row else []
@@ -234,14 +236,11 @@ def _request(found: TryItScreen.Loaded) -> str:
     return "type, down goes to the next line, enter asks" if several else "type, and press enter"
 
 
-def _question(event: InputRows.Asked) -> Content:
-    """Return the input on one line: the text if there is only one, else names and values."""
+def _question(event: InputRows.Asked, several: bool) -> Content:
+    """Return the input on one line: the text of a model that takes one, else names and values."""
     if event.file:
         return Content.styled("› ", "$primary") + literal(
             f"the rows of {event.file}" + f", then {event.future}" * bool(event.future), 500
         )
-    texts = list(event.row.values())
-    named = "  ".join(f"{name}={value}" for name, value in event.row.items())
-    return (Content("› ") + literal(texts[0] if len(texts) == 1 else named, 5000)).stylize(
-        "bold $primary"
-    )
+    typed = [f"{name}={value}" if several else value for name, value in event.row.items()]
+    return (Content("› ") + literal("  ".join(typed), 5000)).stylize("bold $primary")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
+from textual.message import Message
 from textual.widgets import Static
 
 from engine.errors import UserError
@@ -91,6 +94,12 @@ def _shortened(value: object) -> object:
 class Exchange(Vertical):
     """An input, and below it the models' answers side by side."""
 
+    @dataclass
+    class Resized(Message):
+        """An exchange is higher than before."""
+
+        exchange: Exchange
+
     def __init__(self, asked: Content, runs: Sequence[str]) -> None:
         super().__init__()
         self._asked = asked
@@ -102,9 +111,16 @@ class Exchange(Vertical):
         yield Static(self._asked)
         yield Horizontal(*self.replies)
 
+    def on_resize(self) -> None:
+        """Tell that there is more of it, as images that are drawn after their answer."""
+        self.post_message(self.Resized(self))
+
 
 class Exchanges(VerticalScroll, can_focus=False):
     """The latest exchanges, of which the newest one is in sight."""
+
+    _followed: Exchange | None = None
+    """The one that stays in sight while its answers come."""
 
     async def add(self, exchange: Exchange) -> None:
         """Show an exchange below the others; the oldest one makes room."""
@@ -115,8 +131,15 @@ class Exchanges(VerticalScroll, can_focus=False):
 
     def go_to(self, exchange: Exchange) -> None:
         """Scroll to its start, with as much of the earlier exchanges as there is room for."""
+        self._followed = exchange
         self.call_after_refresh(self.scroll_to_widget, exchange, top=True, animate=False)
+
+    @on(Exchange.Resized)
+    def _follow(self, event: Exchange.Resized) -> None:
+        if event.exchange is self._followed:
+            self.go_to(event.exchange)
 
     def turn(self, pages: int) -> None:
         """Scroll by pages."""
+        self._followed = None
         self.scroll_relative(y=pages * (self.size.height - 1), animate=False)

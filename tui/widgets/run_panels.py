@@ -29,6 +29,7 @@ from engine.runs.status import State
 from tui.charts.chart import TIME, Curve
 from tui.charts.plot import Pair
 from tui.charts.points import PlacedPoints
+from tui.format.captions import captioned
 from tui.format.imported import imported_facts
 from tui.format.numbers import duration, number, percent, size
 from tui.format.run_states import last_known, shown_state
@@ -343,4 +344,4 @@ def _title(text: str) -> Content:
 
 def pair(name: str, value: object, limit: int = 200, width: int = 0) -> Content:
     """Return a name in muted colour, in at least ``width`` cells, and its value."""
-    return literal(f"{name:<{max(12, width)}} ", 40).stylize(_MUTED) + literal(value, limit)
+    return captioned(name, literal(value, limit), max(12, width), gap=" ")

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from itertools import zip_longest
 
 from textual.content import Content
+from textual.css.types import TextAlign, TextOverflow
+from typing_extensions import override
 
 from engine.reports.picture import Picture, read_pictures
 from engine.reports.side_by_side import items_beside
@@ -55,7 +57,7 @@ def samples(
         if outputs:
             lines += [*side_by_side(known, 2 * side, drawing), *texts]
         else:
-            lines += beside_picture(known[0], texts, side, drawing) if known else texts
+            lines += [BesidePicture(known[0], texts, side, drawing)] if known else texts
         lines.append(Content(""))
     return lines
 
@@ -69,10 +71,28 @@ def side_by_side(pictures: Sequence[Picture], side: int, drawing: Drawing) -> li
     return [Content("  ").join(row) for row in zip(*drawn, strict=False)]
 
 
-def beside_picture(
-    picture: Picture, texts: Sequence[Content], side: int, drawing: Drawing
-) -> list[Content]:
-    """Return lines of text to the right of a picture ``side`` cells wide."""
-    drawn = drawing.lines(picture, side)
-    both = zip_longest(drawn, texts)
-    return [(left or Content(" " * side)) + Content("  ") + (text or "") for left, text in both]
+class BesidePicture(Content):
+    """Texts to the right of a picture ``side`` cells wide, and wrapped there."""
+
+    __slots__ = ("_drawn", "_side", "_texts")
+
+    def __init__(
+        self, picture: Picture, texts: Sequence[Content], side: int, drawing: Drawing
+    ) -> None:
+        self._drawn, self._texts, self._side = drawing.lines(picture, side), texts, side
+        whole = Content("\n").join(self._rows(texts))
+        super().__init__(whole.plain, list(whole.spans), strip_control_codes=False)
+
+    def _rows(self, texts: Sequence[Content]) -> list[Content]:
+        empty = Content(" " * self._side)
+        return [
+            (left or empty) + "  " + (text or "") for left, text in zip_longest(self._drawn, texts)
+        ]
+
+    @override
+    def wrap(
+        self, width: int, *, align: TextAlign = "left", overflow: TextOverflow = "fold"
+    ) -> list[Content]:
+        room = max(1, width - self._side - 2)
+        parts = (text.wrap(room, align=align, overflow=overflow) for text in self._texts)
+        return self._rows([part for one in parts for part in one])

@@ -22,6 +22,7 @@ from engine.reports.views import Lines as LinesView
 from tui.charts.band import Band
 from tui.charts.chart import STYLES, Chart, Curve
 from tui.charts.heatmap import heatmap
+from tui.format.captions import caption_width, captioned
 from tui.format.numbers import number
 from tui.format.text import literal
 from tui.format.whole import whole_row
@@ -34,6 +35,8 @@ from tui.widgets.pictures.sheet import PictureSheet
 from tui.widgets.progress import bar
 
 _WIDEST = 40
+_CAPTION = 20
+"""Cells of the longest caption of a text."""
 _BAR = 24
 """Cells of the longest bar beside a row."""
 _RANKED = "Importance of columns"
@@ -221,10 +224,9 @@ def texts(view: Texts) -> list[Content]:
     """Return the items, a caption and its text a line."""
     lines: list[Content] = []
     for item in view.items:
-        width = max(map(len, item), default=0)
+        width = caption_width(item, _CAPTION)
         for name, text in item.items():
-            caption = literal(f"{name:<{min(width, 20)}}  ", 24).stylize("$foreground 60%")
-            lines.append(caption + literal(text, 5000))
+            lines.append(captioned(name, literal(text, 5000), width, _CAPTION))
         lines.append(Content(""))
     return lines
 

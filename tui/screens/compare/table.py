@@ -8,11 +8,14 @@ from textual.content import Content
 
 from engine.runs.comparison import Comparison, Row, text_of
 from engine.runs.history import History
+from tui.format.captions import caption_width, captioned
 from tui.format.live_changes import live_changes
 from tui.format.text import literal
 from tui.widgets.columns import fit
 
 _WIDEST = 32
+_METRIC = 40
+"""Cells of the longest name of a metric."""
 _MUTED = "$foreground 60%"
 
 
@@ -44,9 +47,11 @@ def spreads(comparison: Comparison) -> list[Content]:
     lines = []
     for group in comparison.alike:
         lines += [Content(""), literal(group.title, 200).stylize("bold $primary")]
-        width = max((len(name) for name in group.metrics), default=0)
-        for name, spread in group.metrics.items():
-            lines.append(literal(f"{name:<{width}}  ").stylize(_MUTED) + literal(spread.text))
+        width = caption_width(group.metrics, _METRIC)
+        lines += [
+            captioned(name, literal(spread.text), width, _METRIC)
+            for name, spread in group.metrics.items()
+        ]
     return lines
 
 

@@ -13,6 +13,7 @@ from engine.runs.comparison import text_of
 from engine.runs.summary import RunSummary
 from tui.charts.canvas import Canvas
 from tui.charts.chart import Chart
+from tui.format.captions import captioned
 from tui.format.numbers import number
 from tui.format.run_states import last_known, shown_state
 from tui.format.text import literal
@@ -144,4 +145,4 @@ def _changes(glance: Glance, width: int, compare_key: str) -> Iterator[Content]:
 
 
 def _pair(name: str, value: str) -> Content:
-    return literal(f"{name:<{_NAME}} ", 40).stylize(_MUTED) + literal(value, 120)
+    return captioned(name, literal(value, 120), _NAME, gap=" ")
