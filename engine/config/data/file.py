@@ -29,7 +29,7 @@ class FileConfig(DataConfig):
     format: str = option(
         "",
         "File format; empty goes by the suffix",
-        suggestions=("csv", "tsv", "parquet", "json", "jsonl", "conll", "tsf", "ts", "txt"),
+        suggestions=("csv", "tsv", "parquet", "json", "jsonl", "arff", "conll", "tsf", "ts", "txt"),
     )
     delimiter: str = option(
         "",

@@ -13,6 +13,7 @@ import pyarrow.json
 import pyarrow.parquet
 
 from engine.data.on_disk import LARGE, WINDOW, mapped
+from engine.data.readers.arff import read_arff
 from engine.data.readers.brat import read_brat
 from engine.data.readers.conll import is_tagged, read_conll, read_conllu
 from engine.data.readers.csv import read_csv
@@ -44,7 +45,7 @@ _ELSEWHERE = {
     (".xlsx", ".xls", ".xlsm", ".xlsb", ".ods", ".numbers"): "Save its sheet as CSV (UTF-8).",
     (".zip", ".tgz", ".7z", ".rar"): "Unpack it, and give the file or folder.",
     (".pkl", ".pickle", ".pt", ".npy", ".npz", ".h5", ".hdf5", ".orc", ".avro", ".dta", ".sav",
-     ".sas7bdat", ".xml", ".arff", ".sqlite", ".db"): "Write it as Parquet or CSV.",
+     ".sas7bdat", ".xml", ".sqlite", ".db"): "Write it as Parquet or CSV.",
 }  # fmt: skip
 """By suffixes: what to do about files of other programs."""
 _BEGINNING, _LINES = 1 << 16, 50
@@ -233,6 +234,11 @@ def _read_ts(path: Path, options: ReadOptions) -> Reading:
     return Reading(table, notes)
 
 
+def _read_arff(path: Path, options: ReadOptions) -> Reading:
+    table, notes = read_arff(path, read_text(path, options.encoding), options)
+    return Reading(table, notes)
+
+
 READERS: dict[str, Reader] = {
     ".csv": _read_csv,
     ".tsv": _read_tsv,
@@ -254,6 +260,7 @@ READERS: dict[str, Reader] = {
     ".tsf": _read_tsf,
     ".ts": _read_ts,
     ".tmx": _read_tmx,
+    ".arff": _read_arff,
     ".ann": read_brat,
     ".tar": read_webdataset,
 }

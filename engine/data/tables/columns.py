@@ -122,6 +122,8 @@ class _Evidence:
     """Decimal mark of the file; empty where it is unknown."""
     lists: bool = True
     """Whether cells may be lists of items."""
+    declared: bool = False
+    """Whether the file declares the values as categories."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +144,8 @@ class _Verdict:
 def _detect(
     name: str, column: pa.ChunkedArray, setting: ColumnSetting | None, apart: int, decimal: str
 ) -> Column:
-    kind, column = column.type, tidy(column, _is_text(setting))
+    declared = setting is None and _is_of_categories(column.type)
+    kind, column = column.type, tidy(column, declared or _is_text(setting))
     rows, missing = len(column), column.null_count
     if setting is not None and setting.type == "ignored":
         return _ignored(name, column)
@@ -163,13 +166,14 @@ def _detect(
     distinct = len(values) if text else pc.count_distinct(column).as_py()
     written = set_number_format(name, setting) or find_number_format(values, 0.0, decimal)
     written = written or find_clock_format(kind, values, _MOSTLY)
-    found = _Evidence(name, column, distinct, values, written, apart, decimal)
+    found = _Evidence(name, column, distinct, values, written, apart, decimal, declared=declared)
     verdict = _as_set(found, setting) if setting else _judge(found)
     return Column(name=name, type=verdict.type, reason=verdict.reason, missing=missing,
                   distinct=distinct, example=example, date_format=verdict.date_format, zone=zone,
                   number_format=(marks := written or NumberFormat(decimal=decimal or ".")),
                   units=known_units(column, marks) if verdict.type == "numeric" else (),
-                  as_written=_is_text(setting), doubt=verdict.doubt, separator=verdict.separator,
+                  as_written=declared or _is_text(setting), doubt=verdict.doubt,
+                  separator=verdict.separator,
                   items=common_items(column, verdict.separator) if verdict.type == "list" else [],
                   )  # fmt: skip
 
@@ -195,6 +199,12 @@ def _nested_type(kind: pa.DataType) -> ColumnType | None:
 
 def _has_items(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_integer(kind))
+
+
+def _is_of_categories(kind: pa.DataType) -> bool:
+    """Return whether a type is that of declared categories, as pandas and ARFF files have them."""
+    texts = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+    return bool(pa.types.is_dictionary(kind) and any(one(kind.value_type) for one in texts))
 
 
 def _is_text(setting: ColumnSetting | None) -> bool:
@@ -355,6 +365,9 @@ def _read_dates(found: _Evidence, date_format: str = "") -> _Verdict | None:
 
 def _judge_texts(found: _Evidence) -> _Verdict:
     values = found.values
+    if found.declared:
+        dates = None if found.written else _read_dates(found)
+        return dates or _judge_words(replace(found, lists=False))
     if all(value.lower() in TRUTH for value in values):
         return _Verdict("categorical")
     if found.written:
