@@ -13,6 +13,7 @@ from typing import Any
 from typing_extensions import override
 
 from engine.errors import DataError
+from engine.text.chat.asked_answers import answer_behind
 from engine.text.chat.conversation import Conversation, Refused, end_of_turn, rendered, tried
 from engine.text.chat.first_answers import begin_of_first
 from engine.text.chat.prompts import Marked, Prompt, Prompts, Row, cut, text_of
@@ -226,9 +227,12 @@ class ChatPrompts(Prompts):
         before = self._chat(talk, place, ask=True).text
         if until.startswith(before):
             return until, len(cut(before).text)
-        found = thought_out(before, until, talk.turns[place])
+        turn = talk.turns[place]
+        found = thought_out(before, until, turn)
+        if found is None and not has_thought(turn):
+            found = answer_behind(before, until, talk.turns[place - 1], turn)
         if found is None:
-            raise _otherwise(talk.turns[place])
+            raise _otherwise(turn)
         return found, len(cut(before).text)
 
     def _chat(self, talk: _Talk, count: int, ask: bool = False) -> Conversation:
