@@ -285,6 +285,18 @@ def test_a_template_that_leaves_out_answers_is_refused() -> None:
         end_of_turn(prompts.tokenizer)
 
 
+@pytest.mark.parametrize("answer", ["It is 42.", "yes"])
+def test_a_turn_that_the_template_leaves_out_is_told_whatever_is_answered(answer: str) -> None:
+    """Phi-4's template writes no results of tools, though an answer may repeat one."""
+    asks = KNOWN["chatml"].text.replace("in messages %}", "in messages if m.role != 'tool' %}")
+    tokenizer = tokenizer_with(asks.replace("for message", "for m").replace("message[", "m["))
+    turns = [TURNS[0], {"role": "tool", "content": "42"}, {**TURNS[1], "content": answer}]
+    [marked] = ChatPrompts(tokenizer).marked({"messages": turns})
+    assert marked.unsaid
+    [marked] = ChatPrompts(tokenizer).marked({"messages": [*TURNS[:2], *TURNS[:2]]})
+    assert not marked.unsaid
+
+
 def test_what_follows_the_last_answer_is_not_used() -> None:
     tokenizer = named("chatml")
     [marked] = ChatPrompts(tokenizer).marked({"messages": TURNS[:3]})

@@ -279,9 +279,10 @@ def _compared(text: str, spans: Mapping[int, tuple[int, int]], turns: Sequence[T
         for place, span in spans.items()
         for part in parts_of(turns[place])
     )
-    whole = _without_blanks(text)
-    before = [turn for turn in turns[: max(spans, default=0)] if turn["role"] != ASSISTANT]
-    unsaid = any(_without_blanks(turn["content"]) not in whole for turn in before)
+    last = max(spans, default=0)
+    said = _without_blanks(text[: spans[last][0]]) if spans else ""
+    before = [turn for turn in turns[:last] if turn["role"] != ASSISTANT]
+    unsaid = any(_without_blanks(turn["content"]) not in said for turn in before)
     return Marked(text, list(spans.values()), shortened, unsaid)
 
 
