@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import pyarrow as pa
@@ -21,6 +22,8 @@ PAIRS = (
     ("text1", "text2"), ("text_a", "text_b"), ("query", "passage"), ("question", "sentence"),
     ("#1 String", "#2 String"),
 )  # fmt: skip
+IDS = re.compile(r"(.*_)?id", re.IGNORECASE)
+"""Names of columns that tell rows apart."""
 _SAMPLE = 1000
 _FEW = 200
 """A column with more different values than this holds no classes."""
