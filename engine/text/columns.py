@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import pyarrow as pa
@@ -25,6 +26,8 @@ PAIRS = (
     ("question", "passage"), ("question", "document"), ("question", "context"),
     ("question", "answer"),
 )  # fmt: skip
+IDS = re.compile(r"(.*_)?id", re.IGNORECASE)
+"""Names of columns that tell rows apart."""
 _SAMPLE = 1000
 _FEW = 200
 """A column with more different values than this holds no classes."""

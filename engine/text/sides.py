@@ -9,7 +9,7 @@ import pyarrow as pa
 from engine.data.raw import RawData
 from engine.errors import DataError
 from engine.files.sanitize import plain
-from engine.text.columns import by_name, chosen, is_text
+from engine.text.columns import IDS, by_name, chosen, is_text
 
 _SIDES = (
     ("source", "target"), ("src", "tgt"), ("input", "output"), ("input_text", "target_text"),
@@ -68,7 +68,7 @@ def _found(table: pa.Table, source: str, target: str) -> tuple[str, str]:
         if first and second and first != second and _go_together(pair, source, target):
             return first, second
     texts = [name for name in table.column_names if is_text(table, name)]
-    left = [name for name in texts if name not in (source, target)]
+    left = [name for name in texts if name not in (source, target) and not IDS.fullmatch(name)]
     if source and len(left) == 1:
         return source, left[0]
     if target and len(left) == 1:

@@ -224,6 +224,42 @@ def test_a_template_that_asks_in_another_form_than_it_writes_is_refused() -> Non
         ChatPrompts(tokenizer_with(asks)).marked({"messages": TURNS[:2]})
 
 
+LAST = (
+    "{% if messages[0].role == 'system' %}{% set system = messages[0].content + '\n\n' %}"
+    "{% set messages = messages[1:] %}{% else %}{% set system = '' %}{% endif %}<s>"
+    "{% for m in messages %}{% if m.role == 'user' %}[INST] {{ system if loop.last else '' }}"
+    "{{ m.content }}[/INST]{% else %} {{ m.content | trim }}{{ eos_token }}{% endif %}{% endfor %}"
+)
+"""In the manner of Mistral 7B v0.3 and Nemo: the system prompt stands in the last message alone."""
+
+
+@pytest.mark.parametrize(
+    "answers", [("green", "yes"), ("green\n", "colour?[/INST]"), ("a", "sure?")]
+)
+def test_answers_are_learned_behind_the_system_prompt_of_their_request(
+    answers: tuple[str, str],
+) -> None:
+    prompts = ChatPrompts(tokenizer_with(LAST))
+    turns = [SYSTEM, TURNS[0], {**TURNS[1], "content": answers[0]},
+             TURNS[2], {**TURNS[3], "content": answers[1]}]  # fmt: skip
+    end, first, second = "<|endoftext|>", answers[0].strip(), answers[1]
+    before = "<s>[INST] Be brief.\n\ncolour?[/INST]"
+    later = f"<s>[INST] colour?[/INST] {first}{end}[INST] Be brief.\n\nsure?[/INST]"
+    for marked, text, place, answer in zip(
+        prompts.marked({"messages": turns}), (before, later), (2, 4), (first, second), strict=True
+    ):
+        assert marked.text == f"{text} {answer}{end}"
+        assert [marked.text[slice(*span)] for span in marked.spans] == [f" {answer}{end}"]
+        assert prompts.prompt({"messages": turns[:place]}).text == text
+        assert not marked.shortened
+        assert not marked.unsaid
+
+
+def test_conversations_without_a_system_prompt_stay_one_sample() -> None:
+    [marked] = ChatPrompts(tokenizer_with(LAST)).marked({"messages": TURNS})
+    assert len(marked.spans) == 2
+
+
 def test_thoughts_that_a_template_does_not_ask_for_are_named() -> None:
     asks_without = (
         "{% for m in messages %}{{ m['role'] }}:{% if m['role'] == 'assistant' %}<think>"
@@ -247,6 +283,18 @@ def test_a_template_that_leaves_out_answers_is_refused() -> None:
         prompts.marked({"messages": TURNS})
     with pytest.raises(DataError, match="leaves out answers that are texts"):
         end_of_turn(prompts.tokenizer)
+
+
+@pytest.mark.parametrize("answer", ["It is 42.", "yes"])
+def test_a_turn_that_the_template_leaves_out_is_told_whatever_is_answered(answer: str) -> None:
+    """Phi-4's template writes no results of tools, though an answer may repeat one."""
+    asks = KNOWN["chatml"].text.replace("in messages %}", "in messages if m.role != 'tool' %}")
+    tokenizer = tokenizer_with(asks.replace("for message", "for m").replace("message[", "m["))
+    turns = [TURNS[0], {"role": "tool", "content": "42"}, {**TURNS[1], "content": answer}]
+    [marked] = ChatPrompts(tokenizer).marked({"messages": turns})
+    assert marked.unsaid
+    [marked] = ChatPrompts(tokenizer).marked({"messages": [*TURNS[:2], *TURNS[:2]]})
+    assert not marked.unsaid
 
 
 def test_what_follows_the_last_answer_is_not_used() -> None:

@@ -115,6 +115,23 @@ def test_chunks_beside_entities_are_reported(tmp_path: Path) -> None:
     assert doubt.change == "task.tags"
 
 
+INNER = [["O", "O", "O", "O", "O", "O", "B-LOC", "O"], ["O"] * 5, ["O"] * 3] * 4
+"""Entities within others: York within New York."""
+
+
+@pytest.mark.parametrize("first", ["{n}\t", ""])
+def test_the_outer_of_two_levels_of_entities_is_learned(tmp_path: Path, first: str) -> None:
+    """GermEval 2014: the outer level stands before the inner one, which has few entities."""
+    rows = [
+        (words, [f"{outer}\t{inner}" for outer, inner in zip(tags, within, strict=True)])
+        for (words, tags), within in zip(ROWS, INNER, strict=True)
+    ]
+    summary, read, _ = _read(_conll(tmp_path / "a.conll", first + "{word}\t{tag}", rows))
+    assert read[TRAIN] == ([words for words, _ in ROWS], [tags for _, tags in ROWS])
+    last = f"column_{4 if first else 3}"
+    assert [note.why for note in summary.notes if note.why.endswith(f"not from {last}")]
+
+
 @pytest.mark.parametrize("form", ["Sequence", "List", "list"])
 def test_names_of_classes_in_lists_are_found(tmp_path: Path, form: str) -> None:
     label = {"names": NAMES, "_type": "ClassLabel"}
@@ -293,6 +310,16 @@ def test_spans_of_characters_become_tags(tmp_path: Path, keys: tuple[str, ...]) 
     summary, read, _ = _read(_jsonl(tmp_path / "a.jsonl", rows))
     assert read[TRAIN] == ([words for words, _ in ROWS], [tags for _, tags in ROWS])
     assert summary.classes == COUNTS
+
+
+def test_texts_of_personal_data_are_found_beside_their_masked_form(tmp_path: Path) -> None:
+    rows: list[dict[str, Any]] = []
+    for words, tags in ROWS:
+        text, spans = _with_spans(words, tags)
+        cell = [dict(zip(("start", "end", "label"), span, strict=True)) for span in spans]
+        rows.append({"source_text": text, "masked_text": "[X]", "privacy_mask": cell})
+    _, read, _ = _read(_jsonl(tmp_path / "a.jsonl", rows))
+    assert read[TRAIN] == ([words for words, _ in ROWS], [tags for _, tags in ROWS])
 
 
 def test_spans_that_overlap_or_cut_words_are_reported(tmp_path: Path) -> None:

@@ -85,6 +85,8 @@ def table(*names: str) -> pa.Table:
         (("id", "highlights", "article"), ("", ""), ("article", "highlights")),
         (("id", "Dialogue", "summary"), ("", ""), ("Dialogue", "summary")),
         (("a", "b", "c"), ("c", "a"), ("c", "a")),
+        (("id", "en", "de"), ("", ""), ("en", "de")),
+        (("doc_id", "en", "de"), ("de", ""), ("de", "en")),
         (("id", "article", "highlights"), ("article", ""), ("article", "highlights")),
     ],
 )

@@ -13,6 +13,7 @@ from typing import Any
 from typing_extensions import override
 
 from engine.errors import DataError
+from engine.text.chat.asked_answers import answer_behind
 from engine.text.chat.conversation import Conversation, Refused, end_of_turn, rendered, tried
 from engine.text.chat.first_answers import begin_of_first
 from engine.text.chat.prompts import Marked, Prompt, Prompts, Row, cut, text_of
@@ -226,9 +227,12 @@ class ChatPrompts(Prompts):
         before = self._chat(talk, place, ask=True).text
         if until.startswith(before):
             return until, len(cut(before).text)
-        found = thought_out(before, until, talk.turns[place])
+        turn = talk.turns[place]
+        found = thought_out(before, until, turn)
+        if found is None and not has_thought(turn):
+            found = answer_behind(before, until, talk.turns[place - 1], turn)
         if found is None:
-            raise _otherwise(talk.turns[place])
+            raise _otherwise(turn)
         return found, len(cut(before).text)
 
     def _chat(self, talk: _Talk, count: int, ask: bool = False) -> Conversation:
@@ -275,9 +279,10 @@ def _compared(text: str, spans: Mapping[int, tuple[int, int]], turns: Sequence[T
         for place, span in spans.items()
         for part in parts_of(turns[place])
     )
-    whole = _without_blanks(text)
-    before = [turn for turn in turns[: max(spans, default=0)] if turn["role"] != ASSISTANT]
-    unsaid = any(_without_blanks(turn["content"]) not in whole for turn in before)
+    last = max(spans, default=0)
+    said = _without_blanks(text[: spans[last][0]]) if spans else ""
+    before = [turn for turn in turns[:last] if turn["role"] != ASSISTANT]
+    unsaid = any(_without_blanks(turn["content"]) not in said for turn in before)
     return Marked(text, list(spans.values()), shortened, unsaid)
 
 

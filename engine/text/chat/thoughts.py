@@ -37,7 +37,9 @@ def thought_out(before: str, until: str, turn: Turn) -> str | None:
     if place < 0 or written[begin:place].strip():
         return None
     end = written[place + len(answer.strip()) :]
-    if not answer.strip():  # calls of tools alone
+    if answer.strip():
+        answer = answer.rstrip()  # the template's own blanks follow
+    else:  # calls of tools alone
         answer, end = "\n\n" if thought else "", end.lstrip("\n")
     return before + (f"{thought}{_END}{answer}" if thought else f"{_NONE}{answer}") + end
 

@@ -64,7 +64,10 @@ def tagged_columns(table: pa.Table, tokens: str, tags: str) -> TaggedColumns:
     chosen(table, found.tags, "task.tags")
     if tokens or tags or found.tokens not in lists:
         return found
-    return _by_content(found, {name: _Content.of(table, name) for name in lists}, named is not None)
+    contents = {name: _Content.of(table, name) for name in lists}
+    if named is None:
+        found = replace(found, tags=_outer_level(found, contents))
+    return _by_content(found, contents, named is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,13 @@ class _Content:
     """Whether they are tags that mark positions, such as ``B-person``."""
     positions: bool
     """Whether they are the numbers of the words in their sentence."""
+    tagged: int = 0
+    """The number of values that are tags of an entity, where they mark positions."""
+
+    @property
+    def labels(self) -> frozenset[str]:
+        """The labels of tags that mark positions."""
+        return frozenset(_BEFORE.split(value, 1)[-1] for value in self.values - {"O"})
 
     @classmethod
     def of(cls, table: pa.Table, column: str) -> _Content:
@@ -85,12 +95,33 @@ class _Content:
         values = frozenset(item for row in rows for item in row)
         names = class_names(table, column) or values
         marked = scheme_of(sorted(names)).marks is not None
-        return cls(values, sum(map(len, rows)), marked, all(map(_are_positions, rows)))
+        tagged = sum(item != "O" for row in rows for item in row)
+        return cls(values, sum(map(len, rows)), marked, all(map(_are_positions, rows)), tagged)
 
     @property
     def words(self) -> bool:
         """Whether they may be words."""
         return not self.marked and not self.positions
+
+
+def _outer_level(found: TaggedColumns, contents: Mapping[str, _Content]) -> str:
+    """Return the column of the outer entities, where the last one has those within them.
+
+    So GermEval 2014 has them: both have the same labels, and the outer ones are more. Columns of
+    other marks, such as the chunks of CoNLL-2003, have labels of their own.
+    """
+    last = contents.get(found.tags)
+    if last is None or not last.marked:
+        return found.tags
+    outer = [
+        name
+        for name, one in contents.items()
+        if name not in (found.tokens, found.tags)
+        and one.marked
+        and last.labels <= one.labels
+        and one.tagged > last.tagged
+    ]
+    return outer[-1] if outer else found.tags
 
 
 def _are_positions(row: list[str]) -> bool:

@@ -15,7 +15,7 @@ from engine.text.tagging.columns import TAG_NAMES, TOKEN_NAMES
 from engine.text.tagging.scheme import OUTSIDE
 from engine.text.tokens.words import word_pattern
 
-_TEXT_NAMES = ("text", "sentence", "content", "data", "document")
+_TEXT_NAMES = ("text", "sentence", "content", "data", "document", "source_text", "full_text")
 SPAN_NAMES = ("label", "labels", "entities", "spans", "ner", "annotations", "tags")
 _STARTS = ("start", "start_offset", "begin")
 _ENDS = ("end", "end_offset")

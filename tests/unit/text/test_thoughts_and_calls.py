@@ -52,6 +52,8 @@ def learned(template: str, *turns: dict[str, Any]) -> list[str]:
     ("answer", "expected"),
     [
         ({"content": "green"}, f"\n</think>\n\ngreen{END}"),
+        ({"content": "green \n"}, f"\n</think>\n\ngreen \n{END}"),
+        ({"content": "green\n", "thinking": "hm"}, f"hm\n</think>\n\ngreen\n{END}"),
         ({"content": "green", "reasoning_content": "hm"}, f"hm\n</think>\n\ngreen{END}"),
         ({"content": "green", "thinking": "hm"}, f"hm\n</think>\n\ngreen{END}"),
         ({"content": "", "tool_calls": [CALL]}, f"\n</think>\n\n[look green]{END}"),
