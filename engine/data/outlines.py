@@ -19,7 +19,8 @@ from engine.data.boxes.coco_runs import runs_of
 from engine.data.boxes.cvat import marked_images
 from engine.data.boxes.one_entry import rightful_split
 from engine.data.boxes.records import Tally
-from engine.data.boxes.shapes import Points, document_of, points_of
+from engine.data.boxes.shapes import Marked, Points, document_of, points_of
+from engine.data.boxes.supervisely import is_supervisely, marked_image
 from engine.data.image_index import ImageIndex, stated_split
 from engine.data.image_limits import ImageFault
 from engine.data.image_record import IMAGE_RECORD, of_bytes, of_file
@@ -105,11 +106,14 @@ def load_outlines(
     found = _Outlines(root, ImageIndex(images))
     for file in files:
         if file.suffix.lower() == ".xml":
-            _add_cvat(file, found)
+            for image in marked_images(root / file, found.tally):
+                _add_marked(image, file, found)
             continue
         content = document_of(root / file)
         if isinstance(content, dict) and isinstance(content.get("shapes"), list):
             _add_labelme(content, file, found)
+        elif is_supervisely(content):
+            _add_marked(marked_image(content, file, found.tally), file, found, alone=True)
         elif isinstance(content, dict) and {"images", "annotations"} <= content.keys():
             _add_coco(content, file, found)
     by_image = found.by_image()
@@ -240,15 +244,14 @@ def _add_labelme(content: Mapping[str, Any], file: Path, found: _Outlines) -> No
     found.add(name if found.index.find(name, file) else file.stem, file, regions, size, alone=True)
 
 
-def _add_cvat(file: Path, found: _Outlines) -> None:
-    for image in marked_images(found.root / file, found.tally):
-        regions = [
-            Region(shape.label, runs=shape.runs, size=_sides(image.size))
-            if shape.runs
-            else Region(shape.label, [shape.points])
-            for shape in image.shapes
-        ]
-        found.add(image.name, file, regions, image.size, image.split)
+def _add_marked(image: Marked, file: Path, found: _Outlines, alone: bool = False) -> None:
+    regions = [
+        Region(shape.label, runs=shape.runs, size=_sides(image.size))
+        if shape.runs
+        else Region(shape.label, [shape.points], edges_inside=shape.edges_inside)
+        for shape in image.shapes
+    ]
+    found.add(image.name, file, regions, image.size, image.split, alone)
 
 
 def _add_coco(content: Mapping[str, Any], file: Path, found: _Outlines) -> None:

@@ -106,7 +106,7 @@ class ImageClassification(Task[ImageFitted]):
         if not isinstance(self.config.model, ImageTransformerConfig):
             return usual
         wanted = Preprocessing(fitted.size, tuple(fitted.mean), tuple(fitted.std))
-        return replace(usual, companions=partial(write_processor, wanted))
+        return replace(usual, companions=partial(write_processor, wanted, resize=fitted.resize))
 
     def loss(self, network: nn.Module, batch: Batch) -> torch.Tensor:
         """Cross-entropy; over each class by itself where an image can have several.

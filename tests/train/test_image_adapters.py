@@ -170,7 +170,7 @@ def test_it_says_the_same_through_transformers_alone(vit: Path) -> None:
 def test_its_preprocessing_is_saved_with_it(vit: Path) -> None:
     run = train(experiment(vit))
     processor = json.loads((run.model / "preprocessor_config.json").read_text())
-    assert processor["size"] == {"height": 16, "width": 16}
+    assert processor["crop_size"] == {"height": 16, "width": 16}
 
 
 def test_names_are_those_of_the_plain_network_and_the_head_is_whole(vit: Path) -> None:

@@ -8,7 +8,9 @@ import pytest
 
 from engine.artifacts.model_card import write_card
 from engine.config.run_config import RunConfig
+from engine.data.image_levels import Levels
 from engine.pipelines.text_classification import TextClassificationFitted
+from engine.vision.fitted import ImageFitted
 
 CONFIG = RunConfig.parse(
     {
@@ -26,6 +28,22 @@ def page(folder: Path, text_pair: str = "", described: bool = True) -> str:
     )  # fmt: skip
     write_card(folder, CONFIG, fitted, {}, described)
     return (folder / "README.md").read_text()
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_preparation_of_images_is_described(tmp_path: Path, exact: bool) -> None:
+    fitted = ImageFitted(
+        image="image", label="label", classes=["a", "b"], counts=[1, 1], multi_label=False,
+        channels=1, size=32, resize="crop", mean=[0.25], std=[0.125], sizes={},
+        levels=Levels(integer=(0, 4095), exact=exact),
+    )  # fmt: skip
+    write_card(tmp_path, CONFIG, fitted, {}, True)
+    text = (tmp_path / "README.md").read_text()
+    assert (
+        "It reads the middle square of an image, resized to 32×32 px: grey from 0 (black)" in text
+    )
+    assert "less 0.2500, divided by 0.1250." in text
+    assert ("4,095 is white" in text) == exact
 
 
 @pytest.mark.parametrize("described", [True, False])

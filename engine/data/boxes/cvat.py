@@ -7,14 +7,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
 
 from engine.data.boxes.records import Annotations, Tally
-from engine.data.boxes.shapes import AROUND, Points, around, points_of
+from engine.data.boxes.shapes import (
+    AROUND,
+    Marked,
+    Points,
+    Shape,
+    around,
+    points_of,
+    runs_within,
+)
 from engine.data.image_index import ImageIndex, stated_split
 from engine.data.raw import TRAIN
 from engine.data.readers.files import split_of
@@ -28,28 +35,6 @@ _BEGINNING = 1 << 12
 """Bytes in which the outermost element begins."""
 _CORNERS = 64
 """Corners of the polygon that stands for an ellipse."""
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """A class and its place: the corners of a rectangle or an outline, or runs of pixels."""
-
-    label: str
-    points: Points
-    is_upright: bool = False
-    """Whether it is a rectangle along the edges of the image."""
-    runs: Sequence[tuple[int, int]] = ()
-    """First pixel, from 0, and number of pixels, in the order of columns."""
-
-
-@dataclass(frozen=True, slots=True)
-class Marked:
-    """An image as the annotations call it, the split and the size that they state, its shapes."""
-
-    name: str
-    split: str
-    size: tuple[str, str]
-    shapes: Sequence[Shape]
 
 
 def read_cvat(root: Path, files: Sequence[Path], images: ImageIndex) -> Annotations | None:
@@ -170,10 +155,7 @@ def _mask(mark: ElementTree.Element, label: str, size: tuple[str, str]) -> Shape
     if min(counts, default=-1) < 0 or sum(counts) != width * height:
         raise ValueError("The counts do not fill the box.")
     inside = np.repeat(np.arange(len(counts)) % 2 == 1, counts).reshape(height, width)
-    whole = np.zeros((high, wide), bool)
-    whole[top : top + height, left : left + width] = inside
-    edges = np.flatnonzero(np.diff(whole.T.reshape(-1), prepend=False, append=False))
-    runs = [(int(first), int(end - first)) for first, end in edges.reshape(-1, 2)]
+    runs = runs_within(inside, (left, top), (wide, high))
     right, bottom = left + width, top + height
     corners = [(left, top), (right, top), (right, bottom), (left, bottom)]
     return Shape(label, [(float(x), float(y)) for x, y in corners], runs=runs)

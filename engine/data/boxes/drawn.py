@@ -16,6 +16,7 @@ from engine.data.boxes.coco import corners
 from engine.data.boxes.records import ONLY_CLASS, Annotations, Tally
 from engine.data.boxes.shapes import (
     AROUND,
+    Marked,
     Object,
     Points,
     around,
@@ -23,6 +24,7 @@ from engine.data.boxes.shapes import (
     finite,
     points_of,
 )
+from engine.data.boxes.supervisely import is_supervisely, marked_image
 from engine.data.image_index import ImageIndex, stated_split
 from engine.data.image_suffixes import SUFFIXES
 from engine.data.raw import TRAIN
@@ -91,6 +93,8 @@ def _name_classes(found: Annotations) -> None:
 def _images(content: Any, file: Path, tally: Tally) -> Iterator[_Image]:
     if isinstance(content, dict) and isinstance(content.get("shapes"), list):
         yield _of_labelme(content, file, tally)
+    elif is_supervisely(content):
+        yield _of_shapes(marked_image(content, file, tally), tally)
     elif are_tasks(content):
         yield from (_of_label_studio(task, file, tally) for task in content)
     elif isinstance(content, list) and any(map(_is_short_task, content)):
@@ -109,6 +113,14 @@ def _images(content: Any, file: Path, tally: Tally) -> Iterator[_Image]:
             for entry in entries
             if isinstance(entry, dict) and "filename" in entry and "regions" in entry
         )
+
+
+def _of_shapes(image: Marked, tally: Tally) -> _Image:
+    for shape in image.shapes:
+        if not shape.is_upright:
+            tally.add(AROUND, image.name, "converted")
+    objects = [around(shape.label, shape.points) for shape in image.shapes]
+    return _Image((image.name,), image.size, objects, alone=True)
 
 
 def _of_labelme(content: Mapping[str, Any], file: Path, tally: Tally) -> _Image:

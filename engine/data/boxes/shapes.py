@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from engine.files import safe_json
 
@@ -13,6 +17,30 @@ Points = list[tuple[float, float]]
 AROUND = "an outline is read as the box around it"
 Object = dict[str, Any]
 """A class and its box, as a cell of a table has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A class and its place: the corners of a rectangle or an outline, or runs of pixels."""
+
+    label: str
+    points: Points
+    is_upright: bool = False
+    """Whether it is a rectangle along the edges of the image."""
+    runs: Sequence[tuple[int, int]] = ()
+    """First pixel, from 0, and number of pixels, in the order of columns."""
+    edges_inside: bool = False
+    """Whether the pixels on the edges of an outline belong to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """An image as the annotations call it, the split and the size that they state, its shapes."""
+
+    name: str
+    split: str
+    size: tuple[Any, Any]
+    shapes: Sequence[Shape]
 
 
 def document_of(path: Path) -> Any:
@@ -41,3 +69,17 @@ def around(label: Any, points: Sequence[tuple[float, float]]) -> Object:
 def finite(box: Sequence[float]) -> list[float]:
     """Return a box; empty where one of its numbers is none, which is counted later."""
     return list(box) if all(map(math.isfinite, box)) else []
+
+
+def runs_within(
+    inside: NDArray[np.bool_], corner: tuple[int, int], size: tuple[int, int]
+) -> list[tuple[int, int]]:
+    """Return the runs of a part of an image whose left upper corner is at ``corner``.
+
+    ``size`` is the width and height of the image. Raises ``ValueError`` for a part beyond it.
+    """
+    (left, top), (width, height) = corner, size
+    whole = np.zeros((height, width), bool)
+    whole[top : top + inside.shape[0], left : left + inside.shape[1]] = inside
+    edges = np.flatnonzero(np.diff(whole.T.reshape(-1), prepend=False, append=False))
+    return [(int(first), int(end - first)) for first, end in edges.reshape(-1, 2)]
