@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from engine.baselines.baseline import Baseline
 from engine.batches.source import Batch, Source
 from engine.data.raw import VALIDATION, RawData
+from engine.data.series.filled_past import known_rows
 from engine.data.series.panel import Rows, find_keys, key_texts
 from engine.data.series.panel_splits import split_panel
 from engine.data.series.splits import series_note, split_series
@@ -23,6 +24,7 @@ from engine.pipelines.series.fitted import SeriesFitted
 from engine.tasks.task import Task
 
 Numbers = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 Forecaster = Callable[[Numbers], Numbers | None]
 """Returns quantiles ``[horizon, levels]`` from the past of one series, where it can."""
 
@@ -40,41 +42,56 @@ class History:
     times: Rows
     values: Numbers
     """``[rows, targets]``"""
+    filled: Mask
+    """``[rows, targets]``, the values that were filled in."""
 
     def before(self, series: int, last: int) -> Numbers:
         """Return the rows of a series up to the time ``last``, ``[rows, targets]``.
 
-        None for a series that was not in training.
+        None for a series that was not in training. What was filled in at their end is the last
+        value before it, not one that leads to the next.
         """
         if series >= len(self.starts) - 1:
             return self.values[:0]
         begin, end = self.starts[series : series + 2].tolist()
         end = begin + int(np.searchsorted(self.times[begin:end], last, side="right"))
-        return self.values[max(begin, end - LONGEST) : end]
+        rows = slice(max(begin, end - LONGEST), end)
+        values, filled = self.values[rows], self.filled[rows]
+        if not len(values) or not filled[-1].any():
+            return values
+        before, until = known_rows(filled, np.array([0, len(values)]))
+        held = np.take_along_axis(values, before, 0)
+        return np.where(until < len(values), values, held)
 
 
 def history_of(raw: RawData, fitted: SeriesFitted) -> History:
     """Return the targets of all splits without their rows of context, which are repeated."""
     parts = [_own_rows(table, fitted) for table in raw.splits.values() if table.num_rows]
-    series, times, values = (np.concatenate(part) for part in zip(*parts, strict=True))
+    series, times, values, filled = (np.concatenate(part) for part in zip(*parts, strict=True))
     order = np.lexsort([times, series])
     count = 1 if fitted.own is None else len(fitted.own.keys[0])
     starts = np.searchsorted(series[order], np.arange(count + 1))
-    return History(starts, times[order], values[order])
+    return History(starts, times[order], values[order], filled[order])
 
 
-def _own_rows(table: Any, fitted: SeriesFitted) -> tuple[Rows, Rows, Numbers]:
-    """The place in training, time and targets of each row that is not context."""
+def _own_rows(table: Any, fitted: SeriesFitted) -> tuple[Rows, Rows, Numbers, Mask]:
+    """The place in training, time, targets and marks of each row that is not context."""
     count = len(fitted.targets)
     if fitted.own is None:
         rows, first = split_series(table), series_note(table).context
         times = rows.times[first:]
-        return np.zeros(len(times), np.int64), times, rows.values[first:, :count]
+        places, marks = np.zeros(len(times), np.int64), _marks(rows.values, rows.filled)
+        return places, times, rows.values[first:, :count], marks[first:, :count]
     panel, context = split_panel(table)
     places = find_keys(fitted.own.keys, key_texts(panel.keys, fitted.series))
     steps = np.arange(len(panel.times)) - np.repeat(panel.starts[:-1], panel.lengths)
     own = (steps >= np.repeat(context, panel.lengths)) & (places[panel.codes] >= 0)
-    return places[panel.codes][own], panel.times[own], panel.values[own, :count]
+    marks = _marks(panel.values, panel.filled)[own, :count]
+    return places[panel.codes][own], panel.times[own], panel.values[own, :count], marks
+
+
+def _marks(values: Numbers, filled: Mask | None) -> Mask:
+    return np.zeros(values.shape, np.bool_) if filled is None else filled
 
 
 class _Given(nn.Module):

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from engine.batches.source import Batch
 from engine.config.tasks.forecasting import ForecastingConfig
 from engine.data.series.channels import Values
+from engine.data.series.filled_past import FilledPast
 from engine.data.series.panel import Panel, Rows, find_keys, key_texts, name_of, shown_text
 from engine.data.series.panel_windows import PanelWindowSource, SeriesFacts
 from engine.data.series.scales import PanelScales, SeriesScales, scales_for
@@ -54,13 +55,16 @@ def panel_source(
         panel.keys.select(list(fitted.series)),
         torch.from_numpy(static_values(panel.keys, fitted.static)).to(device),
     )
+    channels = roles_of(fitted).past
+    marks = None if panel.filled is None else panel.filled[:, :channels]
     return PanelWindowSource(
         torch.from_numpy(values).to(device),
         torch.tensor(panel.times, device=device),
         known,
         plan_windows(panel.starts, context, section.window, section.horizon, section.stride),
         facts,
-        channels=roles_of(fitted).past,
+        FilledPast.of(marks, panel.starts, device),
+        channels=channels,
     )
 
 

@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from engine.config.tasks.forecasting import ForecastingConfig
+from engine.data.series.filled_past import FilledPast
 from engine.data.series.read import Series
 from engine.data.series.time_features import with_time_features
 from engine.data.series.windows import WindowSource
@@ -26,11 +27,14 @@ def series_source(
     known = None
     if filled is not None and filled.any():
         known = torch.from_numpy(~filled).to(device)
+    channels = roles_of(fitted).past
+    marks = None if series.filled is None else series.filled[:, :channels]
     return WindowSource(
         torch.from_numpy(scaled).to(device),
         torch.tensor(series.times, device=device),
         known,
-        channels=roles_of(fitted).past,
+        FilledPast.of(marks, np.array([0, len(series)]), device),
+        channels=channels,
         targets=count,
         window=section.window,
         horizon=section.horizon,

@@ -11,6 +11,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from engine.batches.source import Batch, Noise, Source
+from engine.data.series.filled_past import FilledPast
 from engine.data.series.window_plan import WindowPlan
 from engine.data.series.windows import LEAST_WEIGHT
 
@@ -48,13 +49,16 @@ class PanelWindowSource(Source):
         known: Tensor | None,
         plan: WindowPlan,
         facts: SeriesFacts,
+        filled: FilledPast | None = None,
         *,
         channels: int,
     ) -> None:
         """``values`` is ``[rows, channels + features]``, ``times`` ``[rows]``.
 
-        ``known``, bool ``[rows, targets]``, marks the targets that were not filled in.
+        ``known``, bool ``[rows, targets]``, marks the targets that were not filled in; ``filled``
+        has the rows of all channels that were.
         """
+        self._filled = filled
         device = values.device
         self._values, self._times, self._known = values, times, known
         self._facts, self._channels, self._stride = facts, channels, plan.stride
@@ -124,6 +128,8 @@ class PanelWindowSource(Source):
         before = self._ends[series] - self._counts[series]
         first = self._first[series] + (samples - before) * self._stride
         past, future = self._gathered(series, first)
+        if self._filled is not None:
+            past = self._filled.shown(past, self._values, self._rows(series, first)[0], first)
         count = facts.shift.shape[1]
         inputs = {
             "past": self._with_static(past, series),

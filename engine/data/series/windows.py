@@ -9,6 +9,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from engine.batches.source import Batch, Noise, Source
+from engine.data.series.filled_past import FilledPast
 
 LEAST_WEIGHT = 1e-6
 """Of a batch, since losses of several processes are divided by their weights."""
@@ -29,6 +30,7 @@ class WindowSource(Source):
         series: Tensor,
         times: Tensor,
         known: Tensor | None = None,
+        filled: FilledPast | None = None,
         *,
         channels: int,
         targets: int,
@@ -38,8 +40,10 @@ class WindowSource(Source):
     ) -> None:
         """``series`` is ``[rows, channels + features]``, targets first; ``times`` ``[rows]``.
 
-        ``known``, bool ``[rows, targets]``, marks the targets that were not filled in.
+        ``known``, bool ``[rows, targets]``, marks the targets that were not filled in; ``filled``
+        has the rows of all channels that were.
         """
+        self._series, self._filled = series, filled
         self._channels = channels
         self._targets = targets
         self._window = window
@@ -90,6 +94,10 @@ class WindowSource(Source):
             samples = rows.to(self._windows.device)
             windows = self._windows[samples].transpose(1, 2)
             past, coming = windows.tensor_split([self._window], dim=1)
+            if self._filled is not None:
+                first = samples * self._stride + self._window
+                before = first[:, None] + torch.arange(-self._window, 0, device=samples.device)
+                past = self._filled.shown(past, self._series, before, first)
             inputs = {
                 "past": past,
                 "future": coming[..., self._channels :],

@@ -10,6 +10,7 @@ import pyarrow as pa
 from engine.data.series.channels import read_channels
 from engine.data.series.frequency import Times
 from engine.data.series.read import read_time_column
+from engine.data.series.times import TimeColumn
 from engine.data.tables.values import texts
 from engine.errors import DataError
 from engine.pipelines.series.fitted import SeriesFitted, frequency_of, roles_of
@@ -37,7 +38,12 @@ def of_future_file() -> Iterator[None]:
 
 def times_of(table: pa.Table, fitted: SeriesFitted) -> Times:
     """The times of the rows, as the training rows were read."""
-    return read_time_column(table, roles_of(fitted), frequency_of(fitted), fitted.spelling).times
+    return time_column_of(table, fitted).times
+
+
+def time_column_of(table: pa.Table, fitted: SeriesFitted) -> TimeColumn:
+    """The times of the rows, as the training rows were read, with notes on those that differ."""
+    return read_time_column(table, roles_of(fitted), frequency_of(fitted), fitted.spelling)
 
 
 def with_same_types(past: pa.Table, future: pa.Table, fitted: SeriesFitted) -> Pair:

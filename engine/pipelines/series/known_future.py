@@ -25,6 +25,7 @@ from engine.files.sanitize import plain
 from engine.pipelines.series.fitted import SeriesFitted, frequency_of, roles_of
 from engine.pipelines.series.future_types import (
     of_future_file,
+    time_column_of,
     times_of,
     with_plain_types,
     with_same_types,
@@ -66,8 +67,10 @@ def join_future(
         places = np.zeros(future.num_rows, np.int64)
     if roles.time:
         with of_future_file():
-            times = times_of(future, fitted)
-        late = times > _last_targets(past, fitted)[0][places]
+            column = time_column_of(future, fitted)
+        if not roles.parts:
+            notes += [replace(n, why=f"in the future file, {n.why}") for n in column.notes]
+        late = column.times > _last_targets(past, fitted)[0][places]
         if not late.all():
             notes.append(_before(int((~late).sum()), bool(late.any())))
         future = future.filter(pa.array(late))

@@ -162,6 +162,27 @@ def test_rows_of_a_future_file_before_the_end_of_the_past_are_counted(prepare: M
         with_future(rows(whole[:8]), rows(whole[5:8][AHEAD]), made.fitted)
 
 
+@pytest.mark.parametrize(
+    ("times", "why"),
+    [
+        (lambda days: days.strftime("%d/%m/%Y"), "written %d/%m/%Y"),
+        (lambda days: days.strftime("%d.%m.%Y"), "written %d.%m.%Y"),
+        (lambda days: days.strftime("%d %b %Y"), "written %d %b %Y"),
+        (lambda days: days.strftime("%Y-%m-%d"), ""),
+    ],
+)
+def test_dates_that_a_future_file_writes_otherwise_are_told(
+    prepare: Make, times: Any, why: str
+) -> None:
+    """They were read without a word."""
+    text = sales().assign(day=lambda frame: frame["day"].dt.strftime("%Y-%m-%d"))
+    made = prepare(KIND, rows(text), **KNOWN, **SHORT)
+    future = sales(2, "2024-01-21").assign(day=lambda frame: times(frame["day"].dt))
+    _, notes = made.task.pipeline.with_future(rows(text), rows(future[AHEAD]), made.fitted)
+    assert [why in note.why for note in notes] == [True] * bool(why)
+    assert all(note.why.startswith("in the future file, ") for note in notes)
+
+
 def test_what_is_wrong_in_a_future_file_is_said_of_it(prepare: Make) -> None:
     made = prepare(KIND, rows(sales()), **KNOWN, **SHORT)
     past, coming = sales(10)[:8], sales(10)[8:][AHEAD]
