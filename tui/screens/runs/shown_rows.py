@@ -98,6 +98,11 @@ class ShownRows:
         heading = Content("   ".join(parts))
         if self._problem:
             heading += literal(f"   {self._problem}").stylize("$text-error")
+        elif total and not shown:
+            why = (
+                self._filter.unknown(self._read.runs) or "No run passes the filter; esc shows all."
+            )
+            heading += literal(f"   {why}").stylize("$text-warning")
         return heading
 
     def _sort(self) -> None:
