@@ -93,7 +93,9 @@ class ShownRows:
         total, shown = len(self._read.runs), len(self.visible)
         runs = f"{total:,} run{'s' * (total != 1)}"
         parts = ["dltui", runs if shown == total else f"{shown:,} of {runs}"]
-        parts += [f"{self.running} running"] if self.running else []
+        paused = sum(row.paused and row.host not in self.gone for row in self._read.runs)
+        parts += [f"{self.running - paused} running"] if self.running > paused else []
+        parts += [f"{paused} paused"] if paused else []
         parts += [f"{len(self.selected):,} selected"] if self.selected else []
         heading = Content("   ".join(parts))
         if self._problem:
