@@ -21,7 +21,7 @@ from engine.config.run_config import REGISTRIES, RunConfig, parse_overridden
 from engine.config.usual_name import usual_name
 from engine.errors import PresetError, UserError
 from engine.files import atomic, safe_toml
-from engine.files.paths import expanded, is_file, presets_folder
+from engine.files.paths import expanded, is_file, is_folder, presets_folder
 from engine.files.slugs import NAME_RULE, is_name
 
 
@@ -53,15 +53,23 @@ def find_preset(name: str) -> Preset:
     if name.endswith(".toml") or "/" in name:
         path = expanded(name)
         if not is_file(path):
-            raise PresetError(f"There is no file {name[:200]!r}.")
+            raise (
+                _no_preset(name)
+                if is_folder(path)
+                else PresetError(f"There is no file {name[:200]!r}.")
+            )
         return Preset(path.stem, path, shipped=False)
     known = {preset.name: preset for preset in _all_presets()}
     if name in known:
         return known[name]
+    path = expanded(name)
+    if is_file(path) or is_folder(path):
+        raise _no_preset(name)
     near = difflib.get_close_matches(name[:80], known, n=1)
     suggestion = f"Did you mean {near[0]}? " if near else ""
+    missing = "preset and no file" if path.suffix else "preset"
     raise PresetError(
-        f"There is no preset {name[:80]!r}.", f"{suggestion}`dltui presets` lists all."
+        f"There is no {missing} {name[:80]!r}.", f"{suggestion}`dltui presets` lists all."
     )
 
 
@@ -176,4 +184,15 @@ def _read(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise PresetError(f"Cannot read {path}: {error.strerror}.") from error
     except safe_toml.TomlError as error:
+        if path.suffix != ".toml":
+            raise _no_preset(str(path)) from error
         raise PresetError(f"{path.name} is not a TOML file: {error}.") from error
+
+
+def _no_preset(path: str) -> PresetError:
+    """Return the error of a file or folder of data where a preset belongs."""
+    return PresetError(
+        f"{path[:200]!r} is not a preset.",
+        f"If it is data, name a preset, and behind it data.path={path[:200]}; `dltui presets` "
+        "lists all.",
+    )

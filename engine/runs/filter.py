@@ -12,7 +12,7 @@ from __future__ import annotations
 import difflib
 import operator
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -54,22 +54,26 @@ class RunFilter:
     """Tests that a run must pass."""
 
     tests: tuple[Test, ...] = ()
+    metrics: tuple[str, ...] = ()
+    """Names of metrics that are compared."""
 
     @classmethod
     def parse(cls, text: str) -> RunFilter:
         """Parse a filter; raises :class:`FilterError` with a short sentence."""
-        return cls(tuple(map(_test, text.lower().split())))
+        parts = text.lower().split()
+        return cls(tuple(map(_test, parts)), tuple(_compared(parts)))
 
     @classmethod
     def typed(cls, text: str) -> tuple[RunFilter, str]:
         """Parse a filter that is still being typed; invalid parts are left out and reported."""
         tests, problem = [], ""
-        for part in text.lower().split():
+        parts = text.lower().split()
+        for part in parts:
             try:
                 tests.append(_test(part))
             except FilterError as error:
                 problem = problem or str(error)
-        return cls(tuple(tests)), problem
+        return cls(tuple(tests), tuple(_compared(parts))), problem
 
     def among(self, rows: Iterable[RunSummary]) -> list[RunSummary]:
         """Return the runs that pass."""
@@ -77,6 +81,26 @@ class RunFilter:
         for test in self.tests:
             found = [row for row in found if test(row)]
         return found
+
+    def unknown(self, rows: Iterable[RunSummary]) -> str:
+        """Return a sentence on a metric that none of these runs has, with what they have."""
+        known = sorted({name for row in rows for name in row.metrics} | {*_NUMBERS})
+        lower = {name.lower(): name for name in known}
+        for name in self.metrics:
+            if name not in lower:
+                near = difflib.get_close_matches(name, lower, n=1)
+                hint = (
+                    f"did you mean {lower[near[0]]}?" if near else f"there are {', '.join(known)}."
+                )
+                return f"No run has a metric {name[:40]!r}; {hint}"
+        return ""
+
+
+def _compared(parts: Iterable[str]) -> Iterator[str]:
+    """Yield the names on the left of comparisons."""
+    for part in parts:
+        if comparison := _COMPARISON.fullmatch(part.removeprefix("-")):
+            yield comparison[1]
 
 
 def _test(part: str) -> Test:

@@ -29,6 +29,7 @@ from engine.errors import DataError
 from engine.files.paths import expanded
 from engine.files.sanitize import plain
 from engine.pipelines.abilities import ArrangesFiles, TakesFuture
+from engine.pipelines.tabular import TabularPipeline
 from engine.reports.gallery import Gallery
 from engine.reports.note import Note
 from engine.reports.picture import Picture
@@ -118,6 +119,8 @@ def answer(
         beside, gallery = _named(predicted, inputs), predicted.gallery
     elif rows:
         table = table_of(rows, inputs)
+        if isinstance(task.pipeline, TabularPipeline):
+            notes += _not_given(rows, inputs)
         found = _predict(task, fitted, network, table, device, notes, drawn)
         shown, gallery = task.presentation(network, fitted), found.gallery
         pictures = shown.pictures(found.rows_with_records(table), found.records)
@@ -138,6 +141,19 @@ def answer(
         "gallery": None if gallery is None else gallery.record(),
     }
     return columns | {"records": records, "beside": beside} | rest
+
+
+def _not_given(rows: Sequence[Row], inputs: Sequence[str]) -> list[Note]:
+    """Return a note on columns that typed rows of a table leave out."""
+    given = [set(row if row.keys() <= set(inputs) else flat_row(row)) for row in rows
+             if not isinstance(row, str)]  # fmt: skip
+    absent = [name for name in inputs if any(name not in names for names in given)]
+    if not absent:
+        return []
+    few = ", ".join(plain(name, 40) for name in absent[:3])
+    others = f" and {len(absent) - 3:,} more" if len(absent) > 3 else ""
+    count = sum(not names.issuperset(absent) for names in given)
+    return [Note(f"not given, predicted as missing values: {few}{others}", rows=count)]
 
 
 def _named(predicted: FilePredictions, inputs: Sequence[str]) -> list[dict[str, Any]]:

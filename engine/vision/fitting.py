@@ -37,6 +37,9 @@ _MEASURED = 500
 """Images whose mean stands for that of all."""
 _MOST_CLASSES = 50_000
 _LARGEST_SIDE = 224
+_OTHER_CLASSES = (
+    "There must be two or more: give a folder for each class, or another column with task.label."
+)
 _COUNTED_AT_ONCE = 1 << 18
 """Pixels whose values are counted at once: NumPy makes eight bytes of each."""
 
@@ -53,14 +56,14 @@ def classes_in(table: pa.Table, label: str) -> tuple[list[str], list[int], bool]
             f"All training images have the same class, {plain(names[0], 40)!r}."
             if names
             else "No training image has a class.",
-            "Choose another column with task.label.",
+            _OTHER_CLASSES,
         )
     present = sum(count > 0 for count in counts)
     if present < 2 and not multi_label:
         only = names[int(np.argmax(counts))]
         raise DataError(
             f"All training images have the same class, {plain(only, 40)!r}.",
-            "Choose another column with task.label.",
+            _OTHER_CLASSES,
         )
     if len(names) > _MOST_CLASSES or (not multi_label and too_many(present, table.num_rows)):
         raise DataError(

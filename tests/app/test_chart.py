@@ -18,6 +18,7 @@ from tui.charts.plot import (
     Plot,
     draw,
     drawable,
+    label_ticks,
     limits,
     segments_of,
     smooth,
@@ -197,3 +198,26 @@ def test_a_curve_that_is_being_drawn_does_not_change_while_the_run_continues() -
             (curve,), _ = curves(history, "loss", "step")
     assert list(curve.points) == [(1, 1.0), (2, 0.5)]
     assert curve.points[-1] == (2, 0.5)
+
+
+def test_counted_places_have_whole_ticks_where_there_are_several() -> None:
+    assert ticks(1.0, 2.0, 7, whole=True)[1] == ["1", "2"]
+    assert ticks(0.5, 1.5, 7, whole=True)[1] == ["1"]
+    assert ticks(0.0, 4.0, 7, whole=True)[1] == ["0", "1", "2", "3", "4"]
+    assert ticks(0.2, 0.9, 7, whole=True)[1][:2] == ["0.2", "0.3"]
+    line = Line("a", [(1.0, 1.0), (2.0, 2.0)], (255, 255, 255))
+    drawn = [row.plain.split() for row in draw(Plot([line], whole=True), 60, 12)]
+    assert drawn[-1] == ["1", "2"]
+
+
+def test_an_axis_of_logarithms_shows_the_numbers() -> None:
+    line = Line("a", [(-3.0, 1.0), (-1.0, 2.0)], (255, 255, 255))
+    drawn = [row.plain.split() for row in draw(Plot([line], log_x=True), 60, 12)]
+    assert drawn[-1] == ["0.001", "0.002", "0.005", "0.01", "0.02", "0.05", "0.1"]
+
+
+def test_short_labels_are_all_shown_and_long_ones_leave_room() -> None:
+    short = {float(place): str(2**place) for place in range(6)}
+    assert label_ticks(short, 0.0, 5.0, 7)[1] == ["1", "2", "4", "8", "16", "32"]
+    dates = {float(place): f"2024-01-{place + 10}" for place in range(6)}
+    assert len(label_ticks(dates, 0.0, 5.0, 7)[1]) <= 3

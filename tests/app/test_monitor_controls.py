@@ -47,6 +47,18 @@ async def test_a_request_is_shown_as_asked_until_the_run_confirms_it(going, unti
         assert "asked" not in text_of(pilot)
 
 
+async def test_the_end_takes_the_place_of_an_answer(going, until, text_of) -> None:
+    app = DltuiApp(going.id)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "Step 20/40" in text_of(pilot))
+        await pilot.press("S")
+        append(going, Controlled(request="checkpoint", message="Checkpoint written."))
+        await until(pilot, lambda: "✓ Checkpoint written." in text_of(pilot))
+        append(going, Failed(message="No memory."))
+        await until(pilot, lambda: "No memory.  c opens its form." in text_of(pilot))
+        assert "Checkpoint written." not in text_of(pilot)
+
+
 async def test_a_refusal_is_shown_with_its_reason(going, until, text_of) -> None:
     app = DltuiApp(going.id)
     async with app.run_test(size=(120, 30), notifications=True) as pilot:

@@ -158,6 +158,22 @@ async def test_words_of_the_filter_must_all_be_found(make_run, until) -> None:
         assert not app.screen.query_one("#filter", Input).display
 
 
+async def test_a_filter_that_no_run_passes_says_why_and_how_to_see_all(
+    make_run, training, finished, until, text_of
+) -> None:
+    make_run("alpha", [*training(), finished()])
+    app = DltuiApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "accuracy" in text_of(pilot))
+        await pilot.press("slash", *"beta", "enter")
+        await until(pilot, lambda: "No run passes the filter; esc shows all." in text_of(pilot))
+        await pilot.press("escape")
+        await until(pilot, lambda: len(names(app)) == 1)
+        await pilot.press("slash", *"acuracy>0.5")
+        said = "No run has a metric 'acuracy'; did you mean accuracy?"
+        await until(pilot, lambda: said in text_of(pilot))
+
+
 async def test_a_row_tells_how_far_a_run_is_and_that_it_is_finishing(
     make_run, training, until, text_of
 ) -> None:

@@ -52,6 +52,18 @@ def test_a_row_given_by_hand_is_predicted(flowers: RunDirectory) -> None:
     assert [record["label"] for record in answer["records"]] == ["setosa"]
 
 
+def test_columns_that_are_not_typed_are_told(flowers: RunDirectory) -> None:
+    part = {"petal length (cm)": 1.4}
+    answer = predict.answer(flowers.id, rows=[ROW, part, {**part, "petal width (cm)": 0.2}])
+    [note] = answer["notes"]
+    assert note["rows"] == 2
+    assert note["why"] == (
+        "not given, predicted as missing values: sepal length (cm), sepal width (cm), "
+        "petal width (cm)"
+    )
+    assert predict.answer(flowers.id, rows=[ROW])["notes"] == []
+
+
 def test_a_file_of_many_gives_a_record_a_row_in_order(
     flowers: RunDirectory, tmp_path: Path
 ) -> None:

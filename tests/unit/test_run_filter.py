@@ -99,3 +99,21 @@ def test_while_it_is_typed_the_other_parts_hold() -> None:
     assert [row.name for row in passes.among(ROWS)] == ["second"]
     assert "needs a number" in problem
     assert RunFilter.typed("second")[1] == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("acuracy>0.5", "No run has a metric 'acuracy'; did you mean accuracy?"),
+        ("-los<1", "No run has a metric 'los'; did you mean loss?"),
+        ("zzz=1", "there are accuracy, loss, metric, rmse, seconds."),
+        ("Accuracy>0.99", ""),
+        ("metric>1e9 seconds>1e9", ""),
+        ("words", ""),
+    ],
+)
+def test_a_metric_that_no_run_has_is_named(text: str, said: str) -> None:
+    for wanted in (RunFilter.parse(text), RunFilter.typed(text)[0]):
+        unknown = wanted.unknown(ROWS)
+        assert said in unknown
+        assert bool(said) == bool(unknown)

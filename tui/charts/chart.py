@@ -31,6 +31,8 @@ _LEGEND_LINES = 3
 _NOTE = 80
 TIME = "time"
 """The name of an axis of seconds."""
+_COUNTED = ("epoch", "step")
+"""The names of axes of whole numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,7 @@ class Chart(Canvas):
         self._title = ""
         self._axis = ""
         self._labels: Mapping[float, str] = {}
+        self._log_x = False
         self._curves: Sequence[Curve] = ()
         self._band: Band | None = None
         self._marks: Mapping[float, str] = {}
@@ -111,13 +114,16 @@ class Chart(Canvas):
         labels: Mapping[float, str] | None = None,
         band: Band | None = None,
         marks: Mapping[float, str] | None = None,
+        log_x: bool = False,
     ) -> None:
         """Show these curves; ``best`` is a point that is marked, ``axis`` the name of x, which is
         empty where the title has it, ``labels`` are texts of x coordinates, such as dates,
-        ``band`` is a shade behind the curves, and ``marks`` are texts of places with a line."""
+        ``band`` is a shade behind the curves, ``marks`` are texts of places with a line, and
+        ``log_x`` says that x coordinates are decimal logarithms."""
         self._marks = marks or {}
         self._labels = labels or {}
         self._band = band
+        self._log_x = log_x
         self._title, self._curves, self._best, self._axis = title, curves, best, axis
         self.redraw()
 
@@ -183,6 +189,8 @@ class Chart(Canvas):
             self._band,
             faint(self._color("validation")),
             list(self._marks),
+            self._axis in _COUNTED,
+            self._log_x,
         )
 
     def _color(self, style: str) -> Color:
@@ -241,6 +249,8 @@ class Chart(Canvas):
             return f"{x:,.0f}, {self._labels[x]}"
         if self._axis == TIME:
             return f"{x:.1f} s" if x < 60 else duration(x)
+        if self._log_x:
+            return f"{10**x:.3g}"
         return f"{x:,.0f}" if self._axis == "step" else f"{x:.4g}"
 
 

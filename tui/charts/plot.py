@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
@@ -19,6 +19,8 @@ from tui.format.text import literal
 
 Color = tuple[int, int, int]
 Pair = tuple[float, float]
+Ticks = tuple[list[float], list[str]]
+"""Places on an axis, and their texts."""
 Segment = list[Pair]
 """Points that a line joins."""
 _LIMIT = 1e30
@@ -33,6 +35,8 @@ MARK = "┊"
 """The character of the lines at :attr:`Plot.marks`."""
 _building = threading.Lock()
 """A lock, as plotext has one global figure."""
+_SHORT = 8
+"""Characters of a label of which many fit below a chart."""
 _WHOLE_DIGITS = 6
 """Most digits of a whole number on an axis; larger ones are in powers of ten."""
 
@@ -77,6 +81,10 @@ class Plot:
     band_color: Color = (128, 128, 128)
     marks: Sequence[float] = ()
     """The x coordinates of faint vertical lines."""
+    whole: bool = False
+    """Whether x counts, as epochs do: the ticks are whole numbers where more than one is seen."""
+    log_x: bool = False
+    """Whether x coordinates are decimal logarithms of the numbers that the ticks show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,12 +304,21 @@ def _set_rulers(figure: Any, plot: Plot, lines: Sequence[_Drawn], span: Pair, he
     y_low, y_high = limits([y for _, y in points])
     figure.ruler(0, 0).lim(x_low, x_high)
     figure.ruler(1, 0).lim(y_low, y_high)
-    across = partial(label_ticks, plot.labels) if plot.labels else ticks
-    across = time_ticks if plot.time else across
+    figure.ruler(0, 0).ticks(*_across(plot)(x_low, x_high, 7))
     upward = _log_ticks if plot.log else ticks
-    figure.ruler(0, 0).ticks(*across(x_low, x_high, 7))
     figure.ruler(1, 0).ticks(*upward(y_low, y_high, max(2, height // 2)))
     return y_low, y_high
+
+
+def _across(plot: Plot) -> Callable[[float, float, int], Ticks]:
+    """Return the function that places the ticks below a chart."""
+    if plot.time:
+        return time_ticks
+    if plot.labels:
+        return partial(label_ticks, plot.labels)
+    if plot.log_x:
+        return _log_ticks
+    return partial(ticks, whole=plot.whole)
 
 
 def limits(values: Sequence[float]) -> Pair:
@@ -318,21 +335,25 @@ def limits(values: Sequence[float]) -> Pair:
     return math.floor(low / step) * step, math.ceil(high / step) * step
 
 
-def ticks(low: float, high: float, count: int) -> tuple[list[float], list[str]]:
-    """About ``count`` round numbers between the limits, with their texts."""
+def ticks(low: float, high: float, count: int, whole: bool = False) -> Ticks:
+    """About ``count`` round numbers between the limits, with their texts.
+
+    If ``whole``, they have no fractions where a whole number and the next fit in.
+    """
     rough = (high - low) / count
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough * 0.999)
+    step = max(1.0, step) if whole and high - low >= 1 else step
     first = math.ceil(low / step - 1e-9)
     values = [i * step for i in range(first, first + count + 2) if i * step <= high + step * 1e-9]
     # As many digits as tell one from the next: 1000000.2 and 1000000.4, not 1e+06 twice.
     digits = math.floor(math.log10(max(abs(low), abs(high), step)) + 1e-9) + 1
-    whole = digits if digits <= _WHOLE_DIGITS else 3  # 1200, not 1.2e+03
-    digits = max(3, whole, min(12, digits - math.floor(math.log10(step) + 1e-9)))
+    shown = digits if digits <= _WHOLE_DIGITS else 3  # 1200, not 1.2e+03
+    digits = max(3, shown, min(12, digits - math.floor(math.log10(step) + 1e-9)))
     return values, [f"{round(value / step) * step:.{digits}g}" for value in values]
 
 
-def time_ticks(low: float, high: float, count: int) -> tuple[list[float], list[str]]:
+def time_ticks(low: float, high: float, count: int) -> Ticks:
     """Return ticks like :func:`ticks`, for seconds: whole minutes, hours and days."""
     rough = (high - low) / count
     if rough < _TIMES[0]:
@@ -345,17 +366,16 @@ def time_ticks(low: float, high: float, count: int) -> tuple[list[float], list[s
     return [float(value) for value in values], [duration(value) for value in values]
 
 
-def label_ticks(
-    labels: Mapping[float, str], low: float, high: float, count: int
-) -> tuple[list[float], list[str]]:
-    """Return at most half of ``count`` labels between the limits, evenly spaced: dates are long."""
+def label_ticks(labels: Mapping[float, str], low: float, high: float, count: int) -> Ticks:
+    """Return labels between the limits, evenly spaced: ``count``, or half of long ones as dates."""
     seen = [x for x in labels if low <= x <= high]
-    every = max(1, -(-len(seen) // max(1, count // 2)))
+    short = all(len(labels[x]) <= _SHORT for x in seen)
+    every = max(1, -(-len(seen) // max(1, count if short else count // 2)))
     chosen = seen[every // 2 :: every]
     return chosen, [labels[x] for x in chosen]
 
 
-def _log_ticks(low: float, high: float, count: int) -> tuple[list[float], list[str]]:
+def _log_ticks(low: float, high: float, count: int) -> Ticks:
     """Powers of ten, and 2 and 5 times those where the range is short; limits are logarithms."""
     powers = range(math.floor(low), math.ceil(high) + 1)
     factors = (1, 2, 5) if len(powers) <= count // 2 else (1,)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
-from engine.config.models.registry import models_of
+from engine.config.models.registry import MODELS, models_of
 from engine.config.presets import experiment_of
 from engine.config.run_config import RunConfig, parse_overridden
 from engine.config.tasks.registry import TASKS
@@ -59,11 +59,12 @@ def _config(name: str, fields: Sequence[str]) -> RunConfig:
     path = expanded(name)
     if name.endswith(".toml") or not (is_file(path) or is_folder(path)):
         return experiment_of(name, fields)
-    kind = next((text.partition("=")[2] for text in fields if text.startswith("task.kind=")), "")
-    if kind not in TASKS:
+    kind = next((text.partition("=")[2] for text in fields if text.startswith("task.kind=")), None)
+    if kind is None:
         raise ConfigError([Problem("task.kind", f"is missing; one of {', '.join(TASKS)}")])
+    models = models_of(kind) if kind in TASKS else tuple(MODELS)
     source = {"kind": "file", "path": name}
-    values = {"task": {"kind": kind}, "data": source, "model": {"kind": models_of(kind)[0]}}
+    values = {"task": {"kind": kind}, "data": source, "model": {"kind": models[0]}}
     return parse_overridden(values, fields)
 
 

@@ -156,9 +156,14 @@ def test_runs_that_are_gone_are_not_selected() -> None:
         ([], "dltui   0 runs"),
         (FOUR[:1], "dltui   1 run"),
         (FOUR, "dltui   4 runs   1 running"),
+        (
+            [*FOUR, run("e", state=State.RUNNING, paused=True)],
+            "dltui   5 runs   1 running   1 paused",
+        ),
+        ([run("e", state=State.RUNNING, paused=True)], "dltui   1 run   1 paused"),
         ([run(f"r{place}") for place in range(1234)], "dltui   1,234 runs"),
     ],
-    ids=["none", "one", "four", "many"],
+    ids=["none", "one", "four", "one paused", "paused alone", "many"],
 )
 def test_the_heading_counts_runs(runs: Sequence[RunSummary], heading: str) -> None:
     assert shown_rows(runs).heading().plain == heading

@@ -125,7 +125,8 @@ def _rows(values: list[str], inputs: list[str]) -> list[Any]:
         return values
     row = {}
     for text in values:
-        name, equals, value = text.partition("=")
+        known = [name for name in inputs if text.startswith(f"{name}=")]
+        name, equals, value = _parted(text, max(known, key=len, default=""))
         if not equals:
             raise UserError(
                 f"{plain(text, 60)!r} is not of the form column=value.",
@@ -133,6 +134,11 @@ def _rows(values: list[str], inputs: list[str]) -> list[Any]:
             )
         row[name] = value
     return [row]
+
+
+def _parted(text: str, name: str) -> tuple[str, str, str]:
+    """Return column, sign and value; the ``name`` of a column may itself have the sign."""
+    return (name, "=", text[len(name) + 1 :]) if name else text.partition("=")
 
 
 def _row(line: str) -> Any:

@@ -34,7 +34,11 @@ def arguments(parser: ArgumentParser) -> None:
         "background; run it here; stop: begin no other run",
     )
     parser.add_argument(
-        "names", metavar="PRESET field=value … | RUN …", nargs="*", help="for add and remove"
+        "names",
+        metavar="PRESET field=value … | RUN …",
+        nargs="*",
+        default=[],
+        help="for add and remove",
     )
     parser.add_argument("--json", action="store_true", help="for programs: the list as JSON")
     worker.arguments(parser)

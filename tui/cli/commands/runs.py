@@ -39,6 +39,8 @@ def execute(options: Namespace) -> int:
         show_runs(runs)
     elif every:
         console.line("No run passes the filter.")
+        if unknown := wanted.unknown(every):
+            console.remark(unknown)
     else:
         console.line("There are no runs yet. `dltui` opens the program, `dltui run PRESET` trains.")
     return DONE

@@ -57,8 +57,17 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--parallel", type=int, help="runs at the same time (1; with --join one on each GPU)"
     )
-    parser.add_argument("--sampler", choices=("tpe", "random", "grid"))
-    parser.add_argument("--pruner", choices=("none", "median", "hyperband"))
+    parser.add_argument(
+        "--sampler",
+        choices=("tpe", "random", "grid"),
+        help="how values are proposed: by the trials so far (tpe), at random, or all (grid)",
+    )
+    parser.add_argument(
+        "--pruner",
+        choices=("none", "median", "hyperband"),
+        help="which trials end early: none, those worse than the median so far, or most after few "
+        "epochs (hyperband)",
+    )
     parser.add_argument("--seed", type=int, help="fixes what is proposed (0)")
     parser.add_argument("--detach", action="store_true", help="start it, print its name, leave")
 

@@ -44,6 +44,9 @@ def _list(json: bool) -> int:
         pairs = zip(sweeps, tables, strict=True)
         console.as_json([{"name": sweep.name} | table.record() for sweep, table in pairs])
         return DONE
+    if not sweeps:
+        console.line("There are no sweeps yet. `dltui sweep PRESET field=space …` begins one.")
+        return DONE
     rows = [
         (
             sweep.name,

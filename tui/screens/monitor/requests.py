@@ -68,9 +68,12 @@ class Asking:
         return self.asked
 
     def give_up(self) -> list[str]:
-        """Return the unanswered requests of a run that has ended, and drop them."""
+        """Return the unanswered requests of a run that has ended.
+
+        All are dropped: the message about the end takes the place of answers.
+        """
         unanswered = [asked.text for asked in self.asked if asked.answer is None]
-        self.asked = [asked for asked in self.asked if asked.answer is not None]
+        self.asked.clear()
         return unanswered
 
 

@@ -93,11 +93,18 @@ class ShownRows:
         total, shown = len(self._read.runs), len(self.visible)
         runs = f"{total:,} run{'s' * (total != 1)}"
         parts = ["dltui", runs if shown == total else f"{shown:,} of {runs}"]
-        parts += [f"{self.running} running"] if self.running else []
+        paused = sum(row.paused and row.host not in self.gone for row in self._read.runs)
+        parts += [f"{self.running - paused} running"] if self.running > paused else []
+        parts += [f"{paused} paused"] if paused else []
         parts += [f"{len(self.selected):,} selected"] if self.selected else []
         heading = Content("   ".join(parts))
         if self._problem:
             heading += literal(f"   {self._problem}").stylize("$text-error")
+        elif total and not shown:
+            why = (
+                self._filter.unknown(self._read.runs) or "No run passes the filter; esc shows all."
+            )
+            heading += literal(f"   {why}").stylize("$text-warning")
         return heading
 
     def _sort(self) -> None:

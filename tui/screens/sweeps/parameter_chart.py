@@ -39,4 +39,5 @@ class ParameterChart(Chart):
             return
         drawn = scatter(self._trials, self._dimensions[self._parameter])
         title = f"{self._trials.metric or 'value'} over {drawn.axis}"
-        self.plot(title, drawn.curves, drawn.best, axis="")
+        labels, log = drawn.labels, drawn.log
+        self.plot(title, drawn.curves, drawn.best, axis="", labels=labels, log_x=log)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from engine.files.sanitize import plain
 from engine.sweep.space import Dimension, Range
 from engine.sweep.table import SweepTable, TrialRow
 from tui.charts.chart import Curve
@@ -23,6 +24,10 @@ class Scatter:
     best: Pair | None
     axis: str
     """Label of the x axis."""
+    labels: Mapping[float, str]
+    """Choices by their x coordinates; empty for numbers."""
+    log: bool
+    """Whether x coordinates are decimal logarithms."""
 
 
 def scatter(table: SweepTable, dimension: Dimension) -> Scatter:
@@ -34,7 +39,12 @@ def scatter(table: SweepTable, dimension: Dimension) -> Scatter:
         if points:
             curves.append(Curve(state, look, sorted(points), joined=False))
     best = table.best
-    return Scatter(curves, _point(best, dimension) if best else None, _axis(dimension))
+    point = _point(best, dimension) if best else None
+    axis = dimension.field.rpartition(".")[2]
+    if isinstance(dimension, Range):
+        return Scatter(curves, point, f"{axis}, log" if dimension.log else axis, {}, dimension.log)
+    labels = {float(place): plain(value, 20) for place, value in enumerate(dimension.values)}
+    return Scatter(curves, point, axis, labels, False)
 
 
 def _point(row: TrialRow, dimension: Dimension) -> Pair | None:
@@ -49,9 +59,3 @@ def _point(row: TrialRow, dimension: Dimension) -> Pair | None:
     except ValueError:
         return None  # a damaged table
     return value, row.value
-
-
-def _axis(dimension: Dimension) -> str:
-    if isinstance(dimension, Range):
-        return f"{'log10 ' * dimension.log}{dimension.field.rpartition('.')[2]}"
-    return ", ".join(f"{place} {value}" for place, value in enumerate(dimension.values))
