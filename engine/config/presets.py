@@ -107,9 +107,14 @@ def experiment_of(first: str, assignments: Sequence[str]) -> RunConfig:
 
     Raises :class:`PresetError` and :class:`ConfigError`.
     """
-    if first and ("=" not in first or is_file(expanded(first))):
+    if first and not needs_no_preset(first):
         return load_preset(find_preset(first), assignments)
     return without_preset([first, *assignments] if first else [])
+
+
+def needs_no_preset(first: str) -> bool:
+    """Return whether the first word of a command is a field, not a preset or its file."""
+    return "=" in first and not is_file(expanded(first))
 
 
 def usable_presets() -> dict[str, RunConfig]:

@@ -20,7 +20,7 @@ from engine.files.sanitize import plain
 
 _OTHERS = frozenset(("svg", "psd", "jxl", "jp2", "dng", "raw", "cr2", "nef"))
 """Suffixes of images in formats that are not read."""
-_LISTS = frozenset(READERS) - {".txt", ".tar", *DOCUMENTS}
+_LISTS = frozenset(READERS) - {".txt", ".tar", ".db", *DOCUMENTS}
 """Suffixes of files that may list images with their classes."""
 _OF_SYSTEMS = frozenset(("@eaDir", "#recycle", "__MACOSX", "$RECYCLE.BIN", "lost+found"))
 """Folders of network drives, archives and disks, with thumbnails and what was deleted."""

@@ -342,7 +342,7 @@ def _options(task: Task[Any], file: Path) -> tuple[ReadOptions, str]:
     if isinstance(data, FileConfig):
         options = options_of(data)
         format = "" if suffix_of(file) in READERS else data.format
-    return replace(options, as_written=task.pipeline.reads_texts), format
+    return replace(options, as_written=task.pipeline.reads_texts, later=True), format
 
 
 def _format(fitted: Fitted, inputs: Sequence[str]) -> FileFormat | None:

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from subprocess import Popen
 from typing import Any
 
-from engine.config.presets import find_preset, load_preset
+from engine.config.presets import find_preset, load_preset, needs_no_preset, without_preset
 from engine.config.run_config import fields_of
 from engine.errors import UserError
 from engine.files.paths import sweeps_folder
@@ -26,11 +26,14 @@ def compose(
 ) -> SweepConfig:
     """The sweep; ``settings`` are fields of :class:`SweepConfig`.
 
-    Raises :class:`UserError` for whatever is wrong, before anything is written.
+    In place of a ``preset``, the first of the fields that name all kinds may be given. Raises
+    :class:`UserError` for whatever is wrong, before anything is written.
     """
-    config = load_preset(find_preset(preset), [])
+    if needs_no_preset(preset):
+        preset, assignments = "", [preset, *assignments]
     # A value for the kind of a section decides which fields there are.
     single = [text for text in assignments if not _SEVERAL.search(text.partition("=")[2])]
+    config = load_preset(find_preset(preset), []) if preset else without_preset(single)
     known = fields_of(config.override(single).values())
     space, fixed = {}, []
     for text in assignments:

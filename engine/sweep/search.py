@@ -25,7 +25,15 @@ from engine.sweep.directory import SweepDirectory
 from engine.sweep.same_base import ATTRIBUTE, key_of, runs_with
 from engine.sweep.space import Range, as_texts, place
 from engine.sweep.standings import Standings
-from engine.sweep.study import distribution, grid, note, open_storage, open_study, spent
+from engine.sweep.study import (
+    best_was_cut,
+    distribution,
+    grid,
+    note,
+    open_storage,
+    open_study,
+    spent,
+)
 from engine.sweep.trial_run import TrialRun
 
 POLL_SECONDS = 0.3
@@ -71,7 +79,8 @@ class Search:
         self._begin()
         self._standings.show()
         self._work()
-        if not self._joined and self._lengthened():
+        if not self._joined and self._budget is not None:
+            self._budget.reserves = self._lengthened()
             self._work()
         self._standings.weigh(final=True)
         self._standings.show()
@@ -130,13 +139,9 @@ class Search:
     def _lengthened(self) -> bool:
         """Begin the best trial once more with all the time that is left, if it was cut short."""
         rest = None if self._budget is None else self._budget.rest()
-        done = self._study.get_trials(states=(TrialState.COMPLETE,))
-        if rest is None or not done or self._sweep.asked_to_stop():
+        if rest is None or self._sweep.asked_to_stop() or not best_was_cut(self._study):
             return False
-        best = self._study.best_trial
-        if not best.user_attrs.get("cut"):
-            return False
-        self._study.enqueue_trial(best.params)
+        self._study.enqueue_trial(self._study.best_trial.params)
         self._next(self._places[0], rest)
         return bool(self._going)
 
@@ -214,10 +219,13 @@ class Search:
         self._going.append(going)
 
     def _learn(self, ended: Sequence[TrialRun]) -> None:
-        """Let the budget know how long runs take beyond the time that they were given."""
+        """Let the budget know how long runs take, and whether the best one needs more time."""
+        if self._budget is None:
+            return
         for one in ended:
-            if self._budget is not None and one.seconds is not None:
+            if one.seconds is not None:
                 self._budget.ended(one.seconds, one.taken)
+        self._budget.reserves = best_was_cut(self._study) is not False
 
     def _share_base(self, run: RunDirectory, key: str) -> None:
         """Let a run take the results of its base from an earlier trial that has them."""

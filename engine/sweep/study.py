@@ -166,3 +166,10 @@ def importance(study: optuna.Study) -> dict[str, float]:
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         found = optuna.importance.get_param_importances(study)
     return {name: round(float(share), 4) for name, share in found.items()}
+
+
+def best_was_cut(study: optuna.Study) -> bool | None:
+    """Return whether the best trial's time ended before its training; ``None`` without a trial."""
+    if not study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
+        return None
+    return bool(study.best_trial.user_attrs.get("cut"))

@@ -6,7 +6,7 @@ import pytest
 
 from engine.config.presets import find_preset, load_preset
 from engine.config.run_config import fields_of
-from engine.errors import ConfigError
+from engine.errors import ConfigError, PresetError
 from engine.sweep.compose import compose
 from engine.sweep.space import Choice, Range, as_texts, is_space, place, read_space
 
@@ -97,6 +97,15 @@ def test_a_configuration_outside_the_space_has_no_place_in_it() -> None:
 def test_fields_are_those_of_the_kind_that_is_chosen_beside_them() -> None:
     sweep = compose("wine-mlp", ["model.kind=tabm", "model.members=8,16"])
     assert (sweep.base["model"]["kind"], sweep.space) == ("tabm", {"model.members": "8,16"})
+
+
+def test_a_sweep_of_fields_that_name_all_kinds_needs_no_preset() -> None:
+    kinds = ["data.kind=file", "data.path=homes.csv", "model.kind=mlp", "task.target=price"]
+    sweep = compose("task.kind=tabular_regression", [*kinds, "train.batch_size=16,32"])
+    assert (sweep.base["task"]["target"], sweep.base["data"]["path"]) == ("price", "homes.csv")
+    assert sweep.space == {"train.batch_size": "16,32"}
+    with pytest.raises(PresetError, match=r"model\.kind are needed"):
+        compose("task.kind=tabular_regression", [*kinds[:2], "train.batch_size=16,32"])
 
 
 def test_an_unknown_field_with_several_values_is_named() -> None:

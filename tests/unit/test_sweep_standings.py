@@ -160,6 +160,24 @@ def test_what_an_earlier_process_used_is_gone() -> None:
     assert Budget(10, 8, 4, 4 * 421.0).rest() is None
 
 
+@pytest.mark.parametrize(("used", "more"), [(385.0, 178.0), (405.0, 178.0), (440.0, None)])
+def test_trials_follow_while_they_fit_where_the_best_needs_no_more_time(
+    used: float, more: float | None
+) -> None:
+    budget = Budget(10, 8, 4, 4 * used)
+    budget.ended(178, 170.0)  # it ended by itself
+    assert budget.share() is None
+    budget.reserves = False
+    assert budget.share() == (None if more is None else pytest.approx(more, abs=1))
+
+
+def test_the_last_of_the_trials_is_given_the_time_that_is_left() -> None:
+    budget = Budget(10, 8, 4, 4 * 440.0)
+    budget.ended(178, 150.0)
+    budget.reserves = False
+    assert budget.share() == pytest.approx(600 - 440 - 2, abs=1)
+
+
 def test_the_last_trial_leaves_the_time_that_runs_take_beyond_what_they_are_given() -> None:
     budget = Budget(10, 8, 4, 4 * 200.0)
     for taken in (190, 184, 120):  # the last one was stopped early

@@ -52,6 +52,30 @@ def test_the_recall_is_the_greatest_that_the_precision_allows(fine: float) -> No
     assert sk.precision_score(truth, scores >= value) >= fine
 
 
+@pytest.mark.parametrize(("aim", "least"), [(a, x) for a in ("precision", "recall")
+                                             for x in (0.3, 0.55, 0.7)])  # fmt: skip
+@pytest.mark.parametrize("seed", range(8))
+def test_no_other_threshold_has_more_of_one_and_as_much_of_the_other(
+    aim: str, least: float, seed: int
+) -> None:
+    random = np.random.default_rng(seed)
+    scores = random.random(30).round(1)
+    truth = random.random(30) < 0.5  # the scores say nothing, so that precision rises and falls
+    value, reached = choose_threshold(scores, truth, parse_rule(f"{aim} {least}"))
+
+    def both(at: float) -> tuple[float, float]:
+        found = scores >= at
+        precision = float(sk.precision_score(truth, found, zero_division=0))
+        recall = float(sk.recall_score(truth, found))
+        return (precision, recall) if aim == "precision" else (recall, precision)
+
+    fine = [own for own in map(both, np.unique(scores)) if own[0] >= least]
+    assert reached == bool(fine)
+    if fine:
+        most = max(other for _, other in fine)
+        assert both(value) == max(own for own in fine if own[1] == most)
+
+
 def test_no_other_threshold_costs_less() -> None:
     scores, truth = drawn()
 

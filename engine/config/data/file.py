@@ -29,7 +29,13 @@ class FileConfig(DataConfig):
     format: str = option(
         "",
         "File format; empty goes by the suffix",
-        suggestions=("csv", "tsv", "parquet", "json", "jsonl", "arff", "conll", "tsf", "ts", "txt"),
+        suggestions=("csv", "tsv", "parquet", "json", "jsonl", "xlsx", "sqlite", "arff", "conll",
+                     "tsf", "ts", "txt"),
+    )  # fmt: skip
+    table: str = option(
+        "",
+        "Table of an SQLite database, or sheet of a workbook; empty for the only one",
+        advanced=True,
     )
     delimiter: str = option(
         "",

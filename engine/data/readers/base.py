@@ -17,6 +17,7 @@ from engine.data.readers.arff import read_arff
 from engine.data.readers.brat import read_brat
 from engine.data.readers.conll import is_tagged, read_conll, read_conllu
 from engine.data.readers.csv import read_csv
+from engine.data.readers.excel.read import read_excel
 from engine.data.readers.json import read_json, read_json_lines
 from engine.data.readers.parallel_texts import other_half, read_pair
 from engine.data.readers.plain_text import read_plain_text
@@ -30,6 +31,7 @@ from engine.data.readers.reading import (
     unique_names,
 )
 from engine.data.readers.records import check_levels
+from engine.data.readers.sqlite import read_sqlite
 from engine.data.readers.tmx import read_tmx
 from engine.data.readers.ts import read_ts
 from engine.data.readers.tsf import read_tsf
@@ -42,10 +44,10 @@ from engine.files.sanitize import plain
 from engine.reports.note import Note
 
 _ELSEWHERE = {
-    (".xlsx", ".xls", ".xlsm", ".xlsb", ".ods", ".numbers"): "Save its sheet as CSV (UTF-8).",
+    (".xls", ".xlsb", ".ods", ".numbers"): "Save it as .xlsx, or its sheet as CSV (UTF-8).",
     (".zip", ".tgz", ".7z", ".rar"): "Unpack it, and give the file or folder.",
     (".pkl", ".pickle", ".pt", ".npy", ".npz", ".h5", ".hdf5", ".orc", ".avro", ".dta", ".sav",
-     ".sas7bdat", ".xml", ".sqlite", ".db"): "Write it as Parquet or CSV.",
+     ".sas7bdat", ".xml"): "Write it as Parquet or CSV.",
 }  # fmt: skip
 """By suffixes: what to do about files of other programs."""
 _BEGINNING, _LINES = 1 << 16, 50
@@ -261,6 +263,11 @@ READERS: dict[str, Reader] = {
     ".ts": _read_ts,
     ".tmx": _read_tmx,
     ".arff": _read_arff,
+    ".xlsx": read_excel,
+    ".xlsm": read_excel,
+    ".sqlite": read_sqlite,
+    ".sqlite3": read_sqlite,
+    ".db": read_sqlite,
     ".ann": read_brat,
     ".tar": read_webdataset,
 }

@@ -37,6 +37,7 @@ SPLIT_WORDS = {
 }
 _ABOUT = re.compile(r"readme|licen[cs]e|change ?log|contributing|code_of_conduct|dataset_?card")
 """Names of pages that are about the data in a folder."""
+_OF_WINDOWS = ("thumbs.db", "ehthumbs.db")
 _FEW = 3
 """Files whose notes are shown; of others, such as tell of lost rows, or say the same."""
 _MOST_NOTES = 20
@@ -61,7 +62,9 @@ def options_of(config: FileConfig) -> ReadOptions:
     settings = config.column_settings.items()
     # A format says how cells are read, which a reader must not have done before.
     written = frozenset(name for name, one in settings if one.type == "text" or one.format)
-    return ReadOptions(config.delimiter, config.header, config.encoding, texts=written)
+    return ReadOptions(
+        config.delimiter, config.header, config.encoding, texts=written, table=config.table
+    )
 
 
 def _load(config: FileConfig, options: ReadOptions) -> RawData:
@@ -226,6 +229,9 @@ def _matching(parts: Sequence[str], folder: Path) -> Iterator[Path]:
 
 
 def _hidden(path: Path) -> bool:
+    """Return whether a file is none of the user's: ``~$`` locks an open file of Office."""
+    if path.name.startswith("~$") or path.name.lower() in _OF_WINDOWS:
+        return True
     return any(part.startswith((".", "__")) for part in path.parts)
 
 

@@ -56,6 +56,10 @@ class ReadOptions:
     """Whether cells stay texts as they are written, where a format has no types or loses them."""
     texts: frozenset[str] = frozenset()
     """Columns whose cells do in any case."""
+    table: str = ""
+    """Table of a database or sheet of a workbook; empty for the only one."""
+    later: bool = False
+    """Whether rows are to be predicted: a file with one table may call it otherwise."""
 
     @property
     def spelled(self) -> bool:

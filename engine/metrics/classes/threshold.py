@@ -64,10 +64,12 @@ def choose_threshold(
         f1 = 2 * right / (taken + truth.sum())
     if rule.aim == "precision":
         enough = np.flatnonzero(precision >= rule.value)
-        best = enough[-1] if len(enough) else np.nanargmax(precision)
+        # Of those with the same recall, the first takes the fewest negative rows.
+        best = enough[np.argmax(right[enough])] if len(enough) else np.nanargmax(precision)
         return float(cuts[best]), len(enough) > 0
     if rule.aim == "recall":
-        return float(cuts[np.argmax(recall >= rule.value)]), True
+        fine = np.where(recall >= rule.value, precision, -1)
+        return float(cuts[np.flatnonzero(fine == fine.max())[-1]]), True  # of equals, most recall
     cost = rule.value * (taken - right) + rule.missed * (truth.sum() - right)
     best = np.argmin(cost) if rule.aim == "cost" else np.argmax(f1)
     return float(cuts[best]), True

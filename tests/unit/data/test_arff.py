@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -36,7 +37,7 @@ CREDIT = r"""% 1. Title: German Credit
 """
 
 
-def read(folder: Path, text: str, name: str = "a.arff", **options: bool) -> Reading:
+def read(folder: Path, text: str, name: str = "a.arff", **options: Any) -> Reading:
     path = folder / name
     path.write_text(text, encoding="utf-8")
     return read_file(path, ReadOptions(**options))

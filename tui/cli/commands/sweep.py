@@ -29,6 +29,8 @@ what may be tried:
 examples:
   dltui sweep digits-cnn train.learning_rate=1e-4..1e-1:log train.batch_size=16,32,64 --trials 30
   dltui sweep digits-cnn train.optimizer=adamw,sgd train.epochs=5 --sampler grid
+  dltui sweep task.kind=tabular_regression data.kind=file data.path=homes.csv model.kind=tabm \\
+    train.learning_rate=1e-4..1e-1:log --minutes 10
   dltui sweep --resume digits-cnn-sweep
   dltui sweep --join digits-cnn-sweep    (on another machine that sees the folder of DLTUI_HOME)
 
@@ -40,7 +42,12 @@ command ends in any other way, the sweep continues. `dltui sweeps` shows what wa
 def arguments(parser: ArgumentParser) -> None:
     """Declare the arguments."""
     parser.epilog = _EXAMPLES
-    parser.add_argument("preset", metavar="PRESET", nargs="?", help="a preset, or a TOML file")
+    parser.add_argument(
+        "preset",
+        metavar="PRESET",
+        nargs="?",
+        help="a preset, or a TOML file; may be left out where fields name all kinds",
+    )
     parser.add_argument("assignments", metavar="field=space", nargs="*", help="what may be tried")
     parser.add_argument("--resume", metavar="SWEEP", help="resume a sweep")
     parser.add_argument(
@@ -52,7 +59,7 @@ def arguments(parser: ArgumentParser) -> None:
         "--minutes",
         type=float,
         help="time limit of the sweep: the trials share 60 %% of it, each planned to fit, then the "
-        "best is trained with the rest",
+        "best is trained with the rest, or more trials follow if it needs no more time",
     )
     parser.add_argument(
         "--parallel", type=int, help="runs at the same time (1; with --join one on each GPU)"
@@ -108,7 +115,10 @@ def _refuse_changes(options: Namespace, how: str, *names: str) -> None:
 
 def _config(options: Namespace) -> SweepConfig:
     if not options.preset:
-        raise UserError("A sweep needs a preset or --resume.", "`dltui presets` lists all presets.")
+        raise UserError(
+            "A sweep needs a preset, fields that name all kinds, or --resume.",
+            "`dltui presets` lists all presets.",
+        )
     settings = {name: getattr(options, name) for name in ("parallel", *_SETTINGS)}
     name = settings.pop("name") or ""
     given = {setting: value for setting, value in settings.items() if value is not None}

@@ -1,0 +1,1 @@
+"""Workbooks of Excel (``.xlsx``): cells, their formats, and the table among them."""

@@ -1,0 +1,170 @@
+"""A workbook to the table of one of its sheets, with notes on all that is not a plain table."""
+
+from __future__ import annotations
+
+import csv
+import io
+import zipfile
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from xml.etree.ElementTree import ParseError
+
+from engine.data.readers.csv import read_csv
+from engine.data.readers.excel.layout import Layout, Row, lay_out
+from engine.data.readers.excel.sheet import Cell, Sheet, has_cells, read_sheet
+from engine.data.readers.excel.workbook import SheetPart, Workbook
+from engine.data.readers.reading import INCOMPLETE, Reading, ReadOptions
+from engine.data.readers.several_tables import one_of
+from engine.errors import DataError
+from engine.files.sanitize import plain
+from engine.reports.counted import counted
+from engine.reports.note import Note
+
+_LOCKED = b"\xd0\xcf\x11\xe0"
+"""First bytes of older files of Office, and of those with a password."""
+_SHOWN = 3
+
+
+def read_excel(path: Path, options: ReadOptions) -> Reading:
+    """Return the table of the sheet that is chosen or has the only cells.
+
+    Cells have the values that the file has for them, formulas those that were computed last; dates
+    are those of their formats. Raises :class:`DataError`.
+    """
+    with path.open("rb") as file:
+        if file.read(len(_LOCKED)) == _LOCKED:
+            raise DataError(
+                f"{plain(path.name)} has a password, or is an older .xls file.",
+                "Save it as .xlsx without a password, or its sheet as CSV (UTF-8).",
+            )
+    try:
+        with zipfile.ZipFile(path) as archive:
+            book = Workbook(archive)
+            part, notes = _chosen(path, book, options)
+            sheet = read_sheet(book, part)
+    except (zipfile.BadZipFile, KeyError, ValueError, IndexError, ParseError, EOFError) as error:
+        problem = f"{plain(path)} is not a readable workbook: {plain(error).rstrip('.')}."
+        raise DataError(problem, INCOMPLETE) from error
+    layout = lay_out(sheet, options.header)
+    header = "yes" if layout.header else options.header
+    reading = read_csv(path, _as_csv(layout), replace(options, delimiter=",", header=header))
+    if not layout.header and reading.format is not None and reading.format.header == "yes":
+        layout = layout.with_header()
+    notes += [*_layout_notes(path, layout), *_cell_notes(layout), *_hidden(sheet, layout)]
+    return replace(reading, notes=(*notes, *reading.notes), format=None)
+
+
+def _chosen(path: Path, book: Workbook, options: ReadOptions) -> tuple[SheetPart, list[Note]]:
+    """Return the sheet to read, and notes on others."""
+    named = [sheet for sheet in book.sheets if sheet.name.strip() == options.table.strip()]
+    if named:
+        return named[0], []
+    shown = [sheet for sheet in book.sheets if not sheet.hidden and has_cells(book, sheet)]
+    secret = [sheet for sheet in book.sheets if sheet.hidden and has_cells(book, sheet)]
+    name = one_of(path, "sheet", [sheet.name for sheet in shown or secret], options)
+    chosen = next(sheet for sheet in shown or secret if sheet.name == name)
+    if not secret or not shown:
+        return chosen, []
+    some = ", ".join(plain(sheet.name, 30) for sheet in secret[:_SHOWN])
+    more = ", …" if len(secret) > _SHOWN else ""
+    why = f"{plain(path.name, 60)}: {counted(len(secret), 'hidden sheet')} not read: "
+    return chosen, [Note(f"{why}{some}{more}", change="data.table", kind="dropped")]
+
+
+def _as_csv(layout: Layout) -> str:
+    """Return the table as CSV, in which types are found as in any other."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    if layout.header:
+        writer.writerow(layout.names)
+    for row in layout.body.values():
+        writer.writerow([row[column].text if column in row else "" for column in layout.columns])
+    return text.getvalue()
+
+
+def _words(rows: Iterable[Row]) -> str:
+    texts = dict.fromkeys(" ".join(cell.text.split()) for row in rows for cell in row.values())
+    return plain(", ".join(filter(None, texts)), 100)
+
+
+def _layout_notes(path: Path, layout: Layout) -> Iterator[Note]:
+    """Yield notes on the rows that are not part of the body."""
+    name = plain(path.name, 60)
+    for where, rows in (("above", layout.above), ("below", layout.below)):
+        if rows:
+            why = f"{name}: left out {where} the table: {_words(rows)!r}"
+            yield Note(why, rows=len(rows), kind="dropped")
+    if len(layout.header) > 1:
+        why = f"{name} has {len(layout.header)} header rows with merged cells: names are joined"
+        shown = plain(", ".join(layout.names[:_SHOWN]), 60)
+        yield Note(why, read_as=shown, rows=len(layout.header), kind="converted")
+    if layout.empty:
+        yield Note(f"{name}: empty rows are left out", rows=layout.empty, kind="dropped")
+    if layout.filled:
+        why = f"{name}: each cell of merged ones has their value"
+        yield Note(why, rows=layout.filled, kind="converted")
+
+
+def _cell_notes(layout: Layout) -> Iterator[Note]:
+    """Yield notes on columns whose cells are shown otherwise than they are stored, or have none."""
+    for column, title in zip(layout.columns, _titles(layout), strict=True):
+        cells = [row[column] for row in layout.body.values() if column in row]
+        kinds = Counter(cell.kind for cell in cells)
+        name = plain(title, 60)
+        if kinds["formula"]:
+            why = "formulas without a value: open the file in Excel or LibreOffice, and save it"
+            yield Note(why, name, "missing", kinds["formula"])
+        if kinds["error"]:
+            yield Note("errors such as #N/A or #DIV/0!", name, "missing", kinds["error"])
+        if kinds["percent"] and kinds["number"]:
+            why = f"percentages are read as shares (15 % as 0.15), beside {kinds['number']:,} "
+            yield Note(f"{why}plain numbers", name, "numbers", kinds["percent"])
+        elif kinds["percent"]:
+            why = "percentages are read as shares: 15 % as 0.15"
+            yield Note(why, name, "numbers", kinds["percent"], kind="converted")
+        if kinds["duration"]:
+            why = "durations are read in seconds"
+            yield Note(why, name, "seconds", kinds["duration"], kind="converted")
+        if kinds["date"] and kinds["number"]:
+            why = (
+                f"numbers beside {counted(kinds['date'], 'date')}: their cells have no date format"
+            )
+            yield Note(why, name, "numbers", kinds["number"])
+        yield from _numbers_as_text(name, cells)
+
+
+def _titles(layout: Layout) -> Sequence[str]:
+    """Return the names of the columns, of which those without one are numbered."""
+    return [name or f"column_{place}" for place, name in enumerate(layout.names, 1)]
+
+
+def _numbers_as_text(name: str, cells: Sequence[Cell]) -> Iterator[Note]:
+    """Yield a note on texts among numbers that are numbers as well."""
+    if not any(cell.kind == "number" for cell in cells):
+        return
+    texts = [cell.text.strip() for cell in cells if cell.kind == "text"]
+    count = sum(map(_is_number, texts))
+    if count:
+        yield Note("numbers stored as text", name, "numbers", count, kind="converted")
+
+
+def _is_number(text: str) -> bool:
+    return text.replace(".", "", 1).removeprefix("-").isdecimal() and not text.startswith("00")
+
+
+def _hidden(sheet: Sheet, layout: Layout) -> Iterator[Note]:
+    """Yield notes on rows and columns that are hidden, but read."""
+    if count := len(sheet.hidden_rows & layout.body.keys()):
+        why = "hidden rows are read like the others: leave them out by deleting them"
+        yield Note(why, plain(sheet.name, 60), rows=count)
+    hidden = [
+        plain(title, 30)
+        for column, title in zip(layout.columns, _titles(layout), strict=True)
+        if column in sheet.hidden_columns
+    ]
+    if hidden:
+        more = ", …" if len(hidden) > _SHOWN else ""
+        why = f"{counted(len(hidden), 'hidden column')} read like the others: "
+        yield Note(f"{why}{', '.join(hidden[:_SHOWN])}{more}", plain(sheet.name, 60))
