@@ -8,10 +8,7 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from engine.batches.source import Batch, Noise, Source
-
-LEAST_WEIGHT = 1e-6
-"""Of a batch, since losses of several processes are divided by their weights."""
+from engine.batches.source import LEAST_WEIGHT, Batch, Noise, Source
 
 
 class WindowSource(Source):

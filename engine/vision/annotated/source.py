@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor
 from typing_extensions import override
 
-from engine.batches.source import Batch, Noise, Source, moved
+from engine.batches.source import LEAST_WEIGHT, Batch, Noise, Source, moved
 from engine.data.image_limits import ImageFault
 from engine.data.images import Pixels, in_threads, threads
 from engine.data.raw import Skip
@@ -32,12 +32,14 @@ class Annotated:
     """Images to read: their names, sizes in pixels, and what gives pixels and target of a row.
 
     ``read`` raises :class:`ImageFault`; a target is ``None`` where rows serve predictions.
+    ``weigh`` gives the terms of a target in the loss.
     """
 
     names: Sequence[str]
     sizes: Sequence[tuple[int, int]]
     read: Callable[[int], tuple[Pixels, Target | None]]
     pixel_bytes: int
+    weigh: Callable[[Target], float]
 
     def __len__(self) -> int:
         return len(self.names)
@@ -47,7 +49,7 @@ class Annotated:
         kept = [row for row in range(len(self)) if row not in rows]
         return Annotated(
             [self.names[row] for row in kept], [self.sizes[row] for row in kept],
-            lambda row: self.read(kept[row]), self.pixel_bytes,
+            lambda row: self.read(kept[row]), self.pixel_bytes, self.weigh,
         )  # fmt: skip
 
 
@@ -93,6 +95,7 @@ class AnnotatedImages(Source):
         self._skipped = skipped
         self._faulty: set[int] = set()
         self._held: tuple[Tensor, Tensor | None] | None = None
+        self._weights: list[float] = []
         self._images = images
         self.slow = len(images) * images.pixel_bytes > RESIDENT_BYTES
         if not self.slow:
@@ -115,12 +118,12 @@ class AnnotatedImages(Source):
         """Yield the batches; outside of training, with numbers, names and sizes of their images."""
         with ThreadPoolExecutor(self.threads or threads()) as pool:
             for position, rows in enumerate(plan[start:], start):
-                kept, images, targets = self._taken(rows, pool)
+                kept, images, targets, weight = self._taken(rows, pool)
                 inputs, targets = self._preparation(
                     images, targets, noise.at(position) if noise else None
                 )
                 shown = None if noise else self._rows(kept)
-                yield Batch(inputs, targets, len(kept), shown)
+                yield Batch(inputs, targets, max(weight, LEAST_WEIGHT), shown)
 
     def _rows(self, rows: Sequence[int]) -> pa.Table:
         widths, heights = zip(*(self._images.sizes[row] for row in rows), strict=True)
@@ -129,20 +132,21 @@ class AnnotatedImages(Source):
 
     def _taken(
         self, rows: Tensor, pool: ThreadPoolExecutor
-    ) -> tuple[list[int], Tensor, Tensor | None]:
+    ) -> tuple[list[int], Tensor, Tensor | None, float]:
         numbers: list[int] = rows.tolist()
         if self._held is not None:
             images, targets = self._held
             places = rows.to(images.device)
-            return numbers, images[places], None if targets is None else targets[places]
-        kept, images, targets = self._stacked(numbers, list(pool.map(self._one, numbers)))
+            weight = sum(self._weights[number] for number in numbers)
+            return numbers, images[places], None if targets is None else targets[places], weight
+        kept, images, targets, weights = self._stacked(numbers, list(pool.map(self._one, numbers)))
         put = [moved(tensor, self._device, self.pinned) for tensor in (images, targets)]
-        return kept, put[0], put[1]
+        return kept, put[0], put[1], sum(weights)
 
     def _hold(self) -> None:
         numbers = list(range(len(self._images)))
         found = list(in_threads(self._one, numbers))
-        _, images, targets = self._stacked(numbers, found)
+        _, images, targets, self._weights = self._stacked(numbers, found)
         self._images = self._images.without(self._faulty)
         self._held = (
             images.to(self._device), None if targets is None else targets.to(self._device)
@@ -159,7 +163,8 @@ class AnnotatedImages(Source):
 
     def _stacked(
         self, rows: Sequence[int], found: Sequence[tuple[Pixels, Target | None] | None]
-    ) -> tuple[list[int], Tensor, Tensor | None]:
+    ) -> tuple[list[int], Tensor, Tensor | None, list[float]]:
+        """Return the rows that were read, their images and targets, and the weight of each."""
         kept = [row for row, one in zip(rows, found, strict=True) if one is not None]
         whole = [one for one in found if one is not None]
         if not whole:
@@ -167,7 +172,8 @@ class AnnotatedImages(Source):
             raise DataError(f"None of {len(rows):,} images from {name} on can be decoded.")
         images = torch.from_numpy(np.stack([pixels for pixels, _ in whole])).permute(0, 3, 1, 2)
         targets = [target for _, target in whole if target is not None]
-        return kept, images, torch.from_numpy(np.stack(targets)) if targets else None
+        weights = [1.0 if target is None else self._images.weigh(target) for _, target in whole]
+        return kept, images, torch.from_numpy(np.stack(targets)) if targets else None, weights
 
 
 def skips_of(left_out: Sequence[tuple[str, str]]) -> list[Skip]:
