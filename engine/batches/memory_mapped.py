@@ -135,7 +135,9 @@ class _Plan(Sequence[Tensor]):
         self._order = order
         self._batch_size = batch_size
         batches = -(-order.count // batch_size)
-        self._joined = batches > 1 and order.count - (batches - 1) * batch_size == 1
+        self._joined = (
+            batch_size > 1 and batches > 1 and order.count - (batches - 1) * batch_size == 1
+        )
         self._all = batches - self._joined
         self._part = range(self._all) if part is None else part
 

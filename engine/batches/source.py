@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
+LEAST_WEIGHT = 1e-6
+"""Of a batch, since losses of several processes are divided by their weights."""
 _RESIDENT_BYTES = 1 << 28
 """Data up to this size is copied in the order of an epoch at once; larger data batch by batch."""
 
@@ -93,7 +95,8 @@ class Source(ABC):
     def plan(self, batch_size: int, generator: torch.Generator | None = None) -> Sequence[Tensor]:
         """Return the row numbers of each batch: shuffled with a generator, in order without one.
 
-        A single left-over sample joins the batch before it, since batch norm cannot train on one.
+        A single left-over sample joins the batch before it, since batch norm cannot train on one;
+        not where all batches are of one.
         """
         if generator is None:
             return split_rows(torch.arange(len(self)), batch_size)
@@ -119,9 +122,12 @@ class Source(ABC):
 
 
 def split_rows(rows: Tensor, batch_size: int) -> list[Tensor]:
-    """Split ``rows`` by ``batch_size``; a last batch of one joins the batch before."""
+    """Split ``rows`` by ``batch_size``; a last batch of one joins the batch before.
+
+    Unless all batches are of one row: there may be memory for no more.
+    """
     pieces = list(torch.split(rows, batch_size))
-    if len(pieces) > 1 and len(pieces[-1]) == 1:
+    if batch_size > 1 and len(pieces) > 1 and len(pieces[-1]) == 1:
         last = pieces.pop()
         pieces[-1] = torch.cat([pieces[-1], last])
     return pieces

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -33,8 +34,13 @@ class Range:
     whole: bool = False
 
     def text(self, value: float) -> str:
-        """A value of it as it is typed on a command line."""
-        return str(round(value)) if self.whole else f"{value:.4g}"
+        """A value of it as it is typed on a command line, rounded but not out of the range."""
+        if self.whole:
+            return str(round(value))
+        # Four digits of the width: 0.99996 of 0.999..0.99999 is neither 1 nor its neighbours.
+        wide = max(abs(self.low), abs(self.high)) / (self.high - self.low)
+        text = f"{value:.{4 + math.floor(math.log10(max(1.0, wide)))}g}"
+        return text if self.low <= float(text) <= self.high else repr(value)
 
 
 Dimension = Choice | Range

@@ -47,7 +47,8 @@ class Standings:
             )
 
     def _row(self, trial: FrozenTrial) -> table.TrialRow:
-        value = trial.value
+        # Of a pruned trial, optuna takes the last evaluation for its value.
+        value = trial.value if trial.state == TrialState.COMPLETE else None
         if value is None and trial.intermediate_values:
             best = max if self._metric.higher_is_better else min
             value = best(trial.intermediate_values.values())

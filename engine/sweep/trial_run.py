@@ -105,7 +105,8 @@ class TrialRun:
             return  # of several evaluations within a hundredth, the first counts
         self._reported = share
         self.trial.report(value, share)
-        if self.trial.should_prune():
+        # At the end there is nothing to save, and a pruned trial cannot be the best.
+        if share < WHOLE and self.trial.should_prune():
             self.pruned = True
             self.stop()
 

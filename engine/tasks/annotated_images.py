@@ -43,6 +43,11 @@ class AnnotatedTask(Task[A]):
     def targets(self, table: pa.Table, fitted: A) -> Callable[[int], Target] | None:
         """Return what gives a row its target; ``None`` for rows that serve predictions."""
 
+    def weigh(self, target: Target) -> float:
+        """Return the terms that an image with this target has in the loss."""
+        del target
+        return 1.0
+
     @abstractmethod
     def processor(self, fitted: A) -> str:
         """Return transformers' image processor that goes with the network."""
@@ -55,7 +60,9 @@ class AnnotatedTask(Task[A]):
             PlacedAugmentation(self.section.augmentation),
         )
         targets = self.targets(table, fitted)
-        source, skips = encode_annotated(table, fitted, targets, preparation, device, report)
+        source, skips = encode_annotated(
+            table, fitted, targets, preparation, device, report, self.weigh
+        )
         counting: Any = self.pipeline
         counting.undecoded += skips
         return source

@@ -26,6 +26,7 @@ from engine.metrics.images.segmentation import (
     ClassOverlap,
     SegmentationEvaluator,
     evaluate_pixels,
+    known_share,
     mean_of,
     pixel_counts,
     pixel_loss,
@@ -72,6 +73,10 @@ class SemanticSegmentation(AnnotatedTask[SegmentationFitted]):
         images, masks = images_of(table, fitted.image), images_of(table, fitted.mask)
         coding = fitted.coding
         return lambda row: coding.numbers(masks[row], fitted.size, images[row])
+
+    @override
+    def weigh(self, target: Target) -> float:
+        return known_share(target)
 
     @override
     def processor(self, fitted: SegmentationFitted) -> str:

@@ -28,7 +28,7 @@ from engine.runs.events import (
 from engine.runs.session import RunSession
 from engine.tasks.member_pruning import pruning_of
 from engine.training.baselines import beside_baselines
-from engine.training.checkpoints.state import Ending, TrainingState
+from engine.training.checkpoints.state import Ending
 from engine.training.export_check import check_export
 from engine.training.last_phases import PASSES, LastPhases, by_the_clock, expected
 from engine.training.material import Material
@@ -167,7 +167,7 @@ def _final_evaluations(
             known=best if trainer.group.decision(bool(best)) else None,
         )
         if split == TEST:
-            step, epoch = _best_at(state)
+            step, epoch = _best_at(trainer)
             session.events.write(
                 Evaluated(step=step, epoch=epoch, split=split,
                           metrics=finite_all(results[split].metrics),
@@ -192,11 +192,12 @@ def _gallery(trainer: Trainer, material: Material) -> Gallery | None:
     return None
 
 
-def _best_at(state: TrainingState) -> tuple[int, float]:
+def _best_at(trainer: Trainer) -> tuple[int, float]:
     """Return update and epoch of the best weights; of the last ones if none were kept."""
-    if state.best is not None:
-        return state.best.step, state.best.epoch
-    return state.position.step, float(state.position.epoch)
+    best = trainer.state.best
+    if best is not None:
+        return best.step, best.epoch
+    return trainer.state.position.step, trainer.schedule.epochs_done
 
 
 def _report(
@@ -210,7 +211,7 @@ def _report(
     state, task = trainer.state, trainer.setup.task
     decisive = TEST if TEST in evaluations else VALIDATION
     result = evaluations.get(decisive, Evaluation({}))
-    step, epoch = _best_at(state)
+    step, epoch = _best_at(trainer)
     trees = run.path / BOOSTING
     # Other libraries train them.
     with (

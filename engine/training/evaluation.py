@@ -110,7 +110,7 @@ class SplitEvaluator:
 
     def _batch_size(self) -> int:
         group = self._setup.group
-        size = max(1, self._setup.config.batch_rows // self._setup.state.position.pieces)
+        size = max(1, self._setup.config.batch_rows // self._memory.evaluation_pieces)
         # A sharded network has room for this process's share.
         return -(-size // group.rows.replicas) if group.sharded else size
 

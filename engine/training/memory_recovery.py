@@ -21,6 +21,12 @@ class MemoryRecovery:
         self.least_rows = least_rows(setup.state.network)
         """The fewest rows of a micro-batch."""
 
+    @property
+    def evaluation_pieces(self) -> int:
+        """The number of micro-batches of each batch in an evaluation."""
+        position = self._setup.state.position
+        return max(position.pieces, position.evaluation_pieces)
+
     def check(self, error: RuntimeError) -> None:
         """Raise ``error`` unless smaller micro-batches may help."""
         if not out_of_memory(error):
@@ -51,11 +57,14 @@ class MemoryRecovery:
         )
 
     def cut_evaluation(self, size: int) -> None:
-        """Double it for an evaluation whose batches of ``size`` did not fit."""
+        """Halve the batches of evaluations, whose ``size`` did not fit; updates stay as they are.
+
+        Else the statistics of batch norms, and a loss that compares rows, would change with them.
+        """
         release(self._setup.compute.device)
         if size == 1:
             raise self._nothing_fits()
-        self._setup.state.position.pieces *= 2
+        self._setup.state.position.evaluation_pieces = 2 * self.evaluation_pieces
         self._setup.outlets.warn(f"Out of memory: evaluating with batches of {size // 2:,}.")
 
     def _nothing_fits(self) -> TrainingError:

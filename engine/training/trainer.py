@@ -6,6 +6,7 @@ reports, requests of the user, evaluation, and what is due when.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import partial
 
@@ -195,16 +196,16 @@ class Trainer:
             parameters["lr"] = self.config.peak_rate * factor * parameters["lr_scale"]
         if state.scaler is not None:
             state.scaler.unscale_(state.optimizer)
-        norm = None
-        if self.config.max_grad_norm > 0:
-            norm = group.clip(self._parameters, self.config.max_grad_norm)
+        # Without a limit, too, the norm shows whether the gradients are finite.
+        norm = group.clip(self._parameters, self.config.max_grad_norm or math.inf)
         if state.scaler is None:
             self._guard.step(losses, norm)
         else:
             # In float16 gradients may overflow now and then; the scaler skips such updates.
             state.scaler.step(state.optimizer)
             state.scaler.update()
-            norm = None if norm is None else norm.nan_to_num()
+            self._guard.restore_unless_finite(norm)
+            norm = norm.nan_to_num()
         update_average(state, self.config.ema_decay)
         if group.leads:
             self.progress.meter.add(losses, weights, norm)

@@ -72,9 +72,10 @@ class Validation:
             self.forgetting = self._metrics(self._other_text, FORGETTING)
         except Abandoned:
             return
-        self._state.position.evaluated_step = self._state.position.step
+        position = self._state.position
+        again, position.evaluated_step = position.evaluated_step == position.step, position.step
         self._progress.tick()
-        self._report(metrics)
+        self._report(metrics, again)
         self._report_forgetting(self.forgetting)
         if self._source is not None:
             self._show_samples(self._source)
@@ -102,7 +103,7 @@ class Validation:
                 )
             )
 
-    def _report(self, metrics: dict[str, float]) -> None:
+    def _report(self, metrics: dict[str, float], again: bool) -> None:
         position = self._state.position
         train_loss = position.loss_sum / position.loss_weight if position.loss_weight else None
         position.loss_sum = position.loss_weight = 0.0
@@ -113,12 +114,16 @@ class Validation:
                 split=VALIDATION,
                 metrics=finite_all(metrics),
                 train_loss=None if train_loss is None else finite(train_loss),
-                best=self._note_best(metrics),
+                best=self._note_best(metrics, again),
                 seconds=position.seconds,
             )
         )
 
-    def _note_best(self, metrics: dict[str, float]) -> bool:
+    def _note_best(self, metrics: dict[str, float], again: bool) -> bool:
+        """Keep the weights if they are the best so far; ``again`` if they were evaluated before.
+
+        A request for another evaluation of the same weights does not take from the patience.
+        """
         state = self._state
         if state.position.step == 0:
             return False  # a run keeps the best of what it trained, and says so if none is better
@@ -129,7 +134,8 @@ class Validation:
         if best:
             step, epoch = state.position.step, self._schedule.epochs_done
             state.best = Best(value, step, epoch, state.weights(), metrics)
-        state.position.stale = 0 if improved else state.position.stale + bool(metrics)
+        counts = bool(metrics) and not again
+        state.position.stale = 0 if improved else state.position.stale + counts
         if not improved and self.stopped_improving() and state.ending is None:
             state.ending = Ending.EARLY
         return best

@@ -248,7 +248,6 @@ def poison(seed: int) -> None:
 def poison_for_good(seed: int) -> None:
     """Inject NaN into all updates from some on: the run fails or goes back, and reports it."""
     begin = random.Random(seed).randint(6, 12)
-    # Without a gradient norm, a bad gradient is only detected by its effect on the loss.
     gradient, norm = ((True, 0.0), (True, 1.0), (False, 0.0), (False, 1.0))[seed % 4]
     values = config("table", save_steps=3, max_bad_steps=2, max_grad_norm=norm)
     harm = Poison(set(range(begin, 1000)), math.nan, gradient)

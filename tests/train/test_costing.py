@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from engine import RunConfig
-from engine.batches.source import Batch
+from engine.batches.source import Batch, epoch_plan
 from engine.config.models.torchvision import TorchvisionConfig
 from engine.hardware.device import Compute
 from engine.launch.start import launch
@@ -24,7 +24,9 @@ from engine.reports.estimate import Estimate
 from engine.runs.directory import RunDirectory
 from engine.runs.events import Model, Progress
 from engine.service.estimate import estimate
+from engine.tasks.create import create_task
 from engine.training.distributed.strategy import keep_part
+from engine.training.material import prepare
 from engine.training.memory import estimate as memory_estimate
 from engine.training.memory.footprint import Footprint, Template, UnknownFootprint
 
@@ -117,6 +119,19 @@ def test_an_estimate_does_not_depend_on_what_was_estimated_before() -> None:
 def test_steps_are_those_of_the_trainer(train: dict[str, int], per_epoch: int, steps: int) -> None:
     told = estimate(mlp(**train))
     assert (told.steps_per_epoch, told.steps) == (per_epoch, steps)
+
+
+def test_a_batch_of_many_tokens_has_more_rows_than_are_estimated_by() -> None:
+    """Of 2,800 short texts 256 are encoded for an estimate, and 20,000 tokens are 700 of them."""
+    model = {"kind": "transformer", "hidden_size": 32, "num_hidden_layers": 1, "vocab_size": 300}
+    made = config("seq2seq", "dates", model, batch_size=None, batch_tokens=20_000)
+    task = create_task(made)
+    source = prepare(task, COMPUTE, lambda event: None).sources["train"]
+    batches = len(epoch_plan(source, made.train.batch_rows, 0, 0))
+    told = estimate(made)
+    assert told.steps_per_epoch == batches == 4
+    tenth = estimate(made.override(["train.batch_tokens=2000"]))
+    assert told.memory.activations == pytest.approx(10 * tenth.memory.activations, rel=0.05)
 
 
 def test_the_optimizer_takes_what_it_keeps_of_each_weight() -> None:

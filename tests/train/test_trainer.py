@@ -22,7 +22,7 @@ from engine.hardware.device import choose
 from engine.metrics.evaluator import Evaluation
 from engine.runs.control import CHECKPOINT, EVALUATE, STOP, Request
 from engine.runs.directory import RunDirectory, all_runs
-from engine.runs.events import Controlled, Evaluated, EventLog, Failed, Finished, Progress
+from engine.runs.events import Controlled, Evaluated, EventLog, Failed, Finished, Log, Progress
 from engine.runs.follower import read_history
 from engine.runs.status import State
 from engine.training.checkpoint_writer import Saver
@@ -265,6 +265,88 @@ def once(action: str, step: int) -> Callable[[TrainingState], Iterator[Request]]
             yield left.pop()
 
     return ask
+
+
+class Memory:
+    """Memory for ``rows`` rows at the first layer in evaluations; notes the rows of updates."""
+
+    def __init__(self, made: Any, rows: int) -> None:
+        self.rows = rows
+        self.updates: list[int] = []
+        self.evaluated: list[int] = []
+        network = made.state.network
+        layer = next(part for part in network.modules() if isinstance(part, nn.Linear))
+        layer.register_forward_pre_hook(self.look)
+
+    def look(self, layer: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+        rows = len(inputs[0])
+        if layer.training:
+            self.updates.append(rows)
+        elif rows > self.rows:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        else:
+            self.evaluated.append(rows)
+
+
+@pytest.mark.parametrize(("rows", "most"), [(20, 16), (1, 1)])
+def test_an_evaluation_that_does_not_fit_leaves_the_updates_as_they_are(
+    bench: Make, rows: int, most: int
+) -> None:
+    values = wine(eval_steps=2, max_steps=4)
+    whole, short = bench(values), bench(values)
+    enough, little = Memory(whole, 1000), Memory(short, rows)
+    whole.trainer.run()
+    short.trainer.run()
+    assert little.updates == enough.updates
+    assert max(little.evaluated) == most
+    for one, other in zip(whole.weights(), short.weights(), strict=True):
+        assert torch.equal(one, other)
+    losses = [[event.metrics["loss"] for event in made.of(Evaluated)] for made in (whole, short)]
+    assert losses[0] == pytest.approx(losses[1])
+    again = bench(values, saved=short.state.state_dict())
+    assert again.trainer.memory.evaluation_pieces == 32 // most
+
+
+@pytest.mark.parametrize("limit", [0.0, 1.0])
+def test_gradients_that_are_not_finite_are_left_out_with_clipping_and_without(
+    bench: Make, limit: float
+) -> None:
+    made = bench(wine(max_steps=6, max_grad_norm=limit))
+    poisoned = made.state.position
+    weight = next(made.state.network.parameters())
+    weight.register_hook(lambda gradient: gradient * float("nan") if poisoned.step == 2 else None)
+    made.trainer.run()
+    assert made.state.finite()
+    warnings = [event.message for event in made.of(Log)]
+    assert [text.split(" up to")[0] for text in warnings] == ["1 update"]
+
+
+def test_an_overflow_in_float16_leaves_no_trace_in_the_statistics_of_batch_norms(
+    bench: Make,
+) -> None:
+    values = wine(epochs=3)
+    values["model"] |= {"normalization": "batch"}
+    made = bench(values)
+    made.state.scaler = torch.amp.GradScaler("cpu")
+    norm = next(part for part in made.state.network.modules() if isinstance(part, nn.BatchNorm1d))
+
+    def overflow(norm: nn.Module, inputs: tuple[torch.Tensor]) -> Any:
+        return (inputs[0] * float("inf"),) if made.state.position.step == 3 else None
+
+    norm.register_forward_pre_hook(overflow)
+    made.trainer.run()
+    assert made.state.finite()
+    assert made.of(Evaluated)[-1].metrics["loss"] is not None
+
+
+def test_the_epoch_of_the_last_weights_is_exact_without_a_validation_split() -> None:
+    values = wine(max_steps=3, batch_size=32, eval_steps=0)
+    values["data"] |= {"validation_fraction": 0.0}
+    run = train(RunConfig.parse(values))
+    report = run.report.read()
+    assert report is not None
+    # 178 rows without the tenth for the test are five batches.
+    assert (report["best_step"], report["best_epoch"]) == (3, pytest.approx(3 / 5))
 
 
 def test_a_request_to_stop_is_followed_after_the_running_update(

@@ -47,9 +47,18 @@ def test_planning_leaves_the_global_generator_alone() -> None:
 
 @pytest.mark.parametrize(
     ("count", "size", "sizes"),
-    [(9, 4, [4, 5]), (8, 4, [4, 4]), (10, 4, [4, 4, 2]), (1, 4, [1]), (3, 4, [3]), (3, 1, [1, 2])],
+    [
+        (9, 4, [4, 5]),
+        (8, 4, [4, 4]),
+        (10, 4, [4, 4, 2]),
+        (1, 4, [1]),
+        (3, 4, [3]),
+        (3, 1, [1, 1, 1]),
+    ],
 )
-def test_a_single_sample_is_never_left_alone(count: int, size: int, sizes: list[int]) -> None:
+def test_a_single_sample_is_left_alone_only_where_all_are(
+    count: int, size: int, sizes: list[int]
+) -> None:
     assert [len(rows) for rows in split_rows(torch.arange(count), size)] == sizes
 
 

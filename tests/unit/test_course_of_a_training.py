@@ -312,6 +312,20 @@ def test_the_run_ends_after_as_many_evaluations_without_improvement_as_are_allow
     assert patient.state.ending is None
 
 
+def test_the_same_weights_evaluated_once_more_take_nothing_from_the_patience() -> None:
+    metrics = losses(3, 4, 4, 4, 4)
+    made = Evaluations(*metrics, metric_for_best_model="loss", early_stopping_patience=2)
+    made.state.position.step = 10
+    made.validation.run()
+    made.state.position.step = 20
+    for _ in range(3):  # one that is due, and two requests in a pause
+        made.validation.run()
+    assert (made.state.position.stale, made.state.ending) == (1, None)
+    made.state.position.step = 30
+    made.validation.run()
+    assert (made.state.position.stale, made.state.ending) == (2, Ending.EARLY)
+
+
 def test_an_evaluation_that_is_ended_counts_nothing() -> None:
     made = Evaluations(*losses(3), None, metric_for_best_model="loss")
     assert made.run() == [True]

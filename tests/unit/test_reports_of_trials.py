@@ -108,3 +108,13 @@ def test_a_trial_that_is_pruned_is_asked_to_stop_and_has_no_value(make: Make) ->
     [found] = study.trials
     assert found.state is TrialState.PRUNED
     assert found.intermediate_values == {25: 0.5, 50: 2.0}
+
+
+def test_a_trial_whose_updates_are_all_made_is_not_pruned(make: Make) -> None:
+    never = optuna.pruners.ThresholdPruner(upper=1.0)
+    end = Finished(time=9.0, step=80, seconds=1.0)
+    events = [MODEL, evaluated(40, 0.25, best=True), evaluated(80, 2.0), end]
+    study, trial = make(*events, pruner=never)
+    assert trial.over(study, LOSS)
+    [found] = study.trials
+    assert (found.state, found.value) == (TrialState.COMPLETE, 0.25)

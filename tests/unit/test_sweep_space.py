@@ -111,3 +111,27 @@ def test_a_sweep_of_fields_that_name_all_kinds_needs_no_preset() -> None:
 def test_an_unknown_field_with_several_values_is_named() -> None:
     with pytest.raises(ConfigError, match=r"model.member: no such field; did you mean"):
         compose("wine-mlp", ["model.kind=tabm", "model.member=8,16"])
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "expected"),
+    [
+        ("0.999..0.99999", 0.99996, 0.99996),  # and not 1, which is no decay
+        ("0.999..0.99999", 0.9991234, 0.9991234),
+        ("0.9..0.99999", 0.98764321, 0.98764),
+        ("0.12344..0.5", 0.12344, 0.12344),  # 0.1234 would be below the range
+        ("0.5..0.98765", 0.98765, 0.98765),
+    ],
+)
+def test_a_number_is_written_as_finely_as_its_range_needs(
+    text: str, value: float, expected: float
+) -> None:
+    (dimension,) = read_space(CONFIG, {"train.ema_decay": text})
+    assert isinstance(dimension, Range)
+    assert float(dimension.text(value)) == expected
+
+
+def test_learning_rates_are_written_with_four_digits() -> None:
+    (dimension,) = read_space(CONFIG, {"train.learning_rate": "1e-5..1e-2:log"})
+    assert isinstance(dimension, Range)
+    assert dimension.text(0.000123456) == "0.0001235"

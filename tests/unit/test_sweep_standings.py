@@ -67,6 +67,7 @@ def test_trials_are_ranked_by_their_best_value_so_far(
         "complete", "complete", "running", "pruned", "failed",
     ]  # fmt: skip
     assert (table.trials[0].value, table.trials[2].value) == (0.125, running)
+    assert table.trials[3].value == (0.5 if metric is ACCURACY else 0.375)
     assert [row.number for row in table.ranked()] == order
     assert table.best == table.trials[order[0]]
     assert table.preset == table.trials[2]

@@ -10,10 +10,9 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from engine.batches.source import Batch, Noise, Source
+from engine.batches.source import LEAST_WEIGHT, Batch, Noise, Source
 from engine.data.series.filled_past import FilledPast
 from engine.data.series.window_plan import WindowPlan
-from engine.data.series.windows import LEAST_WEIGHT
 
 
 @dataclass(frozen=True)

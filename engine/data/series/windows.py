@@ -8,11 +8,8 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from engine.batches.source import Batch, Noise, Source
+from engine.batches.source import LEAST_WEIGHT, Batch, Noise, Source
 from engine.data.series.filled_past import FilledPast
-
-LEAST_WEIGHT = 1e-6
-"""Of a batch, since losses of several processes are divided by their weights."""
 
 
 class WindowSource(Source):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -38,6 +39,11 @@ def pixel_loss(
     losses = F.cross_entropy(logits, targets, weights, ignore_index=IGNORED, reduction="none")
     loss = losses.sum() / known.sum().clamp(min=1)
     return loss + dice * dice_loss(logits, targets) if dice else loss
+
+
+def known_share(mask: NDArray[Any]) -> float:
+    """Return the share of a mask's pixels that are not ignored: its terms in the pixel loss."""
+    return float((mask != IGNORED).mean())
 
 
 def dice_loss(logits: Tensor, targets: Tensor) -> Tensor:
@@ -155,15 +161,16 @@ class SegmentationEvaluator(Evaluator):
     def update(self, network: nn.Module, batch: Batch) -> None:
         """Take in one batch."""
         logits, loss = self._forward(network, batch)
-        self._counts.add(pixel_counts(logits.argmax(1), batch.targets, len(self._classes)))
-        self._losses.add((loss.float() * len(logits))[None])
+        counts = pixel_counts(logits.argmax(1), batch.targets, len(self._classes))
+        self._counts.add(counts)
+        self._losses.add((loss.float() * counts.sum())[None])
         self._names += batch.rows["name"].to_pylist()
         self._rows += batch.rows["row"].to_pylist()
 
     def compute(self, views: bool = False) -> Evaluation:
         """The metrics over all pixels together; per class and the worst images among the views."""
         counts: Counts = self._counts.joined().numpy()
-        loss = float(self._losses.joined().double().sum()) / max(1, len(counts))
+        loss = float(self._losses.joined().double().sum()) / max(1, int(counts.sum()))
         result = evaluate_pixels(counts, self._classes, loss, views)
         if not views:
             return result

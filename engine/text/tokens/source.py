@@ -78,7 +78,8 @@ class TokenSource(Source):
         if self.batch_tokens is None or self._learned is None:
             return batch_size
         tokens = float(self._learned.sum()) or 1.0
-        return max(1.0, min(len(self), self.batch_tokens * len(self) / tokens))
+        # Also above the number of samples, which may be some of all to estimate by.
+        return max(1.0, self.batch_tokens * len(self) / tokens)
 
     def evaluation_plan(self, batch_size: int) -> list[Tensor]:
         """Sorted by length."""

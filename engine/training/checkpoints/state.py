@@ -69,6 +69,8 @@ class Position:
     """… and the step of the original schedule that it continued from."""
     pieces: int = 1
     """Number of micro-batches of each batch that does not fit in memory as a whole."""
+    evaluation_pieces: int = 1
+    """The same for evaluations, where these need more memory than updates do."""
     bad_updates: int = 0
     """Updates skipped in a row, since their numbers were not finite."""
     rollbacks: int = 0

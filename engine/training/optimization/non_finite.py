@@ -64,6 +64,14 @@ class Guard:
         if self._statistics:
             self._restore_where(bad)
 
+    def restore_unless_finite(self, norm: Tensor) -> None:
+        """Restore what :meth:`keep` saved where a gradient scaler skipped the update for ``norm``.
+
+        An overflow in float16 would stay in the statistics of batch norms for good.
+        """
+        if self._statistics:
+            self._restore_where(norm.isfinite().logical_not())
+
     def _restore_where(self, bad: Tensor) -> None:
         """Restore the statistics where ``bad`` is true, decided on the device, with few kernels."""
         now, kept = (

@@ -32,10 +32,12 @@ def encode_annotated(
     preparation: PlacedPreparation,
     device: torch.device,
     report: Report,
+    weigh: Callable[[Target], float],
 ) -> tuple[AnnotatedImages, list[Skip]]:
     """A source of the rows that can be decoded, and what was left out so far.
 
-    ``target`` gives what belongs to a row, or raises ``ImageFault``. Raises :class:`DataError`
+    ``target`` gives what belongs to a row, or raises ``ImageFault``; ``weigh`` gives its terms in
+    the loss. Raises :class:`DataError`
     where nothing can be decoded.
     """
     images = images_of(table, chosen(table, fitted.image, "task.image"))
@@ -60,6 +62,6 @@ def encode_annotated(
         report(warning_of(skip))
 
     sizes = list(in_threads(size, range(len(images))))
-    annotated = Annotated(names, sizes, read, fitted.pixel_bytes)
+    annotated = Annotated(names, sizes, read, fitted.pixel_bytes, weigh)
     source = AnnotatedImages(annotated, preparation, device, skipped)
     return source, list(skips)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor
 from typing_extensions import override
 
-from engine.batches.source import Batch, Noise, Source, moved
+from engine.batches.source import LEAST_WEIGHT, Batch, Noise, Source, moved
 from engine.data.image_limits import ImageFault
 from engine.data.images import Pixels, in_threads, threads
 from engine.data.raw import Skip
@@ -32,12 +32,14 @@ class Annotated:
     """Images to read: their names, sizes in pixels, and what gives pixels and target of a row.
 
     ``read`` raises :class:`ImageFault`; a target is ``None`` where rows serve predictions.
+    ``weigh`` gives the terms of a target in the loss.
     """
 
     names: Sequence[str]
     sizes: Sequence[tuple[int, int]]
     read: Callable[[int], _Read]
     pixel_bytes: int
+    weigh: Callable[[Target], float]
 
     def __len__(self) -> int:
         return len(self.names)
@@ -46,7 +48,7 @@ class Annotated:
         """Some rows of the same."""
         return Annotated(
             [self.names[row] for row in kept], [self.sizes[row] for row in kept],
-            lambda row: self.read(kept[row]), self.pixel_bytes,
+            lambda row: self.read(kept[row]), self.pixel_bytes, self.weigh,
         )  # fmt: skip
 
 
@@ -95,6 +97,7 @@ class AnnotatedImages(Source):
         self._unread = LeftOut(images.names, skipped)
         self._kept: Sequence[int] = range(len(images))
         self._held: tuple[Tensor, Tensor | None] | None = None
+        self._weights: list[float] = []
         self._images = images
         self.slow = len(images) * images.pixel_bytes > RESIDENT_BYTES
         if not self.slow:
@@ -126,14 +129,15 @@ class AnnotatedImages(Source):
         try:
             with ThreadPoolExecutor(self.threads or threads()) as pool:
                 for position, rows in enumerate(plan[start:], start):
-                    kept, images, targets = self._taken(rows, pool, noise)
+                    kept, images, targets, weight = self._taken(rows, pool, noise)
                     if not kept:
                         continue
                     inputs, targets = self._preparation(
                         images, targets, noise.at(position) if noise else None
                     )
                     shown = None if noise else self._rows(kept)
-                    yield Batch(inputs, targets, len(kept), shown, torch.tensor(kept))
+                    weight = max(weight, LEAST_WEIGHT)
+                    yield Batch(inputs, targets, weight, shown, torch.tensor(kept))
             self._unread.check()
         finally:
             self._unread.tell()
@@ -145,21 +149,27 @@ class AnnotatedImages(Source):
 
     def _taken(
         self, rows: Tensor, pool: ThreadPoolExecutor, noise: Noise | None
-    ) -> tuple[list[int], Tensor, Tensor | None]:
+    ) -> tuple[list[int], Tensor, Tensor | None, float]:
         numbers: list[int] = rows.tolist()
         if self._held is not None:
             images, targets = self._held
             places = rows.to(images.device)
-            return numbers, images[places], None if targets is None else targets[places]
+            weight = sum(self._weights[number] for number in numbers)
+            return numbers, images[places], None if targets is None else targets[places], weight
         found = zip(numbers, pool.map(self._one, numbers), strict=True)
         whole = [(row, one) for row, one in found if one is not None]
         if noise is not None and len(whole) < len(numbers):
             self._fill(whole, numbers)
         if not whole:
-            return [], torch.empty(0), None
+            return [], torch.empty(0), None, 0.0
         stacked = _stacked([one for _, one in whole])
         images, targets = (moved(tensor, self._device, self.pinned) for tensor in stacked)
-        return [row for row, _ in whole], images, targets
+        weight = sum(self._weight(one) for _, one in whole)
+        return [row for row, _ in whole], images, targets, weight
+
+    def _weight(self, one: _Read) -> float:
+        _, target = one
+        return 1.0 if target is None else self._images.weigh(target)
 
     def _fill(self, whole: list[tuple[int, _Read]], wanted: Sequence[int]) -> None:
         """Add images to those that can be decoded, so that the rest of a batch can be trained on.
@@ -179,7 +189,9 @@ class AnnotatedImages(Source):
         found = list(in_threads(self._one, range(len(self._images))))
         self._unread.check()
         self._unread.tell()
-        images, targets = _stacked([one for one in found if one is not None])
+        whole = [one for one in found if one is not None]
+        images, targets = _stacked(whole)
+        self._weights = [self._weight(one) for one in whole]
         self._kept = [row for row in self._kept if row not in self._unread.rows]
         self._images = self._images.only(self._kept)
         self._held = (

@@ -14,10 +14,16 @@ import torch
 from PIL import Image
 from pycocotools import mask as coco
 
-from engine.batches.source import Noise
+from engine.batches.source import Batch, Noise, Source
 from engine.data.raw import TEST, Skip
 from engine.errors import ConfigError, DataError
-from engine.metrics.images.segmentation import dice_loss, evaluate_pixels, pixel_counts, pixel_loss
+from engine.metrics.images.segmentation import (
+    SegmentationEvaluator,
+    dice_loss,
+    evaluate_pixels,
+    pixel_counts,
+    pixel_loss,
+)
 
 Make = Callable[..., Any]
 CPU = torch.device("cpu")
@@ -100,6 +106,50 @@ def test_rows_whose_mask_does_not_fit_are_left_out_and_counted(pipeline: Make) -
 def test_masks_of_one_class_are_refused(pipeline: Make) -> None:
     with pytest.raises(DataError, match="The training masks have 1 classes"):
         pipeline(KIND, table([NONE, NONE])).load()
+
+
+def sparse_masks() -> list[np.ndarray[Any, Any]]:
+    """Masks of which a sixteenth, a half and all pixels are not ignored."""
+    masks = [LEFT.copy() for _ in range(3)]
+    masks[0][2:] = 255
+    masks[1][SIDE // 2 :] = 255
+    return masks
+
+
+def encoded(prepared: Any) -> Source:
+    source: Source = prepared.task.encode(prepared.raw.train, prepared.fitted, CPU, print)
+    return source
+
+
+def test_a_batch_weighs_as_much_as_its_pixels_that_are_not_ignored(prepare: Make) -> None:
+    source = encoded(prepare(KIND, table(sparse_masks())))
+    plan = source.plan(1)
+    assert [batch.weight for batch in source.read(plan)] == [1 / 16, 1 / 2, 1]
+    logits = torch.randn(3, 2, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
+    (whole,) = source.read(source.plan(3))
+    expected = torch.nn.functional.cross_entropy(logits, whole.targets.long(), ignore_index=255)
+    parts: list[torch.Tensor] = [
+        pixel_loss(own[None], batch.targets) * batch.weight / whole.weight
+        for own, batch in zip(logits, source.read(plan), strict=True)
+    ]
+    assert torch.stack(parts).sum().item() == pytest.approx(expected.item())
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_the_evaluated_loss_does_not_depend_on_the_batch_size(prepare: Make, size: int) -> None:
+    source = encoded(prepare(KIND, table(sparse_masks())))
+    (whole,) = source.read(source.plan(3))
+    logits = torch.randn(3, 2, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
+
+    def forward(network: Any, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+        own = logits[batch.rows["row"].to_pylist()]
+        return own, pixel_loss(own, batch.targets)
+
+    evaluator = SegmentationEvaluator(["0", "1"], forward)
+    for batch in source.read(source.plan(size)):
+        evaluator.update(torch.nn.Identity(), batch)
+    expected = torch.nn.functional.cross_entropy(logits, whole.targets.long(), ignore_index=255)
+    assert evaluator.compute().metrics["loss"] == pytest.approx(expected.item(), rel=1e-5)
 
 
 def test_the_loss_is_the_mean_over_pixels_that_are_not_ignored() -> None:
