@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -12,9 +15,14 @@ from engine.errors import RunError
 from engine.importers import tensorboard, transformers, wandb
 from engine.importers.foreign_run import ForeignRun
 from engine.importers.metric_names import SPLITS
+from engine.importers.tensorboard import EventFile
 
 MOST_FOLDERS = 100_000
 """Folders that are searched below one path."""
+_LONGEST = 2000
+"""Characters of a fingerprint that is kept as it is."""
+_SESSION = re.compile(r"\d{9,}\.\d+")
+"""A folder of ``add_hparams``, called by the seconds since 1970."""
 _KNOWN = "TensorBoard event files (*tfevents*), run-*.wandb, and trainer_state.json"
 
 
@@ -31,7 +39,8 @@ class Source:
     def fingerprint(self) -> str:
         """Return a text that changes with the files. Raises ``OSError``."""
         stats = [file.stat() for file in self.files]
-        return " ".join(f"{stat.st_size}:{stat.st_mtime_ns}" for stat in stats)[:2000]
+        sizes = " ".join(f"{stat.st_size}:{stat.st_mtime_ns}" for stat in stats)
+        return sizes if len(sizes) <= _LONGEST else hashlib.sha256(sizes.encode()).hexdigest()
 
 
 def find_sources(path: Path) -> list[Source]:
@@ -67,15 +76,37 @@ def _below(folder: Path) -> Iterator[Path]:
 
 
 def _of_tensorboard(files: Sequence[Path], root: Path) -> Iterator[Source]:
-    """Yield a run for each folder; ``train`` and ``validation`` beside each other make one."""
-    runs: dict[Path, list[tuple[Path, str]]] = {}
+    """Yield a run for each folder; ``train`` and ``validation`` beside each other make one.
+
+    Folders that torch's ``add_scalars`` and ``add_hparams`` make below the one of their writer
+    belong to its run.
+    """
+    folders = {file.parent for file in files}
+    sessions = Counter(folder.parent for folder in folders if _SESSION.fullmatch(folder.name))
+    runs: dict[Path, list[EventFile]] = {}
     for file in files:
         folder, split = file.parent, SPLITS.get(file.parent.name.lower(), "")
-        runs.setdefault(folder.parent if split else folder, []).append((file, split))
+        above, series = folder.parent, ""
+        if not split and above in folders:
+            series = _series(file)
+            joined = series or (_SESSION.fullmatch(folder.name) and sessions[above] == 1)
+        else:
+            joined = split
+        runs.setdefault(above if joined else folder, []).append(EventFile(file, split, series))
     for folder, parts in runs.items():
-        paths = tuple(file for file, _ in parts)
+        paths = tuple(part.path for part in parts)
         name = _name(folder, root)
         yield Source(folder, paths, partial(tensorboard.read_tensorboard, parts, folder, name))
+
+
+def _series(file: Path) -> str:
+    """Return the curve of ``add_scalars`` in a file: its folder is called by the tag and by it."""
+    try:
+        tag = tensorboard.first_tag(file)
+    except OSError:
+        return ""  # said where the run is read
+    prefix = f"{tag.replace('/', '_')}_"
+    return file.parent.name.removeprefix(prefix) if file.parent.name.startswith(prefix) else ""
 
 
 def _name(folder: Path, root: Path) -> str:
