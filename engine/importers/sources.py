@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from engine.errors import RunError
-from engine.importers import tensorboard, transformers, wandb
+from engine.importers import csv_logs, tensorboard, transformers, wandb
 from engine.importers.foreign_run import ForeignRun
 from engine.importers.metric_names import SPLITS
 from engine.importers.tensorboard import EventFile
@@ -23,7 +23,10 @@ _LONGEST = 2000
 """Characters of a fingerprint that is kept as it is."""
 _SESSION = re.compile(r"\d{9,}\.\d+")
 """A folder of ``add_hparams``, called by the seconds since 1970."""
-_KNOWN = "TensorBoard event files (*tfevents*), run-*.wandb, and trainer_state.json"
+_KNOWN = (
+    "TensorBoard event files (*tfevents*), run-*.wandb, trainer_state.json, and CSV of Lightning, "
+    "Ultralytics and Keras (metrics.csv, results.csv, training.log)"
+)
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,8 @@ def find_sources(path: Path) -> list[Source]:
           for file in files if file.suffix == ".wandb"),
         *(Source(file, (file,), partial(transformers.read_transformers, file))
           for file in _newest_states(files)),
+        *(Source(file, (file,), partial(csv_logs.read_csv_log, file, _log_name(file, path)))
+          for file in files if file.suffix in (".csv", ".log", ".tsv")),
     ]  # fmt: skip
     if not found:
         raise RunError(f"There is no run of another program in {path}.", f"Known are {_KNOWN}.")
@@ -71,8 +76,10 @@ def _below(folder: Path) -> Iterator[Path]:
         if count >= MOST_FOLDERS:
             raise RunError(f"{folder} has more than {MOST_FOLDERS:,} folders.", "Name one of them.")
         for name in names:
-            if "tfevents" in name or name.endswith(".wandb") or name == transformers.FILE:
-                yield Path(parent, name)
+            file = Path(parent, name)
+            known = "tfevents" in name or name.endswith(".wandb") or name == transformers.FILE
+            if known or (name in csv_logs.NAMES and csv_logs.is_csv_log(file)):
+                yield file
 
 
 def _of_tensorboard(files: Sequence[Path], root: Path) -> Iterator[Source]:
@@ -114,6 +121,11 @@ def _name(folder: Path, root: Path) -> str:
     if folder == root or not folder.is_relative_to(root):
         return folder.name or "run"
     return "-".join(folder.relative_to(root).parts)
+
+
+def _log_name(file: Path, root: Path) -> str:
+    """Return the name of the folder, or that of a file that the user has called otherwise."""
+    return _name(file.parent, root) if file.name in csv_logs.NAMES else file.stem
 
 
 def _newest_states(files: Sequence[Path]) -> Iterator[Path]:
