@@ -1,1 +1,1 @@
-"""Runs of other programs, read into the history for comparing: TensorBoard, W&B, transformers."""
+"""Runs of other programs, read into the history for comparing."""

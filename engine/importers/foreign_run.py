@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ MOST_CURVES = 1_000
 MOST_SETTINGS = 1_000
 POINTS = 4_000
 """Points of a curve that are kept."""
+_EPOCH = ("epoch", "train/epoch")
 _LARGEST_STEP = 1 << 53
 _DEEPEST = 8
 _LONGEST = 300
@@ -30,6 +31,7 @@ _NOT_FINITE = "NaN or infinite values, left out: {}."
 _TOO_MANY = f"Values beyond the first {MOST_VALUES:,}, left out: {{}}."
 _TOO_MANY_CURVES = f"Values of curves beyond the first {MOST_CURVES:,}, left out: {{}}."
 _REPEATED = "Values written again for the same step, of which the later ones are kept: {}."
+_RESTARTED = "Values from the step on at which a restart continued, left out: {}."
 _DOWNSAMPLED = f"Values downsampled, as a curve keeps about {POINTS:,} points: {{}}."
 _WRONG_STEP = "Values without a usable step, left out: {}."
 _SETTINGS = f"Settings beyond the first {MOST_SETTINGS:,}, left out: {{}}."
@@ -47,6 +49,15 @@ class Series:
     steps: array[int] = field(default_factory=lambda: array("q"))
     times: array[float] = field(default_factory=lambda: array("d"))
     values: array[float] = field(default_factory=lambda: array("d"))
+
+    def discard(self, step: int) -> int:
+        """Discard the values from a step on; returns their number."""
+        kept = [place for place, each in enumerate(self.steps) if each < step]
+        dropped = len(self.steps) - len(kept)
+        self.steps = array("q", (self.steps[place] for place in kept))
+        self.times = array("d", (self.times[place] for place in kept))
+        self.values = array("d", (self.values[place] for place in kept))
+        return dropped
 
     def points(self, tally: Tally) -> list[Point]:
         """Return the points by rising steps, the last value of each step, not too many."""
@@ -121,6 +132,26 @@ class ForeignRun:
             else:
                 self.settings[name] = _setting(value)
 
+    def rows_before(self, step: int) -> None:
+        """Put what was added before at most at ``step``, where another count of steps begins."""
+        for series in (*self.series.values(), self.epochs):
+            series.steps = array("q", (min(each, step) for each in series.steps))
+
+    def discard(self, step: int, tags: Collection[tuple[str, str]]) -> None:
+        """Discard the values from a step on of some tags: a restart continues from there.
+
+        A tag comes with the split of its folder, as it was added.
+        """
+        dropped = 0
+        for tag, split in tags:
+            found = self.tags.get(f"{split}:{tag}" if split else tag)
+            if tag in _EPOCH:
+                dropped += self.epochs.discard(step)
+            elif found in self.series:
+                dropped += self.series[found].discard(step)
+        if dropped:
+            self.tally.add(_RESTARTED, dropped)
+
     def readings(self) -> Iterator[str]:
         """Yield how each name was read, as in ``val/acc → accuracy (validation)``."""
         for tag, (metric, split) in self.tags.items():
@@ -128,7 +159,7 @@ class ForeignRun:
 
     def _series(self, tag: str, split: str) -> Series | None:
         """Return the series of a tag; ``None`` where there are too many."""
-        if tag in ("epoch", "train/epoch"):
+        if tag in _EPOCH:
             return self.epochs
         known = self.tags.get(f"{split}:{tag}" if split else tag)
         if known is None:

@@ -21,13 +21,20 @@ _LONGEST = 64
 _SAME = {"lr": "learning_rate", "acc": "accuracy", "": "value"}
 _PREFIX = re.compile(r"([a-z]+)[/_.:-]+(.+)")
 _SUFFIX = re.compile(r"(.+)/([a-z]+)")
+# Short names count only as words of their own: dice_cancer is no character error rate.
 _LOWER = re.compile(
-    r"loss|error|err$|perplexity|ppl|nll|entropy|mse|rmse|mae|smape|mape|mase|wer$|cer$|ece$|brier"
+    r"loss|error|perplexity|cross_?entropy|brier|neg(?:ative)?_log_?likelihood|"
+    r"(?<![a-z])(?:err|ppl|nll|n?r?mse|n?mae|[sw]?mape|w?ape|mase|wer|cer|ece)(?![a-z])"
 )
 _HIGHER = re.compile(
-    r"acc|f1|auc|precision|recall|bleu|rouge|meteor|chrf|mrr|ndcg|map|iou|dice|r2|reward|"
-    r"spearman|pearson|exact_match|matthews|kappa|score"
+    r"accura|precision|recall|bleu|rouge|meteor|chrf|iou|dice|reward|auc|auroc|f1|f_?score|"
+    r"spearman|pearson|exact_match|matthews|kappa|score|"
+    r"(?<![a-z])(?:[a-z]?acc|mrr|ndcg|c?map|r2|mcc)(?![a-z])"
 )
+_NEGATED = re.compile(r"(?<![a-z])neg(?:ative)?_(?!log_?likelihood)")
+"""Before an error of which the negative is meant, as scikit-learn's scorers are called."""
+_UNDECIDED = re.compile(r"reject")
+"""The reward of answers that are not to be given: neither direction is better by itself."""
 
 
 def metric_of(tag: str, split: str = "") -> tuple[str, str]:
@@ -47,6 +54,8 @@ def metric_of(tag: str, split: str = "") -> tuple[str, str]:
 
 def direction_of(name: str) -> Direction:
     """Return which values of a metric are better, by the words in its name."""
-    if _LOWER.search(name):
-        return "lower"
+    if _UNDECIDED.search(name):
+        return "unknown"
+    if _LOWER.search(name) or _NEGATED.search(name):
+        return "higher" if _NEGATED.search(name) else "lower"
     return "higher" if _HIGHER.search(name) else "unknown"

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 from engine.files import safe_json
 from engine.importers.foreign_run import ForeignRun
+from engine.importers.tally import Tally
 from engine.importers.tf_records import tf_records
 from engine.importers.wire import Value, WireError, double, fields, nested, packed, signed, text
 
@@ -22,28 +26,72 @@ _TEXTS = {"args": "", "model_config": "model."}
 _FLOAT, _DOUBLE, _INT32, _STRING, _INT64 = 1, 2, 3, 7, 9
 _CONTENT = {_FLOAT: "<f", _DOUBLE: "<d", _INT32: "<i", _INT64: "<q"}
 """Layouts of one number by the type of the tensor."""
+_START = 1
+"""Status of a session that begins; its step is that of the checkpoint that it continues."""
+_MOST_SEARCHED = 20
+"""Records that are searched for the first tag."""
 _BROKEN = "Records that are not events of TensorBoard, left out: {}."
 _OTHERS = "Values that are not numbers (images, histograms, texts), left out: {}."
 
 
-def read_tensorboard(files: Sequence[tuple[Path, str]], source: Path, name: str) -> ForeignRun:
-    """Read one run from its event files, each with the split that its folder names.
+class EventFile(NamedTuple):
+    """An event file, with what its folder says of its scalars."""
 
-    Raises ``OSError``.
-    """
+    path: Path
+    split: str = ""
+    """Of folders called ``train`` or ``validation``."""
+    series: str = ""
+    """The name of one of several curves under one tag, as torch's ``add_scalars`` writes them."""
+
+
+def read_tensorboard(files: Sequence[EventFile], source: Path, name: str) -> ForeignRun:
+    """Read one run from its event files. Raises ``OSError``."""
     run = ForeignRun(PROGRAM, source, name)
-    for path, split in files:
-        with path.open("rb") as file:
+    tags: dict[Path, dict[tuple[str, str], None]] = {}
+    for each in files:
+        folder = _Folder(run, each, tags.setdefault(each.path.parent, {}))
+        with each.path.open("rb") as file:
             for record in tf_records(file, run.tally):
                 try:
-                    _event(run, record, split)
+                    _event(run, record, folder)
                 except (WireError, struct.error):
                     run.tally.add(_BROKEN)
     return run
 
 
-def _event(run: ForeignRun, record: bytes, split: str) -> None:
-    time, step, summary = 0.0, 0, b""
+def first_tag(path: Path) -> str:
+    """Return the tag of the first value of an event file; empty without one. Raises ``OSError``."""
+    with path.open("rb") as file:
+        for record in islice(tf_records(file, Tally()), _MOST_SEARCHED):
+            try:
+                for message in _within(record, 5, 1):
+                    return text(dict(fields(message)).get(1, b""))
+            except WireError:
+                continue
+    return ""
+
+
+@dataclass
+class _Folder:
+    """The curves of a folder's event files: a restart in one of them ends those of the others."""
+
+    run: ForeignRun
+    file: EventFile
+    tags: dict[tuple[str, str], None]
+
+    def add(self, tag: str, step: int, time: float, value: float) -> None:
+        if self.file.series:
+            tag = f"{tag}/{self.file.series}"
+        self.tags[tag, self.file.split] = None
+        self.run.add(tag, step, time, value, self.file.split)
+
+    def restart(self, step: int) -> None:
+        """Discard what was written from ``step`` on, as TensorBoard does."""
+        self.run.discard(step, self.tags)
+
+
+def _event(run: ForeignRun, record: bytes, folder: _Folder) -> None:
+    time, step, summary, session = 0.0, 0, b"", b""
     for number, value in fields(record):
         if number == 1:
             time = double(value)
@@ -51,22 +99,26 @@ def _event(run: ForeignRun, record: bytes, split: str) -> None:
             step = signed(value)
         elif number == 5:
             summary = nested(value)
+        elif number == 7:
+            session = nested(value)
+    if dict(fields(session)).get(1) == _START:
+        folder.restart(step)
     for number, value in fields(summary):
         if number == 1:
-            _value(run, nested(value), step, time, split)
+            _value(run, nested(value), step, time, folder)
 
 
-def _value(run: ForeignRun, message: bytes, step: int, time: float, split: str) -> None:
+def _value(run: ForeignRun, message: bytes, step: int, time: float, folder: _Folder) -> None:
     parts: dict[int, Value] = dict(fields(message))
     tag = text(parts.get(1, b""))
     if tag == _HPARAMS:
         _read_hparams(run, nested(parts.get(9, b"")))
     elif 2 in parts:
-        run.add(tag, step, time, double(parts[2]), split)
+        folder.add(tag, step, time, double(parts[2]))
     elif 8 not in parts:
         run.tally.add(_OTHERS)
     elif (found := _number(nested(parts[8]))) is not None:
-        run.add(tag, step, time, found, split)
+        folder.add(tag, step, time, found)
     elif not _read_text(run, tag, nested(parts[8])):
         run.tally.add(_OTHERS)
 

@@ -22,10 +22,16 @@ _SETTINGS = (
     "save_steps",
 )  # fmt: skip
 _MODEL = ("model_type", "hidden_size", "num_hidden_layers", "num_attention_heads", "vocab_size")
-_NO_METRICS = ("runtime", "samples_per_second", "steps_per_second", "total_flos", "flos")
+_NO_METRICS = (
+    "runtime", "samples_per_second", "steps_per_second", "total_flos", "flos",
+    "preparation_time",
+)  # fmt: skip
 _SUMMARY = "train_runtime"
 """A value of the row that sums up the training at its end."""
 _NO_ROWS = "Damaged rows of the log, left out: {}."
+_AFTERWARDS = (
+    "Values of evaluations after the training, which may be of another checkpoint, left out: {}."
+)
 _NOT_READ = "training_args.bin is a pickle and was not opened: the other settings are unknown."
 
 
@@ -38,9 +44,12 @@ def read_transformers(path: Path) -> ForeignRun:
         raise ValueError("it has no log_history")
     run = ForeignRun(PROGRAM, path, _name(path))
     run.ended = path.stat().st_mtime
+    trained: set[tuple[str, int]] = set()
+    over = False
     for row in state["log_history"]:
         if isinstance(row, Mapping) and _is_step(row.get("step")):
-            _row(run, row)
+            over = over or _SUMMARY in row
+            _row(run, row, trained, over)
         else:
             run.tally.add(_NO_ROWS)
     run.configure({name: state[name] for name in _SETTINGS if state.get(name) is not None})
@@ -61,7 +70,13 @@ def _is_step(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1 << 53
 
 
-def _row(run: ForeignRun, row: Mapping[str, Any]) -> None:
+def _row(
+    run: ForeignRun, row: Mapping[str, Any], trained: set[tuple[str, int]], over: bool
+) -> None:
+    """Add a row; one behind the training, which is ``over``, replaces none of its values.
+
+    It evaluates the best model (``load_best_model_at_end``), at the step of the last one.
+    """
     if _SUMMARY in row:
         run.started = run.ended - float(row[_SUMMARY]) if _is_step(row[_SUMMARY]) else 0.0
         run.left_out.update(plain(name, 64) for name in row if name not in ("step", "epoch"))
@@ -71,7 +86,11 @@ def _row(run: ForeignRun, row: Mapping[str, Any]) -> None:
             continue
         if name.endswith(_NO_METRICS):
             run.left_out.add(plain(name, 64))
+        elif over and (name, int(row["step"])) in trained:
+            run.tally.add(_AFTERWARDS)
         else:
+            if not over:
+                trained.add((name, int(row["step"])))
             run.add(name, int(row["step"]), 0.0, float(value))
 
 

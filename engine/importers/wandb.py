@@ -7,7 +7,7 @@ that wandb itself had in Python is gone since it writes these files with a progr
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from engine.files import safe_json
@@ -23,24 +23,52 @@ _STEPS = ("train/global_step", "trainer/global_step", "global_step", "update")
 _INTERNAL = "_"
 _BROKEN = "Records that are not of W&B, left out: {}."
 _OTHERS = "Values that are not numbers (images, histograms, tables), left out: {}."
+_UNCOUNTED = "Rows without a count of updates, at the count of the row before them: {}."
 
 
 def read_wandb(path: Path) -> ForeignRun:
     """Read one run. Raises ``OSError``, and ``ValueError`` for a file of another kind."""
     run = ForeignRun(PROGRAM, path, path.stem.removeprefix("run-"))
+    clock = _Clock(run)
     with path.open("rb") as file:
         for record in wandb_records(file, run.tally):
             try:
-                _record(run, record)
+                _record(run, record, clock)
             except WireError:
                 run.tally.add(_BROKEN)
     return run
 
 
-def _record(run: ForeignRun, record: bytes) -> None:
+class _Clock:
+    """The step of each row: its count of updates, of those that count any, or W&B's own step.
+
+    Of one run only some rows may count updates. The others have the last count before them, as
+    W&B's own step counts rows, and the two do not belong on one axis.
+    """
+
+    def __init__(self, run: ForeignRun) -> None:
+        self._run = run
+        self._last: float | None = None
+
+    def step(self, row: Mapping[str, object]) -> int:
+        """Return the step of the next row; -1 where it has none."""
+        counts = (_number(row.get(name)) for name in _STEPS)
+        if (count := next((count for count in counts if count is not None), None)) is not None:
+            if self._last is None and math.isfinite(count):
+                self._run.rows_before(int(count))
+            self._last = count
+        elif self._last is not None:
+            self._run.tally.add(_UNCOUNTED)
+        else:
+            count = _number(row.get("_step"))
+        at = self._last if self._last is not None else count
+        return int(at) if at is not None and math.isfinite(at) else -1
+
+
+def _record(run: ForeignRun, record: bytes, clock: _Clock) -> None:
     for number, value in fields(record):
         if number == _HISTORY:
-            _history(run, nested(value))
+            _history(run, nested(value), clock)
         elif number == _CONFIG:
             _configure(run, nested(value))
         elif number == _RUN:
@@ -64,19 +92,18 @@ def _configure(run: ForeignRun, message: bytes) -> None:
             run.configure({key: value})
 
 
-def _history(run: ForeignRun, message: bytes) -> None:
+def _history(run: ForeignRun, message: bytes, clock: _Clock) -> None:
     """Add a row of the history: values that were logged together."""
     row = dict(_items(message))
     if step := next((nested(v) for n, v in fields(message) if n == 2), b""):
         row.setdefault("_step", next((signed(v) for n, v in fields(step) if n == 1), 0))
-    counts = [_number(row.get(name)) for name in (*_STEPS, "_step")]
-    at = next((count for count in counts if count is not None), -1.0)
+    at = clock.step(row)
     time = _number(row.get("_timestamp")) or 0.0
     for name, value in row.items():
         if name.startswith(_INTERNAL) or name in _STEPS:
             continue
         if (number := _number(value)) is not None:
-            run.add(name, int(at) if math.isfinite(at) else -1, time, number)
+            run.add(name, at, time, number)
         else:
             run.tally.add(_OTHERS)
 

@@ -20,10 +20,11 @@ export MASTER_ADDR="$(echo "$SKYPILOT_NODE_IPS" | head -n 1)" MASTER_PORT=29500
 def task(job: Job) -> str:
     """The text that ``sky jobs launch`` takes; raises :class:`UserError`."""
     nodes = job.config.train.machines
-    if nodes > 1 and not job.storage:
+    if nodes > 1 and (not job.storage or _is_bucket(job)):
         raise UserError(
-            "Several machines need --storage, a bucket or volume where runs are kept.",
-            "All of them mount it.",
+            "Several machines need --storage, the name of a volume of SkyPilot that all mount.",
+            "A bucket shows a file to other machines only once it is closed. "
+            "`sky volumes apply` makes a volume.",
         )
     if job.gpus and not job.gpu_type:
         raise UserError("SkyPilot needs --gpu-type, such as A100 or L4.")
@@ -41,7 +42,7 @@ def task(job: Job) -> str:
     content["envs"] = {"DLTUI_HOME": HOME}
     if job.storage:
         # After a preemption, the next machine finds the checkpoints there.
-        content["file_mounts"] = {HOME: {"source": job.storage, "mode": "MOUNT"}}
+        content |= _storage(job)
     if not job.image:
         content["setup"] = "pip install dltui"
     content["run"] = (
@@ -50,3 +51,19 @@ def task(job: Job) -> str:
         + "exec dltui run ./experiment.toml --resume auto\n"
     )
     return documents(content)
+
+
+def _is_bucket(job: Job) -> bool:
+    """Return whether the storage is a bucket (``s3://…``), rather than the name of a volume."""
+    return "://" in job.storage
+
+
+def _storage(job: Job) -> dict[str, Any]:
+    """Return the field that mounts the folder of the runs.
+
+    The events of a run are appended to a file, which buckets take only with a cache (``MOUNT``
+    has neither appending nor random writes).
+    """
+    if _is_bucket(job):
+        return {"file_mounts": {HOME: {"source": job.storage, "mode": "MOUNT_CACHED"}}}
+    return {"volumes": {HOME: job.storage}}

@@ -21,6 +21,8 @@ class Cluster:
     text: Callable[[Job], str]
     send: Callable[[str], str]
     """Submits the text and returns the cluster's output. Raises :class:`UserError`."""
+    unused: tuple[str, ...]
+    """Options of the command that its jobs do not take."""
 
 
 def by_command(*command: str) -> Callable[[str], str]:
@@ -48,11 +50,13 @@ def _submit(command: Sequence[str], text: str) -> str:
 
 
 _APPLY = by_command("kubectl", "apply", "-f")
+_ON_KUBERNETES = ("gpu_type", "partition", "account", "home")
+_ON_SKYPILOT = ("time", "partition", "account", "home")
 CLUSTERS: Mapping[str, Cluster] = {
-    "slurm": Cluster(slurm.script, by_command("sbatch")),
-    "skypilot": Cluster(skypilot.task, by_command("sky", "jobs", "launch", "--yes")),
-    "kubernetes": Cluster(kubernetes.manifest, _APPLY),
-    "pytorchjob": Cluster(kubeflow.pytorch_job, _APPLY),
-    "trainjob": Cluster(kubeflow.train_job, _APPLY),
-    "ray": Cluster(ray.arguments, ray.send),
+    "slurm": Cluster(slurm.script, by_command("sbatch"), ("image", "storage")),
+    "skypilot": Cluster(skypilot.task, by_command("sky", "jobs", "launch", "--yes"), _ON_SKYPILOT),
+    "kubernetes": Cluster(kubernetes.manifest, _APPLY, _ON_KUBERNETES),
+    "pytorchjob": Cluster(kubeflow.pytorch_job, _APPLY, _ON_KUBERNETES),
+    "trainjob": Cluster(kubeflow.train_job, _APPLY, _ON_KUBERNETES),
+    "ray": Cluster(ray.arguments, ray.send, ("partition", "account", "storage")),
 }

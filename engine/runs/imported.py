@@ -17,8 +17,13 @@ from engine.runs.imported_text import is_imported
 
 _HEADING = "# A run of another program, imported for comparing.\n"
 _FIELDS = {
-    "train.learning_rate": ("learning_rate", "lr", "optimizer.lr"),
-    "train.batch_size": ("batch_size", "train_batch_size", "per_device_train_batch_size"),
+    "train.learning_rate": ("learning_rate", "lr", "optimizer.lr", "lr0"),
+    "train.batch_size": (
+        "batch_size",
+        "train_batch_size",
+        "per_device_train_batch_size",
+        "batch",
+    ),
     "train.epochs": ("epochs", "num_train_epochs", "max_epochs", "n_epochs"),
     "train.weight_decay": ("weight_decay",),
     "train.seed": ("seed",),

@@ -110,8 +110,12 @@ def test_several_machines_need_a_folder_that_all_see_and_a_cluster_that_has_them
     several = DIGITS.override(["train.nodes=2"])
     with pytest.raises(UserError, match="--home"):
         slurm.script(Job(several))
-    with pytest.raises(UserError, match="--storage"):
-        skypilot.task(Job(several))
+    for storage in ("", "s3://mine"):
+        with pytest.raises(UserError, match="name of a volume"):
+            skypilot.task(Job(several, storage=storage))
+    assert yaml.safe_load(skypilot.task(Job(several, storage="mine")))["volumes"] == {
+        "/dltui": "mine"
+    }
 
 
 def test_a_kubernetes_job_of_several_machines_gives_each_its_place() -> None:
@@ -132,7 +136,8 @@ def test_a_kubernetes_job_of_several_machines_gives_each_its_place() -> None:
 def test_a_skypilot_task_carries_the_experiment(tmp_path: Path) -> None:
     content = yaml.safe_load(skypilot.task(job(gpu_type="A100", image="", storage="s3://mine")))
     assert content["resources"] == {"accelerators": "A100:2", "cpus": "8+", "memory": "64+"}
-    assert content["file_mounts"] == {"/dltui": {"source": "s3://mine", "mode": "MOUNT"}}
+    # Its mode MOUNT has no appending, by which events are written.
+    assert content["file_mounts"] == {"/dltui": {"source": "s3://mine", "mode": "MOUNT_CACHED"}}
     assert content["name"] == "digits-1-x"
     done = shell(content["run"], tmp_path)
     assert RunConfig.parse(tomllib.loads(done.stdout.partition("\n")[2])) == DIGITS
@@ -246,3 +251,21 @@ def test_a_cluster_that_is_not_here_is_reported(
     monkeypatch.setenv("PATH", str(tmp_path))
     assert main(["submit", "digits-cnn", "--to", "slurm", "--submit"]) != 0
     assert "Cannot start sbatch" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("cluster", "given", "unused"),
+    [
+        ("kubernetes", ["--gpu-type", "A100"], "--gpu-type"),
+        ("slurm", ["--image", "me/dltui"], "--image"),
+        ("skypilot", ["--time", "8h"], "--time"),
+    ],
+)
+def test_an_option_that_a_cluster_does_not_take_is_said(
+    cluster: str, given: list[str], unused: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    storage = [] if cluster == "slurm" else ["--image", "i", "--storage", "s"]
+    assert main(["submit", "digits-cnn", "--to", cluster, *storage, *given]) == 0
+    shown = capsys.readouterr()
+    assert f"{unused} has no effect on jobs for {cluster}." in shown.err
+    assert "no effect" not in shown.out

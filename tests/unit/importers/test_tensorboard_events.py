@@ -24,7 +24,7 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from tensorboard.summary.writer.record_writer import RecordWriter
 
 from engine.importers.foreign_run import ForeignRun
-from engine.importers.tensorboard import read_tensorboard
+from engine.importers.tensorboard import EventFile, read_tensorboard
 
 FLOAT, DOUBLE, INT32, STRING, INT64 = 1, 2, 3, 7, 9
 """Types of tensors (types.proto)."""
@@ -54,7 +54,7 @@ def tensor(kind: int, **content: Any) -> Any:
 def read(folder: Path, *events: Any, split: str = "", name: str = "events.out") -> ForeignRun:
     path = folder / name
     path.write_bytes(recorded(events))
-    return read_tensorboard([(path, split)], folder, "mine")
+    return read_tensorboard([EventFile(path, split)], folder, "mine")
 
 
 def points(run: ForeignRun, metric: str = "loss", split: str = "train") -> list[Any]:
@@ -175,7 +175,7 @@ def test_a_file_that_is_cut_off_has_the_events_before(tmp_path: Path, cut: int) 
     cut = min(cut, len(whole))
     path = tmp_path / "events.out"
     path.write_bytes(whole[:cut])
-    run = read_tensorboard([(path, "")], tmp_path, "cut")
+    run = read_tensorboard([EventFile(path)], tmp_path, "cut")
     complete = sum(end <= cut for end in ends) - 1
     assert sum(len(series.steps) for series in run.series.values()) == complete
     assert len(list(run.tally.sentences())) == (cut not in ends)
@@ -186,7 +186,7 @@ def test_files_of_splits_are_one_run(tmp_path: Path) -> None:
     for split, value in (("train", 1.0), ("validation", 2.0), ("", 3.0)):
         path = tmp_path / f"{split}.out"
         path.write_bytes(recorded([event(1, "epoch_loss", simple_value=value)]))
-        files.append((path, split))
+        files.append(EventFile(path, split))
     run = read_tensorboard(files, tmp_path, "keras")
     assert points(run, split="validation") == [(1, 0.0, 2.0)]
     assert points(run) == [(1, 0.0, 1.0)]

@@ -17,6 +17,7 @@ examples:
   dltui import runs/                         all TensorBoard runs below a folder
   dltui import wandb/offline-run-*           offline runs of W&B
   dltui import results/trainer_state.json    a run of transformers' Trainer
+  dltui import lightning_logs/               CSV of Lightning; also of Ultralytics and Keras
 
 An imported run can be compared with others, and nothing else: it has neither model nor data.
 Imported again, it is brought up to date.
@@ -28,7 +29,7 @@ def arguments(parser: ArgumentParser) -> None:
     parser.epilog = _EXAMPLES
     parser.add_argument(
         "paths", metavar="PATH", nargs="+", type=Path,
-        help="TensorBoard event files, run-*.wandb, trainer_state.json, or a folder of them",
+        help="TensorBoard event files, run-*.wandb, trainer_state.json, CSV, or a folder of them",
     )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="a list of objects, for programs")
 

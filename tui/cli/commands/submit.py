@@ -56,7 +56,9 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--home", default="", help="Slurm, Ray: shared folder where runs are kept")
     parser.add_argument("--image", default="", help="container that has dltui")
     parser.add_argument(
-        "--storage", default="", help="bucket (SkyPilot) or volume claim (Kubernetes) for runs"
+        "--storage",
+        default="",
+        help="bucket or volume (SkyPilot), or volume claim (Kubernetes), for runs",
     )
     parser.add_argument("--submit", action="store_true", help="submit it, rather than print it")
 
@@ -67,6 +69,9 @@ def execute(options: Namespace) -> int:
     job = _job(config, options)
     cluster = CLUSTERS[options.to]
     text = cluster.text(job)
+    for name in cluster.unused:
+        if getattr(options, name):
+            console.complain(f"{_option(name)} has no effect on jobs for {options.to}.")
     used = config.train.processes // config.train.machines
     if job.gpus > used:
         console.complain(f"{job.gpus} GPUs are requested, and train.devices={used} uses {used}.")
