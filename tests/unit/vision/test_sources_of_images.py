@@ -247,7 +247,10 @@ FAULTY = (0, 1, 4)
 
 
 def annotated(monkeypatch: pytest.MonkeyPatch, held: bool, told: list[Skip]) -> AnnotatedImages:
-    """Six images with a mask each that has the number of its row; three cannot be read."""
+    """Six images with a mask each that has the number of its row, which is its weight, too.
+
+    Three cannot be read.
+    """
 
     def read(row: int) -> tuple[Any, Any]:
         if row in FAULTY:
@@ -255,7 +258,9 @@ def annotated(monkeypatch: pytest.MonkeyPatch, held: bool, told: list[Skip]) -> 
         return pixels(row), np.full((2, 2), row, np.uint8)
 
     monkeypatch.setattr("engine.vision.annotated.source.RESIDENT_BYTES", held * 1000)
-    images = Annotated([f"{row}.png" for row in range(6)], [(9, row) for row in range(6)], read, 12)
+    names = [f"{row}.png" for row in range(6)]
+    sizes = [(9, row) for row in range(6)]
+    images = Annotated(names, sizes, read, 12, weigh=lambda mask: float(mask[0, 0]))
     still = PlacedAugmentation(PlacedAugmentationConfig())
     prepared = PlacedPreparation(Normalisation(MEAN, STD), Placement.masks, still)
     return AnnotatedImages(images, prepared, CPU, told.append)
@@ -276,6 +281,7 @@ def test_rows_of_annotated_images_hold_where_others_are_left_out(
     ]  # fmt: skip
     assert [high for batch in batches for high in batch.rows["height"].to_pylist()] == rows
     assert [int(mask[0, 0]) for batch in batches for mask in batch.targets] == rows
+    assert [batch.weight for batch in batches] == [sum(rows_in(batch)) for batch in batches]
     assert told == [Skip("cut off", 3, "0.png")]
 
 
@@ -287,4 +293,4 @@ def test_annotated_images_behind_them_take_the_place_of_faulty_ones_in_training(
     assert [rows_in(batch) for batch in read] == [[2, 3], [2], [3, 2]]
     for batch in read:
         assert batch.targets[:, 0, 0].tolist() == rows_in(batch)
-        assert batch.weight == len(rows_in(batch))
+        assert batch.weight == sum(rows_in(batch))
