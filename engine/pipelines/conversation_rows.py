@@ -6,6 +6,7 @@ from engine.config.data.base import DataConfig
 from engine.config.tasks.causal_lm import CausalLmConfig
 from engine.data.load import load_texts
 from engine.data.raw import RawData
+from engine.text.chat.alternating_texts import with_sides
 from engine.text.chat.message_trees import by_tree, holds_trees, tree_conversations
 from engine.text.chat.mixed_forms import in_one_form
 from engine.text.chat.tool_answers import with_called_turns
@@ -22,4 +23,4 @@ def load_rows(data: DataConfig, section: CausalLmConfig) -> tuple[RawData, DataC
         return raw, data
     if holds_trees(raw.train):
         return tree_conversations(raw), by_tree(data)
-    return in_one_form(with_called_turns(raw), section), data
+    return in_one_form(with_called_turns(with_sides(raw)), section), data

@@ -1,11 +1,12 @@
-"""Objects in conversations that hold a question and its answer, as ms-swift writes them."""
+"""Objects in conversations that hold a question and its answer, as those of ms-swift and XTuner."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-_SIDES = (("human", "assistant"), ("user", "assistant"), ("human", "gpt"))
+_SIDES = (("human", "assistant"), ("user", "assistant"), ("human", "gpt"), ("input", "output"))
+_SYSTEM = "system"
 _TURN = ("role", "from", "content", "value")
 """Keys by which an object is one turn."""
 
@@ -20,6 +21,8 @@ def _turns_of_pair(turn: Any) -> Iterator[Any]:
     if sides is None:
         yield turn
     else:
+        if str(turn.get(_SYSTEM) or "").strip():
+            yield {"role": _SYSTEM, "content": turn[_SYSTEM]}
         yield from ({"role": role, "content": turn[side]} for side, role in zip(
             sides, ("user", "assistant"), strict=True
         ))  # fmt: skip
