@@ -72,7 +72,7 @@ def located(raw: RawData, column: str, root: Path) -> RawData:
 
 
 def _joined(folder: Path, paths: Sequence[str | None]) -> Iterator[str | None]:
-    return (None if path is None else str(folder / path) for path in paths)
+    return (str(folder / path) if path and path.strip() else None for path in paths)
 
 
 def _are_of_windows(paths: Sequence[str | None]) -> bool:
