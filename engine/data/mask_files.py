@@ -64,8 +64,8 @@ def load_masks(config: ImageMasksConfig) -> RawData:
 
 
 def _from_outlines(root: Path, images: Sequence[Path]) -> RawData | None:
-    files = [file for file in files_below(root) if file.suffix.lower() in (".json", ".xml")]
-    found = load_outlines(root, files, images) if files else None
+    known = set(images)
+    found = load_outlines(root, [file for file in files_below(root) if file not in known], images)
     return None if found is None else with_mask_classes(*found)
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -29,11 +29,14 @@ _BETWEEN = 0.1
 _NOISE = 2
 """Largest value of a JPEG that is black everywhere."""
 _GREY = 0x010101
+_WHITE = 0xFFFFFF
 _INDEXED = ("1", "L", "P", "I", "I;16", "I;16B")
 
 Codes = NDArray[np.int64]
 Stored = Literal["values", "grey", "colours"]
 """Indices; or colours as 24-bit numbers, all of them grey or not."""
+Palettes = Literal["alike", "greys", "colours"]
+"""Indices that mean the same in all masks; or those of palettes that differ, by what these have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,20 @@ def look_at_mask(record: Any) -> MaskLook:
     return MaskLook(width, height, pixels, stored, read.lossy, palette=read.palette)
 
 
+def palettes_of(looks: Iterable[MaskLook]) -> Palettes:
+    """Return whether an index has one colour in all masks; else whether all colours are grey.
+
+    Programs that store as few colours as a mask has give it a palette of its own.
+    """
+    colours: dict[int, set[int]] = defaultdict(set)
+    for look in looks:
+        for value in look.pixels if look.palette else ():
+            colours[value].add(look.palette[value] if value < len(look.palette) else -1)
+    if all(len(found) == 1 for found in colours.values()):
+        return "alike"
+    return "colours" if any(one % _GREY for found in colours.values() for one in found) else "greys"
+
+
 @dataclass(frozen=True, slots=True)
 class MaskCoding:
     """From the values of masks to numbers of classes."""
@@ -76,20 +93,22 @@ class MaskCoding:
     """The value that is neither learned nor counted."""
     coloured: bool
     """Whether values are colours."""
+    greys: bool = False
+    """Whether indices stand for the grey values in the palette of their mask."""
 
     def pixels(self, look: MaskLook) -> dict[int, int]:
         """Return the pixels of a mask by value, as :attr:`values` have it."""
         if self._by_palette(look.palette):
             colours = Counter[int]()
             for value, count in look.pixels.items():
-                colours[look.palette[value]] += count
+                colours[look.palette[value] & (0xFF if self.greys else _WHITE)] += count
             return dict(colours)
         grey = look.stored == "grey" and not self.coloured
         return {value & 0xFF if grey else value: count for value, count in look.pixels.items()}
 
     def _by_palette(self, palette: Sequence[int]) -> bool:
-        """Whether the classes are colours, and the mask has indices of a palette of colours."""
-        return self.coloured and len(palette) > 0
+        """Whether the classes are colours or greys, and the mask has indices of a palette."""
+        return (self.coloured or self.greys) and len(palette) > 0
 
     def unknown(self, look: MaskLook) -> list[int]:
         """Return the values of a mask that belong to no class."""
@@ -106,7 +125,7 @@ class MaskCoding:
         read = _read(record)
         codes = read.codes
         if self._by_palette(read.palette):
-            codes = np.array(read.palette, np.int64)[codes]
+            codes = np.array(read.palette, np.int64)[codes] & (0xFF if self.greys else _WHITE)
         if read.in_colour and not self.coloured:
             if _stored(codes, read.in_colour) == "colours":
                 raise ImageFault(OUTSIDE)

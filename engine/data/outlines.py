@@ -21,6 +21,7 @@ from engine.data.boxes.one_entry import rightful_split
 from engine.data.boxes.records import Tally
 from engine.data.boxes.shapes import Marked, Points, document_of, points_of
 from engine.data.boxes.supervisely import is_supervisely, marked_image
+from engine.data.boxes.yolo import read_yolo_outlines
 from engine.data.image_index import ImageIndex, stated_split
 from engine.data.image_limits import ImageFault
 from engine.data.image_record import IMAGE_RECORD, of_bytes, of_file
@@ -99,12 +100,15 @@ class _Outlines:
 def load_outlines(
     root: Path, files: Sequence[Path], images: Sequence[Path]
 ) -> tuple[RawData, list[str]] | None:
-    """Return paths, masks drawn from JSON and XML files below ``root``, and classes as ``1=car``.
+    """Return paths, masks drawn from annotations below ``root``, and classes as ``1=car``.
 
     ``None`` where no file has outlines. Raises :class:`DataError` for too many classes.
     """
     found = _Outlines(root, ImageIndex(images))
+    _add_yolo(files, images, found)
     for file in files:
+        if file.suffix.lower() not in (".json", ".xml"):
+            continue
         if file.suffix.lower() == ".xml":
             for image in marked_images(root / file, found.tally):
                 _add_marked(image, file, found)
@@ -225,6 +229,20 @@ def _drawn(
         reason = "an image has another size than its annotations state: its mask may be wrong"
         found.tally.add(reason, path, "doubt")
     return png_of(regions, size, classes)
+
+
+def _add_yolo(files: Sequence[Path], images: Sequence[Path], found: _Outlines) -> None:
+    """Add the outlines of YOLO's text files; nothing where these hold boxes or something else."""
+    stems, tally = {image.stem for image in images}, Tally()
+    if not any(file.suffix.lower() == ".txt" and file.stem in stems for file in files):
+        return
+    read = list(read_yolo_outlines(found.root, files, images, tally))
+    if not any(outlines for _, _, outlines in read):
+        return
+    found.tally = tally
+    for image, split, outlines in read:
+        regions = [Region(label, [points]) for label, points in outlines]
+        found.entries[image] = {split: [regions]}
 
 
 def _add_labelme(content: Mapping[str, Any], file: Path, found: _Outlines) -> None:

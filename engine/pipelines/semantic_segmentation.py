@@ -79,6 +79,7 @@ class SemanticSegmentationPipeline(AnnotatedImagesPipeline[SegmentationFitted]):
         return SegmentationFitted(
             image=image, mask=mask, classes=list(found.names), counts=list(found.masks),
             values=list(found.values), ignored=found.ignored, coloured=found.coloured,
+            greys=found.greys,
             pixels=list(found.pixels),
             **measure_annotated(raw.train, image, self.section, wanted),
         )  # fmt: skip

@@ -34,6 +34,7 @@ from engine.reports.gallery import Gallery
 from engine.reports.note import Note
 from engine.reports.picture import Picture
 from engine.runs.events import Event, Log, Report
+from engine.service.given_images import given_images
 from engine.service.loaded_models import LoadedModels
 from engine.service.model_source import exported_model
 from engine.tasks.explainable import explains
@@ -189,8 +190,14 @@ def predict_file(
 def read_rows(
     task: Task[Any], fitted: Fitted, file: str, notes: list[Note]
 ) -> tuple[pa.Table, pa.Table]:
-    """Read a file to predict from: all of it, and what the task takes of it."""
+    """Read a file to predict from: all of it, and what the task takes of it.
+
+    A model of images takes a folder of them, too.
+    """
     path = expanded(file)
+    images = given_images(path, fitted)
+    if images is not None:
+        return images, task.pipeline.from_file(images, fitted, path.parent)
     whole, rows = _read(task, fitted, path, task.pipeline.inputs(fitted), notes)
     return whole, task.pipeline.from_file(rows, fitted, path.parent)
 

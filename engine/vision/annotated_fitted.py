@@ -46,13 +46,15 @@ class SegmentationFitted(AnnotatedFitted):
     """The mask value that is neither learned nor counted."""
     coloured: bool
     """Whether mask values are colours."""
+    greys: bool = False
+    """Whether indices stand for the grey values in the palette of their mask."""
     pixels: list[float]
     """Each class's share of the pixels of the training masks."""
 
     @property
     def coding(self) -> MaskCoding:
         """From mask values to numbers of classes."""
-        return MaskCoding(tuple(self.values), self.ignored, self.coloured)
+        return MaskCoding(tuple(self.values), self.ignored, self.coloured, self.greys)
 
 
 class DetectionFitted(AnnotatedFitted):

@@ -300,6 +300,35 @@ def test_rows_keep_their_ids_where_images_of_other_rows_are_left_out(
     assert [(row["image"], row["id"]) for row in rows] == [(first, 1), (second, 3), (first, 4)]
 
 
+def test_a_folder_of_images_is_predicted_as_a_list_of_them(
+    digits: RunDirectory, digit_files: list[tuple[Path, str]], tmp_path: Path
+) -> None:
+    folder = tmp_path / "photos"
+    (folder / "more").mkdir(parents=True)
+    (folder / "notes.txt").write_text("no image")
+    for place in ("b.png", "more/a.png"):
+        shutil.copy(digit_files[0][0], folder / place)
+    records = predict.answer(digits.id, file=str(folder))["records"]
+    expected = [str(folder / "b.png"), str(folder / "more" / "a.png")]
+    assert [record["image"] for record in records] == expected
+    saved_predictions.answer(digits.id, str(tmp_path / "out.csv"), str(folder))
+    assert pd.read_csv(tmp_path / "out.csv")["image"].tolist() == expected
+    [alone] = predict.answer(digits.id, file=str(folder / "b.png"))["records"]
+    assert (alone["image"], alone["label"]) == (expected[0], records[0]["label"])
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match=r"has no images\. Give a folder of them"):
+        predict.answer(digits.id, file=str(tmp_path / "empty"))
+
+
+def test_rows_without_a_path_have_no_image(
+    digits: RunDirectory, digit_files: list[tuple[Path, str]], tmp_path: Path
+) -> None:
+    (tmp_path / "some.csv").write_text(f"image,id\n,1\n{digit_files[0][0]},2\n")
+    answer = predict.answer(digits.id, file=str(tmp_path / "some.csv"))
+    assert [row["id"] for row in answer["beside"]] == [2]
+    assert answer["notes"][0]["why"] == "Left out: row 1: there is no image."
+
+
 def test_rows_are_told_apart_where_their_images_have_one_name(
     digits: RunDirectory, digit_files: list[tuple[Path, str]], tmp_path: Path
 ) -> None:

@@ -97,6 +97,15 @@ def test_classes_that_are_set_name_values_and_leave_other_masks_out() -> None:
     assert (skip.reason, skip.count) == ("the mask has values outside of the classes: 2", 1)
 
 
+def test_255_is_a_class_where_it_is_given_as_one() -> None:
+    raw = usable([grey(0, 128, 255)], classes=("0=sky", "128=land", "255=sea"))
+    classes = classes_noted(raw.train)
+    assert (classes.names, classes.values) == (["sky", "land", "sea"], [0, 128, 255])
+    assert classes.ignored is None
+    raw = usable([grey(0, 1, 255)], classes=("0=sky", "1=land", "255=edge"), ignore_index="255")
+    assert classes_noted(raw.train).names == ["sky", "land"]
+
+
 def test_colours_are_classes_in_their_order() -> None:
     raw = usable([colour(0xFF0000, 0x0000FF), colour(0, 0xFF0000)])
     classes = classes_noted(raw.train)
@@ -141,3 +150,48 @@ def test_a_value_is_written_as_settings_have_it() -> None:
     assert [written(5, False), written(255, True), written(0xFF0000, True)] == [
         "5", "#0000ff", "#ff0000",
     ]  # fmt: skip
+
+
+def gif(pixels: Pixels) -> bytes:
+    """A mask as Pillow writes it to a GIF: with the colours that it has, and no others."""
+    file = io.BytesIO()
+    image = Image.fromarray(pixels)
+    (image if image.mode == "L" else image.quantize(8)).save(file, "GIF")
+    return file.getvalue()
+
+
+def read_again(raw: RawData) -> list[list[int]]:
+    """The numbers of the classes of each mask's eight pixels."""
+    noted = classes_noted(raw.train)
+    masks = raw.train["mask"].to_pylist()
+    return [noted.coding.numbers(mask, 4, None)[::2].reshape(-1).tolist() for mask in masks]
+
+
+WHITE_ALONE, BLACK_ALONE = grey(255), grey(0)
+BOTH = grey(0, 255, 255, 0)
+
+
+@pytest.mark.parametrize("classes", [(), ("0=sky", "255=sea")])
+def test_palettes_of_their_own_are_read_as_the_greys_that_they_have(
+    classes: tuple[str, ...],
+) -> None:
+    """An index of 0 is black in one mask and white in another one."""
+    raw = usable([gif(WHITE_ALONE), gif(BLACK_ALONE), gif(BOTH)], classes=classes)
+    assert classes_noted(raw.train).values == [0, 255]
+    assert read_again(raw) == [[1] * 8, [0] * 8, [0, 1, 1, 0, 0, 0, 0, 0]]
+    assert any("read as the greys of their masks" in note.why for note in raw.notes)
+
+
+def test_palettes_of_their_own_are_read_as_the_colours_that_they_have() -> None:
+    red, blue = 0xC80000, 0x0000C8
+    raw = usable([gif(colour(red)), gif(colour(blue)), gif(colour(blue, red, 0))])
+    assert classes_noted(raw.train).names == ["#000000", "#0000c8", "#c80000"]
+    assert read_again(raw) == [[2] * 8, [1] * 8, [1, 2, 0, 0, 0, 0, 0, 0]]
+    assert any("read as the colours of their masks" in note.why for note in raw.notes)
+
+
+def test_indices_that_are_given_as_classes_stay_indices_with_a_doubt() -> None:
+    raw = usable([gif(BOTH), gif(grey(0, 0, 255)), gif(WHITE_ALONE)], classes=("0=sky", "1=sea"))
+    assert classes_noted(raw.train).values == [0, 1]
+    [note] = [note for note in raw.notes if "palettes of other masks" in note.why]
+    assert note.kind == "doubt"

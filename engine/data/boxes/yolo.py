@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.data.boxes.records import Annotations, Tally
+from engine.data.boxes.shapes import Points
 from engine.data.boxes.yolo_settings import Settings, key_point_numbers, names_of, settings_of
 from engine.data.boxes.yolo_splits import YoloSplits, lists_images
 from engine.data.image_index import ImageIndex, likeness
@@ -39,22 +40,36 @@ def read_yolo(root: Path, files: Sequence[Path], images: Sequence[Path]) -> Anno
     Raises :class:`DataError`.
     """
     found = Annotations()
+    for image, split, lines in _annotated(root, files, images, found):
+        found.images[split].append((root / image, list(lines.objects())))
+    return found
+
+
+def read_yolo_outlines(
+    root: Path, files: Sequence[Path], images: Sequence[Path], tally: Tally
+) -> Iterator[tuple[Path, str, list[tuple[str, Points]]]]:
+    """Yield each image, a path from ``root``, its split, and its outlines with their classes.
+
+    Boxes, which have no outline, are counted. Raises :class:`DataError`.
+    """
+    for image, split, lines in _annotated(root, files, images, Annotations(tally=tally)):
+        yield image, split, list(lines.outlines())
+
+
+def _annotated(
+    root: Path, files: Sequence[Path], images: Sequence[Path], found: Annotations
+) -> Iterator[tuple[Path, str, _Lines]]:
+    """Yield the images of the splits with their lines; the classes are noted in ``found``."""
     settings = settings_of(root, files)
     names, points = _names(root, files, settings), key_point_numbers(settings)
     labels, splits = _labels_and_splits(root, files, images, settings)
     if not labels:
-        lists = [file for file in files if file.suffix.lower() == ".csv"]
-        listed = root / lists[0] if len(lists) == 1 else root  # a list for each split
-        raise DataError(
-            f"{plain(root)} has no annotations: text files called as the images, JSON or XML.",
-            f"If {plain(lists[0])} lists boxes: data.kind=file data.path={plain(listed)}."
-            if lists
-            else "Set data.format, or look at the folder.",
-        )
+        raise _without_labels(root, files)
     by_image = _by_image(labels, images, found.tally)
     sizes = dict(
         zip(images, quick_or_in_threads(lambda image: _size(root / image), images), strict=True)
     )
+    found.classes = list(names.values())
     for image in images:
         own, split = by_image.get(image), splits.of(image)
         if not split:
@@ -65,10 +80,18 @@ def read_yolo(root: Path, files: Sequence[Path], images: Sequence[Path]) -> Anno
             found.tally.add("an image without annotations is background", image, "converted")
         size = sizes[image]
         lines = _lines(root / own) if own is not None and size is not None else []
-        reader = _Lines(size or (1, 1), names, points, own, found.tally)
-        found.images[split].append((root / image, list(reader.objects(lines))))
-    found.classes = list(names.values())
-    return found
+        yield image, split, _Lines(size or (1, 1), names, points, own, found.tally, lines)
+
+
+def _without_labels(root: Path, files: Sequence[Path]) -> DataError:
+    lists = [file for file in files if file.suffix.lower() == ".csv"]
+    listed = root / lists[0] if len(lists) == 1 else root  # a list for each split
+    return DataError(
+        f"{plain(root)} has no annotations: text files called as the images, JSON or XML.",
+        f"If {plain(lists[0])} lists boxes: data.kind=file data.path={plain(listed)}."
+        if lists
+        else "Set data.format, or look at the folder.",
+    )
 
 
 def _labels_and_splits(
@@ -147,16 +170,37 @@ class _Lines:
     """Numbers of key points behind each box."""
     file: Path | None
     tally: Tally
+    lines: Sequence[str]
 
-    def objects(self, lines: Sequence[str]) -> Iterator[dict[str, Any]]:
+    def objects(self) -> Iterator[dict[str, Any]]:
         """Yield a class and a box for each line that has them."""
-        for number, line in enumerate(lines, 1):
+        wide, high = self.size
+        for label, shares, place in self._marks():
+            if len(shares) > _BOX:
+                self.tally.add("an outline is read as the box around it", place, "converted")
+            left, top, right, bottom = _sides(shares)
+            yield {"label": label, "box": [left * wide, top * high, right * wide, bottom * high]}
+
+    def outlines(self) -> Iterator[tuple[str, Points]]:
+        """Yield a class and an outline in pixels for each line that has them."""
+        wide, high = self.size
+        for label, shares, place in self._marks():
+            if len(shares) > _BOX:
+                pairs = zip(shares[::2], shares[1::2], strict=True)
+                yield label, [(x * wide, y * high) for x, y in pairs]
+            else:
+                self.tally.add("a box has no outline, and is not drawn", place)
+
+    def _marks(self) -> Iterator[tuple[str, Sequence[float], str]]:
+        """Yield class, box or outline, and place of each line that has them; count the others."""
+        for number, line in enumerate(self.lines, 1):
             if line.strip():
                 place = f"{self.file}, line {number}"
                 try:
                     code, *shares = (float(part) for part in line.split())
                     known = int(code)
-                    left, top, right, bottom = _sides(self._without_points(shares, place))
+                    shares = list(self._without_points(shares, place))
+                    _sides(shares)
                 except (ValueError, OverflowError):  # a code may be inf
                     self.tally.add(_fault(line), place)
                     continue
@@ -164,11 +208,7 @@ class _Lines:
                 if label is None or code != known:
                     self.tally.add("an object's class is unknown", place)
                     continue
-                if len(shares) > _BOX + self.points:
-                    self.tally.add("an outline is read as the box around it", place, "converted")
-                wide, high = self.size
-                box = [left * wide, top * high, right * wide, bottom * high]
-                yield {"label": label, "box": box}
+                yield label, shares, place
 
     def _without_points(self, shares: Sequence[float], place: str) -> Sequence[float]:
         if not self.points or len(shares) != _BOX + self.points:
@@ -180,9 +220,17 @@ class _Lines:
 def _fault(line: str) -> str:
     """Return why a line is left out: predictions are written with a score behind their place."""
     count = len(line.split())
-    if count >= _BOX + 2 and count % 2 == 0:
+    if count >= _BOX + 2 and count % 2 == 0 and all(map(_is_number, line.split())):
         return "a line has a number behind its box or outline, as predictions have their score"
     return "a line is not a class and four numbers"
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _sides(shares: Sequence[float]) -> tuple[float, float, float, float]:

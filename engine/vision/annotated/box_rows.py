@@ -58,7 +58,7 @@ def usable_boxes(
     sizes = list(quick_or_in_threads(lambda n: _size(aside.images, n), range(len(aside.images))))
     reader, shares, notes = _reading(aside.splits[TRAIN], raw.train, columns, sizes)
     tally = Tally()
-    classes = _classes(raw.train, columns, reader)
+    classes = _classes(raw, columns, reader)
     places = _Places(aside.images, sizes, classes, tally, shares)
     splits = {
         split: _checked(table, columns, reader, places) for split, table in aside.splits.items()
@@ -71,10 +71,7 @@ def usable_boxes(
     )
     raw = cut_splits(raw.with_splits(raw.splits, *notes, *tally.notes()), config)
     if not any(count_objects(raw.splits[TRAIN], columns.objects).values()):
-        lost = [note for note in raw.notes if note.column == "objects" and note.kind == "dropped"]
-        most = max(lost, key=lambda note: note.rows or 0, default=None)
-        why = f" {most.rows or 0:,} left out: {most.why}." if most else ""
-        raise DataError(f"No training image has an object.{why}", "Look at the annotations.")
+        raise _without_objects(raw.notes)
     return replace(
         raw,
         splits={
@@ -187,17 +184,25 @@ def _unknown(label: str | None) -> str:
     return "an object's class is not in the training images"
 
 
-def _classes(train: pa.Table, columns: ObjectRows, reader: ObjectColumn) -> list[str]:
+def _without_objects(notes: Sequence[Note]) -> DataError:
+    """Return the error for training images without objects, with why most were left out."""
+    lost = [note for note in notes if note.column == "objects" and note.kind == "dropped"]
+    most = max(lost, key=lambda note: note.rows or 0, default=None)
+    why = f" {most.rows or 0:,} left out: {most.why}." if most else ""
+    return DataError(f"No training image has an object.{why}", "Look at the annotations.")
+
+
+def _classes(raw: RawData, columns: ObjectRows, reader: ObjectColumn) -> list[str]:
     """Return the classes in the order of the annotations, else those of the training images."""
-    noted = box_classes(train) or reader.names
+    noted = box_classes(raw.train) or reader.names
     if noted:
         return list(noted)
-    labels = {
-        label
-        for cell in train[columns.objects].to_pylist()
-        for label, _ in reader.objects(cell)
-        if label is not None
-    }
+    objects = [
+        one for cell in raw.train[columns.objects].to_pylist() for one in reader.objects(cell)
+    ]
+    labels = {label for label, _ in objects if label is not None}
+    if not objects:
+        raise _without_objects(raw.notes)
     if not 1 <= len(labels) <= _MOST_CLASSES:
         raise DataError(
             f"The objects of the training images have {len(labels):,} classes; there must be from "

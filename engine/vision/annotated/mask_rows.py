@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,15 @@ from engine.config.tasks.semantic_segmentation import (
 from engine.data.image_limits import ImageFault
 from engine.data.images import in_threads, upright_size
 from engine.data.mask_files import mask_classes
-from engine.data.masks import IGNORED, OUTSIDE, MaskCoding, MaskLook, look_at_mask
+from engine.data.masks import (
+    IGNORED,
+    OUTSIDE,
+    MaskCoding,
+    MaskLook,
+    Palettes,
+    look_at_mask,
+    palettes_of,
+)
 from engine.data.raw import RawData
 from engine.data.splits import cut_splits
 from engine.data.turned_images import turn_of_mask
@@ -43,6 +51,7 @@ class MaskClasses:
     values: Sequence[int]
     ignored: int | None
     coloured: bool
+    greys: bool = False
     masks: Sequence[int] = ()
     """Training masks that have each class."""
     pixels: Sequence[float] = ()
@@ -51,7 +60,7 @@ class MaskClasses:
     @property
     def coding(self) -> MaskCoding:
         """From mask values to numbers of classes."""
-        return MaskCoding(tuple(self.values), self.ignored, self.coloured)
+        return MaskCoding(tuple(self.values), self.ignored, self.coloured, self.greys)
 
 
 def classes_noted(table: pa.Table) -> MaskClasses:
@@ -78,7 +87,10 @@ def usable_masks(
         in_threads(lambda number: _look(images.images[number], masks.images[number]), numbers)
     )
     raw = replace(raw, splits=masks.splits)
-    classes, notes = _classes(raw.train, task, [looks[n] for n in _numbers(raw.train, mask)])
+    palettes = palettes_of(look for look in looks if isinstance(look, MaskLook))
+    of_train = [looks[number] for number in _numbers(raw.train, mask)]
+    classes, notes = _classes(raw.train, task, of_train, palettes)
+    notes += _of_palettes(palettes, classes)
     raw = without_faults(
         raw,
         lambda table: [_fault(looks[number], classes) for number in _numbers(table, mask)],
@@ -146,7 +158,10 @@ def written(value: int, coloured: bool) -> str:
 
 
 def _classes(
-    train: pa.Table, task: SemanticSegmentationConfig, looks: Iterable[MaskLook | str]
+    train: pa.Table,
+    task: SemanticSegmentationConfig,
+    looks: Iterable[MaskLook | str],
+    palettes: Palettes,
 ) -> tuple[MaskClasses, list[Note]]:
     """Return names and values of the classes: those that are set, found beside them, or present."""
     seen = [look for look in looks if isinstance(look, MaskLook)]
@@ -156,17 +171,18 @@ def _classes(
     coloured = (
         any(text.startswith("#") for text in given)
         if given
-        else any(look.stored == "colours" for look in seen)
+        else palettes == "colours" or any(look.stored == "colours" for look in seen)
     )
+    greys = palettes == "greys" and not coloured and _are_greys(seen, given)
     found: Counter[int] = Counter()
-    bare = MaskCoding((), None, coloured)
+    bare = MaskCoding((), None, coloured, greys)
     for look in seen:
         if coloured or look.stored != "colours":
             found.update(bare.pixels(look))
-    ignored, notes = _ignored(task.ignore_index, found, coloured, bool(given))
+    pairs = [text.partition("=") for text in given]
+    named = {mask_value(value): name.strip() for value, _, name in pairs}
+    ignored, notes = _ignored(task.ignore_index, found, coloured, named)
     if given:
-        pairs = [text.partition("=") for text in given]
-        named = {mask_value(value): name.strip() for value, _, name in pairs}
         values = [value for value in named if value is not None and value != ignored]
         names = [named[value] for value in values]
     else:
@@ -178,17 +194,41 @@ def _classes(
             f"{_MOST_CLASSES}.",
             "Set task.classes, such as 0=background 1=car, and task.ignore_index.",
         )
-    return MaskClasses(names, values, ignored, coloured), notes
+    return MaskClasses(names, values, ignored, coloured, greys), notes
+
+
+def _are_greys(looks: Iterable[MaskLook], given: Sequence[str]) -> bool:
+    """Return whether the classes that are given, if some are, have the greys of the palettes."""
+    known = {mask_value(text.partition("=")[0]) for text in given}
+    by_grey = MaskCoding((), None, False, greys=True)
+    return not given or all(value in known for look in looks for value in by_grey.pixels(look))
+
+
+def _of_palettes(palettes: Palettes, classes: MaskClasses) -> list[Note]:
+    """Return a note on masks in whose palettes one index has several colours."""
+    if palettes == "alike":
+        return []
+    why = "an index has another colour in the palettes of other masks"
+    if classes.coloured or classes.greys:
+        why += f": indices are read as the {'greys' if classes.greys else 'colours'} of their masks"
+        return [Note(why, "mask", palettes, change="task.classes", kind="converted")]
+    why += ", and the classes are indices: give them as colours, such as #ff0000=car"
+    return [Note(why, "mask", "indices", change="task.classes")]
 
 
 def _ignored(
-    setting: str, found: Mapping[int, int], coloured: bool, given: bool
+    setting: str, found: Mapping[int, int], coloured: bool, given: Collection[int | None]
 ) -> tuple[int | None, list[Note]]:
-    """Return the value that is ignored, and a note where that was a choice."""
+    """Return the value that is ignored, and a note where that was a choice.
+
+    One that is ``given`` as a class is none unless the setting says so.
+    """
     if setting != AUTO:
         return (None if setting == "none" else mask_value(setting)), []
-    if coloured or IGNORED not in found:
-        return (None if coloured else IGNORED), []
+    if coloured or IGNORED in given:
+        return None, []
+    if IGNORED not in found:
+        return IGNORED, []
     if not given and found.keys() == {0, IGNORED}:
         why = "the masks are of 0 and 255 alone: 255 is a class, not ignored"
         return None, [Note(why, "mask", "class", change="task.ignore_index")]

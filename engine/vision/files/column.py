@@ -96,8 +96,9 @@ class Images(Sequence[Any]):
         return pa.chunked_array(parts, pa.dictionary(pa.int32(), IMAGE_RECORD))
 
     def names(self) -> list[str]:
-        """The path, or whatever else names each image."""
-        return [str(name) for chunk in self.chunks for name in _names(chunk).to_pylist()]
+        """The path, or whatever else names each image; its row where nothing does."""
+        given = (name for chunk in self.chunks for name in _names(chunk).to_pylist())
+        return [f"row {row}" if name is None else str(name) for row, name in enumerate(given, 1)]
 
 
 def _names(chunk: pa.Array) -> pa.Array:
@@ -123,7 +124,9 @@ def images_of(
 
 
 def _paths(chunk: pa.Array, folder: Path) -> pa.Array:
-    paths = [None if path is None else str(folder / path) for path in chunk.to_pylist()]
+    # A cell without a path is text, too, where cells are read as they are written.
+    given = chunk.to_pylist()
+    paths = [str(folder / path) if path and path.strip() else None for path in given]
     values = [pa.nulls(len(paths), pa.binary()), pa.array(paths, pa.string())]
     return pa.StructArray.from_arrays(values, fields=list(IMAGE_RECORD))
 

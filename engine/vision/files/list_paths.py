@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from itertools import takewhile
 from pathlib import Path
@@ -20,6 +21,7 @@ _TRIED = 100
 """Paths of a list that stand for all."""
 _MOST_FOLDERS = 50
 """Folders of any name beside a list in which its images are looked for at last."""
+_UPLOADED = re.compile(r"[0-9a-f]{8}-")
 _LEVELS = 2
 """Levels of folders in that of a list where images are looked for."""
 
@@ -57,6 +59,13 @@ def located(raw: RawData, column: str, root: Path) -> RawData:
                 paths = [path and path.removeprefix(beginning) for path in paths]
                 why = f"paths in {plain(file.path)} are read without {plain(beginning)}"
                 notes.append(Note(why, plain(column, 40), kind="converted"))
+            if folder is None and (own := _as_before_upload(paths)):
+                folder = _folder(own, file.path.parent, root, split)
+                if folder is not None:
+                    paths = own
+                    why = f"images in {plain(file.path)} are found by their names before Label "
+                    why += "Studio put letters, digits and a hyphen before them"
+                    notes.append(Note(why, plain(column, 40), kind="converted"))
             folder = folder or file.path.parent
             if folder != file.path.parent:
                 notes.append(
@@ -72,12 +81,20 @@ def located(raw: RawData, column: str, root: Path) -> RawData:
 
 
 def _joined(folder: Path, paths: Sequence[str | None]) -> Iterator[str | None]:
-    return (None if path is None else str(folder / path) for path in paths)
+    return (str(folder / path) if path and path.strip() else None for path in paths)
 
 
 def _are_of_windows(paths: Sequence[str | None]) -> bool:
     some = [path for path in paths[:_TRIED] if path]
     return any("\\" in path for path in some) and not any("/" in path for path in some)
+
+
+def _as_before_upload(paths: Sequence[str | None]) -> list[str | None]:
+    """Return the names of files that Label Studio has renamed; empty where it did not."""
+    names = [path and path.rpartition("/")[2] for path in paths]
+    if not all(_UPLOADED.match(name) for name in names if name):
+        return []
+    return [name and _UPLOADED.sub("", name) for name in names]
 
 
 def _elsewhere(

@@ -186,6 +186,34 @@ def test_annotations_that_cannot_be_drawn_are_counted(tmp_path: Path) -> None:
     assert counted["an image of the annotations is missing"] == 1
 
 
+def test_outlines_of_yolo_are_drawn_as_pycocotools_has_them(tmp_path: Path) -> None:
+    draw = np.random.default_rng(0)
+    images(tmp_path, "images/train/a.jpg", "images/train/b.jpg", "images/val/c.jpg")
+    shares = draw.uniform(0, 1, 12)
+    (tmp_path / "data.yaml").write_text("names: [bus, car]\ntrain: images/train\nval: images/val\n")
+    for name, lines in {
+        "train/a": f"1 {' '.join(map(str, shares))}\n0 0.5 0.5 0.1 0.1\n",
+        "val/c": "0 0 0 1 0 1 1\n",
+    }.items():  # fmt: skip
+        file = tmp_path / "labels" / f"{name}.txt"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(lines)
+    raw = load_masks(ImageMasksConfig(path=str(tmp_path)))
+    first, second = (decoded(mask) for mask in raw.train["mask"].to_pylist())
+    outline = (shares.reshape(-1, 2) * (WIDTH, HEIGHT)).reshape(-1).tolist()
+    expected = coco.decode(coco.frPyObjects([outline], HEIGHT, WIDTH))[..., 0]
+    assert expected.any()
+    assert np.array_equal(first, 2 * expected)  # background, bus, car
+    assert not second.any()
+    assert decoded(raw.splits["validation"]["mask"][0].as_py()).any()
+    counted = {note.why.partition(" (")[0]: note.rows for note in raw.notes}
+    assert counted["a box has no outline, and is not drawn"] == 1
+    (tmp_path / "labels/train/a.txt").write_text("0 0.5 0.5 0.1 0.1\n")
+    (tmp_path / "labels/val/c.txt").unlink()
+    with pytest.raises(DataError, match="has no folder of masks"):
+        load_masks(ImageMasksConfig(path=str(tmp_path)))
+
+
 def test_polygons_of_labelme_are_drawn_with_their_classes(tmp_path: Path) -> None:
     images(tmp_path, "a.jpg")
     shapes = [

@@ -92,7 +92,7 @@ def test_rows_and_objects_that_cannot_be_used_are_counted(pipeline: Make) -> Non
 
 def test_images_without_any_object_are_refused(pipeline: Make) -> None:
     empty = table([CAT], []).slice(1)
-    with pytest.raises(DataError, match="objects of the training images have 0 classes"):
+    with pytest.raises(DataError, match="No training image has an object"):
         pipeline(KIND, empty).load()
 
 

@@ -147,6 +147,21 @@ def test_paths_of_another_machine_lose_their_beginning(
     assert len(located(raw, "image", tmp_path).notes) == notes
 
 
+def test_images_are_found_by_their_names_before_an_upload(tmp_path: Path) -> None:
+    put(tmp_path, "photos/a.png", "photos/b-c.png")
+    paths: list[str | None] = [
+        "/data/upload/3/1a2b3c4d-a.png",
+        None,
+        "/data/upload/3/00ff00ff-b-c.png",
+    ]
+    raw = located(listed(tmp_path, paths), "image", tmp_path)
+    expected = [str(tmp_path / "photos" / name) for name in ("a.png", "b-c.png")]
+    assert raw.train["image"].drop_null().to_pylist() == expected
+    assert any("before Label Studio" in note.why for note in raw.notes)
+    put(tmp_path, "images/1a2b3c4d-a.png")  # the exported one goes before the original
+    assert found(listed(tmp_path, paths[:1]), tmp_path) == ["images/1a2b3c4d-a.png"]
+
+
 def test_paths_that_are_whole_and_right_are_kept(tmp_path: Path) -> None:
     put(tmp_path, "a/1.png", "b/1.png")
     raw = listed(tmp_path / "b", [str(tmp_path / "a/1.png"), str(tmp_path / "a/2.png")])

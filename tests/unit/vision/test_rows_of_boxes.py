@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from engine.config.data.file import FileConfig
+from engine.config.data.image_boxes import ImageBoxesConfig
+from engine.data.boxes.load import load_boxes
 from engine.data.boxes.records import OBJECTS, box_classes, with_box_classes
 from engine.data.raw import RawData
 from engine.errors import DataError
@@ -159,7 +161,7 @@ def test_images_keep_their_objects_when_splits_are_cut() -> None:
 @pytest.mark.parametrize(
     ("cells", "said"),
     [
-        ([[], []], "objects of the training images have 0 classes"),
+        ([[], []], "No training image has an object"),
         ([[one(None, 1, 2, 3, 4)]], "have 0 classes; there must be from 1 to 10,000"),
         ([[one("cat", 50, 50, 60, 60)], []], "No training image has an object"),
         ([[one(str(n), 1, 2, 3, 4) for n in range(10_001)]], "have 10,001 classes"),
@@ -173,6 +175,15 @@ def test_data_without_objects_to_learn_is_refused(cells: list[Any], said: str) -
 def test_cells_are_named_by_their_classes() -> None:
     cells = [[one("cat"), one("dog"), one("cat")], [], [one("dog")]]
     assert named_boxes(cells) == ["2 cat, 1 dog", "", "1 dog"]
+
+
+def test_why_no_object_is_left_is_told(tmp_path: Path) -> None:
+    for number in range(3):
+        Image.new("L", (9, 9)).save(tmp_path / f"{number}.png")
+        (tmp_path / f"{number}.txt").write_text("Car 0.00 0 -1.58 2 3 8 8\n")  # as KITTI has them
+    raw = load_boxes(ImageBoxesConfig(path=str(tmp_path)))
+    with pytest.raises(DataError, match=r"No training image has an object\. 3 left out: a line is"):
+        usable_boxes(raw, NONE_ASIDE, COLUMNS, None)
 
 
 NAMED = pa.list_(pa.struct([("label", pa.string()), ("bbox", pa.list_(pa.float64()))]))

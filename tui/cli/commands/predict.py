@@ -33,7 +33,9 @@ def arguments(parser: ArgumentParser) -> None:
         "(texts or JSON objects) from standard input",
     )
     parser.add_argument(
-        "--file", default="", help="a file of many rows (CSV, JSON lines, Parquet …)"
+        "--file",
+        default="",
+        help="a file of many rows (CSV, JSON lines, Parquet …), or a folder of images",
     )
     parser.add_argument(
         "--future",
