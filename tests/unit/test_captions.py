@@ -18,7 +18,10 @@ from tui.cli import console
 from tui.format.captions import captioned
 from tui.format.explained import explained
 from tui.format.records import record_lines
+from tui.format.run_facts import intervals_of
 from tui.format.whole import whole_row
+from tui.screens.results.metrics import beside_values, meaning_lines, metric_lines
+from tui.terminal.ascii import plain_text
 from tui.widgets.sample_contents import samples
 from tui.widgets.view import texts
 
@@ -93,3 +96,27 @@ def test_a_matrix_aligns_wide_labels_and_shows_them_whole_where_there_is_room() 
         assert "23,272" in lines[2]
     assert WIDE in lines[1]
     assert lines[2].startswith(WIDE)
+
+
+def test_names_of_metrics_are_whole_and_their_meanings_stand_behind() -> None:
+    metrics = {"nats_per_character": 2.3383, "loss": 4.2530}
+    meanings = {"nats_per_character": "natural logarithm"}
+    report = {"metrics": {"test": metrics, "validation": metrics}, "metric": "loss"}
+    table = list(metric_lines(report, 80))
+    heading, first, second = (line.plain for line in table)
+    assert first.split() == ["nats_per_character", "2.3383", "2.3383"]
+    assert len(heading) == len(first) == len(second)
+    assert beside_values(table, meanings, 120)[1].plain.endswith("2.3383   natural logarithm")
+    assert [line.plain for line in meaning_lines(report, meanings)][1].split()[0] in metrics
+
+
+def test_ends_of_an_interval_below_zero_are_not_joined_by_a_dash() -> None:
+    intervals = {"reward": [-0.38, 0.25], "loss": [0.5, 0.75], "odd": [None, 1.0]}
+    _, texts = intervals_of({"intervals": {"test": intervals}})
+    assert texts["reward"] == "-0.3800 to 0.2500"
+    assert texts["loss"] == "0.5000–0.7500"
+    assert texts["odd"] == "––1.0000"
+
+
+def test_the_chosen_tab_can_be_seen_in_ascii() -> None:
+    assert plain_text("╸━━━━━╺━━━━━") == " ----- -----"
