@@ -9,6 +9,7 @@ from rich.cells import cell_len
 from textual.color import Color
 from textual.content import Content
 
+from engine.metrics.text.answers import Asked, Span, _extract
 from engine.reports.explanation import Explanation
 from engine.reports.picture import Picture
 from engine.reports.views import Matrix, Table, Texts
@@ -40,6 +41,13 @@ def test_a_long_value_is_wrapped_below_its_beginning() -> None:
         " " * 8 + "five six seven eight",
         " " * 8 + "nine ten",
     ]
+
+
+def test_an_empty_text_is_shown_as_none() -> None:
+    item = {"prompt": "a", "continuation": ""}
+    assert wrapped(texts(Texts("", [item])), 40)[:2] == ["prompt        a", "continuation  —"]
+    event = Samples(step=3, split="validation", items=[item])
+    assert "continuation —" in wrapped(samples([event]), 40)
 
 
 def test_a_value_with_little_room_takes_the_whole_width() -> None:
@@ -120,3 +128,11 @@ def test_ends_of_an_interval_below_zero_are_not_joined_by_a_dash() -> None:
 
 def test_the_chosen_tab_can_be_seen_in_ascii() -> None:
     assert plain_text("╸━━━━━╺━━━━━") == " ----- -----"
+
+
+def test_a_context_that_is_cut_off_has_ellipses_there() -> None:
+    context = "a" * 100 + "ANSWER" + "b" * 100
+    assert _extract(Asked("q", context, []), Span(100, 106, 1.0)) == (
+        "…" + "a" * 60 + "ANSWER" + "b" * 60 + "…"
+    )
+    assert _extract(Asked("q", "short", []), Span(0, 2, 1.0)) == "short"
