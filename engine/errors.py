@@ -30,6 +30,11 @@ class UserError(Exception):
         self.hint = hint
 
 
+def reason_of(error: Exception) -> str:
+    """Return what an error says, that of the system without its number and the path once more."""
+    return (isinstance(error, OSError) and error.strerror) or str(error)
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """An error in one field of a configuration."""

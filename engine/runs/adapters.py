@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from engine.errors import reason_of
 from engine.files import safe_json
 from engine.runs.directory import RunDirectory, all_runs
 from engine.runs.listing import RunSummary, summarize
@@ -55,7 +56,7 @@ def _summary(run: RunDirectory) -> AdapterSummary:
         record = safe_json.loads((run.model / CONFIG).read_bytes())
         size = (run.model / _WEIGHTS).stat().st_size
     except (OSError, ValueError) as error:
-        return AdapterSummary(summary, problem=f"Its files cannot be read: {error}.")
+        return AdapterSummary(summary, problem=f"Its files cannot be read: {reason_of(error)}.")
     if not isinstance(record, dict):
         return AdapterSummary(summary, problem=f"{CONFIG} holds no adapter.")
     return _adapter(summary, record, size)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.errors import ConfigError, RunError
+from engine.errors import ConfigError, RunError, reason_of
 from engine.files import atomic, plain_paths, safe_toml
 from engine.runs.imported_text import is_imported
 
@@ -57,7 +57,7 @@ class ConfigFile:
         try:
             return plain_paths.read(f"{self._folder}/config.toml").decode()
         except (OSError, ValueError) as error:
-            raise RunError(f"Cannot read {self._path}: {error}.") from error
+            raise RunError(f"Cannot read {self._path}: {reason_of(error)}.") from error
 
     def write(self, config: RunConfig) -> None:
         """Write the configuration, or replace it. Raises ``OSError``."""
@@ -79,11 +79,11 @@ class ConfigFile:
         except FileNotFoundError:
             return self.read()
         except (OSError, ValueError) as error:
-            raise RunError(f"Cannot read {self._asked}: {error}.") from error
+            raise RunError(f"Cannot read {self._asked}: {reason_of(error)}.") from error
         try:
             return _parsed(text)
         except (ValueError, ConfigError) as error:
-            raise RunError(f"Cannot read {self._asked}: {error}.") from error
+            raise RunError(f"Cannot read {self._asked}: {reason_of(error)}.") from error
 
     @property
     def _asked(self) -> Path:

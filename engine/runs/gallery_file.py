@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from engine.errors import RunError
+from engine.errors import RunError, reason_of
 from engine.files import atomic, safe_json
 from engine.reports.gallery import Case, Explained, Gallery, GalleryList
 from engine.reports.views import View, json_values, read_view
@@ -57,7 +57,7 @@ class GalleryFile:
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise RunError(f"Cannot read {self.path}: {error}.") from error
+            raise RunError(f"Cannot read {self.path}: {reason_of(error)}.") from error
 
     def case(self, place: int) -> Case | None:
         """Return the case whose line begins at a byte; ``None`` where none does."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from engine.errors import RunError
+from engine.errors import RunError, reason_of
 from engine.files import safe_json
 
 
@@ -30,5 +30,5 @@ class ReportFile:
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
-            raise RunError(f"Cannot read {self.path}: {error}.") from error
+            raise RunError(f"Cannot read {self.path}: {reason_of(error)}.") from error
         return report if isinstance(report, dict) else None

@@ -23,7 +23,7 @@ import tomlkit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from engine.config.run_config import RunConfig
-from engine.errors import RunError
+from engine.errors import RunError, reason_of
 from engine.files import atomic, safe_json, safe_toml
 from engine.files.slugs import NAME_PATTERN, is_name
 from engine.processes.lock import locked
@@ -121,7 +121,7 @@ class SweepDirectory:
                 "Was it written by another version of dltui?",
             ) from error
         except (OSError, ValueError) as error:
-            raise RunError(f"Cannot read {self._config}: {error}.") from error
+            raise RunError(f"Cannot read {self._config}: {reason_of(error)}.") from error
 
     def table(self) -> SweepTable:
         """The trials so far; an empty table before there are any. Raises :class:`RunError`."""
@@ -130,7 +130,7 @@ class SweepDirectory:
         except FileNotFoundError:
             return SweepTable()
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise RunError(f"Cannot read {self._table}: {error}.") from error
+            raise RunError(f"Cannot read {self._table}: {reason_of(error)}.") from error
 
     def write_table(self, table: SweepTable) -> None:
         """Let those who watch see ``table``."""

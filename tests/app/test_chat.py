@@ -266,6 +266,20 @@ async def test_a_setting_out_of_bounds_is_refused_by_name(chats, until, text_of)
         assert pilot.app.screen.query(Line).first().value == "a", "the message is still there"
 
 
+async def test_enter_without_a_message_is_answered_too(chats, until, text_of) -> None:
+    talk = ready("yes")
+    async with DltuiApp().run_test(size=(120, 40), notifications=True) as pilot:
+        await opened(pilot, ChatScreen(chats, talk), until)
+        await until(pilot, lambda: "type, and press enter" in text_of(pilot))
+        await pilot.press("enter")
+        await until(pilot, lambda: "nothing is typed yet: type, and press" in text_of(pilot))
+        await pilot.press("down", "down", "down", *"7", "enter")
+        await until(pilot, lambda: "task.top_p" in text_of(pilot))
+        await pilot.press("backspace", "1", "up", "up", "up", *"a", "enter")
+        await until(pilot, lambda: len(talk.asked) == 1)
+        assert "nothing is typed yet" not in text_of(pilot)
+
+
 @pytest.mark.parametrize(("text", "seed"), [("7", 7), ("0", 0)])
 def test_a_seed_that_is_set_is_used(chats, text, seed) -> None:
     assert sampling_of(chats.config.read(), {"seed": text})["seed"] == seed

@@ -9,6 +9,7 @@ from rich.cells import cell_len
 from textual.color import Color
 from textual.content import Content
 
+from engine.metrics.text.answers import Asked, Span, _extract
 from engine.reports.explanation import Explanation
 from engine.reports.picture import Picture
 from engine.reports.views import Matrix, Table, Texts
@@ -18,7 +19,10 @@ from tui.cli import console
 from tui.format.captions import captioned
 from tui.format.explained import explained
 from tui.format.records import record_lines
+from tui.format.run_facts import intervals_of
 from tui.format.whole import whole_row
+from tui.screens.results.metrics import beside_values, meaning_lines, metric_lines
+from tui.terminal.ascii import plain_text
 from tui.widgets.sample_contents import samples
 from tui.widgets.view import texts
 
@@ -37,6 +41,13 @@ def test_a_long_value_is_wrapped_below_its_beginning() -> None:
         " " * 8 + "five six seven eight",
         " " * 8 + "nine ten",
     ]
+
+
+def test_an_empty_text_is_shown_as_none() -> None:
+    item = {"prompt": "a", "continuation": ""}
+    assert wrapped(texts(Texts("", [item])), 40)[:2] == ["prompt        a", "continuation  —"]
+    event = Samples(step=3, split="validation", items=[item])
+    assert "continuation —" in wrapped(samples([event]), 40)
 
 
 def test_a_value_with_little_room_takes_the_whole_width() -> None:
@@ -93,3 +104,35 @@ def test_a_matrix_aligns_wide_labels_and_shows_them_whole_where_there_is_room() 
         assert "23,272" in lines[2]
     assert WIDE in lines[1]
     assert lines[2].startswith(WIDE)
+
+
+def test_names_of_metrics_are_whole_and_their_meanings_stand_behind() -> None:
+    metrics = {"nats_per_character": 2.3383, "loss": 4.2530}
+    meanings = {"nats_per_character": "natural logarithm"}
+    report = {"metrics": {"test": metrics, "validation": metrics}, "metric": "loss"}
+    table = list(metric_lines(report, 80))
+    heading, first, second = (line.plain for line in table)
+    assert first.split() == ["nats_per_character", "2.3383", "2.3383"]
+    assert len(heading) == len(first) == len(second)
+    assert beside_values(table, meanings, 120)[1].plain.endswith("2.3383   natural logarithm")
+    assert [line.plain for line in meaning_lines(report, meanings)][1].split()[0] in metrics
+
+
+def test_ends_of_an_interval_below_zero_are_not_joined_by_a_dash() -> None:
+    intervals = {"reward": [-0.38, 0.25], "loss": [0.5, 0.75], "odd": [None, 1.0]}
+    _, texts = intervals_of({"intervals": {"test": intervals}})
+    assert texts["reward"] == "-0.3800 to 0.2500"
+    assert texts["loss"] == "0.5000–0.7500"
+    assert texts["odd"] == "––1.0000"
+
+
+def test_the_chosen_tab_can_be_seen_in_ascii() -> None:
+    assert plain_text("╸━━━━━╺━━━━━") == " ----- -----"
+
+
+def test_a_context_that_is_cut_off_has_ellipses_there() -> None:
+    context = "a" * 100 + "ANSWER" + "b" * 100
+    assert _extract(Asked("q", context, []), Span(100, 106, 1.0)) == (
+        "…" + "a" * 60 + "ANSWER" + "b" * 60 + "…"
+    )
+    assert _extract(Asked("q", "short", []), Span(0, 2, 1.0)) == "short"

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from engine.config.presets import find_preset, load_preset
-from engine.errors import PresetError
+from engine.errors import PresetError, RunError
+from engine.runs.directory import RunDirectory
 from tui.__main__ import main
 from tui.cli.commands.predict import _rows
 
@@ -86,3 +87,16 @@ def test_empty_lists_are_told_and_are_lists_for_programs(
 )
 def test_a_column_with_a_sign_in_its_name_gets_its_value(text: str, column: str) -> None:
     assert _rows([text], ["a", "a=b", "x"]) == [{column: text[len(column) + 1 :]}]
+
+
+def test_a_run_whose_folder_is_gone_is_told_without_a_number_of_the_system(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path / "gone")
+    for read in (run.config.read, run.config.asked, run.config.text):
+        with pytest.raises(RunError) as caught:
+            read()
+        assert (
+            str(caught.value) == f"Cannot read {run.path}/config.toml: No such file or directory."
+        )
+    (tmp_path / "gone" / "report.json").mkdir(parents=True)
+    with pytest.raises(RunError, match=r"report.json: Is a directory\.$"):
+        run.report.read()

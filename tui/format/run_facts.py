@@ -69,7 +69,7 @@ def intervals_of(report: Mapping[str, Any]) -> tuple[str, dict[str, str]]:
     """Return the split whose metrics have intervals, and these as texts; empty for none."""
     for split, intervals in (report.get("intervals") or {}).items():
         ends = intervals.items()
-        return split, {name: f"{number(low)}–{number(high)}" for name, (low, high) in ends}
+        return split, {name: _interval(*pair) for name, pair in ends}
     return "", {}
 
 
@@ -88,3 +88,9 @@ def with_intervals(
 def _data(summary: RunSummary, history: History) -> str:
     rows = (history.data or {}).get("rows", {})
     return ", ".join([summary.data, *(f"{count:,} {split}" for split, count in rows.items())])
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    """Return both ends; a dash would look like the sign of a negative one."""
+    between = " to " if low is not None and low < 0 else "–"
+    return f"{number(low)}{between}{number(high)}"

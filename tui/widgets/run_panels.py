@@ -344,4 +344,4 @@ def _title(text: str) -> Content:
 
 def pair(name: str, value: object, limit: int = 200, width: int = 0) -> Content:
     """Return a name in muted colour, in at least ``width`` cells, and its value."""
-    return captioned(name, literal(value, limit), max(12, width), gap=" ")
+    return captioned(name, literal("—" if value == "" else value, limit), max(12, width), gap=" ")

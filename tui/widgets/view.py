@@ -226,7 +226,7 @@ def texts(view: Texts) -> list[Content]:
     for item in view.items:
         width = caption_width(item, _CAPTION)
         for name, text in item.items():
-            lines.append(captioned(name, literal(text, 5000), width, _CAPTION))
+            lines.append(captioned(name, literal(text or "—", 5000), width, _CAPTION))
         lines.append(Content(""))
     return lines
 

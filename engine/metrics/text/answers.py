@@ -224,6 +224,7 @@ def _views(
 
 
 def _extract(one: Asked, span: Span) -> str:
-    """The context around an answer."""
+    """The context around an answer, with an ellipsis where it is cut off."""
     begin, end = max(0, span.start - _AROUND), span.end + _AROUND
-    return plain(one.context[begin:end], 4 * _AROUND)
+    before, after = "…" * (begin > 0), "…" * (end < len(one.context))
+    return plain(before + one.context[begin:end] + after, 4 * _AROUND)

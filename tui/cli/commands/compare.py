@@ -78,7 +78,8 @@ def show_spreads(groups: Sequence[Alike]) -> None:
 
 
 def _cells(row: Row) -> list[str]:
-    return [text_of(value) + "*" * (place in row.best) for place, value in enumerate(row.values)]
+    texts = (text_of(value) or "(empty)" for value in row.values)
+    return [text + "*" * (place in row.best) for place, text in enumerate(texts)]
 
 
 def _record(comparison: Comparison) -> dict[str, object]:

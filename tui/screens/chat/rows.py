@@ -60,7 +60,7 @@ class ChatRows(Vertical, can_focus=False):
 
     @dataclass
     class Sent(Message):
-        """The values of the lines."""
+        """The values of the lines; the message may be empty."""
 
         message: str
         system: str | None
@@ -132,8 +132,6 @@ class ChatRows(Vertical, can_focus=False):
         """Send the message; the line that was typed in may hold newer text by now."""
         event.stop()
         sent = _read(self._message, event)
-        if not sent.strip():
-            return
         if self._message.value == event.value or event.input is not self._message:
             self._message.clear()
         context = {role: _read(line, event) for role, line in self._further.items()}

@@ -34,6 +34,7 @@ _SETTINGS = {
     "temperature": "temperature", "top_p": "top-p", "max_new_tokens": "maximum tokens",
 }  # fmt: skip
 _SEED, _SEEDS = "seed", 2**31
+_LOADING = "loading the model; type ahead …"
 
 
 class ChatScreen(Screen[None]):
@@ -68,6 +69,8 @@ class ChatScreen(Screen[None]):
         self._voices = [Voice(one.id) for one in self._runs]
         self._conversation = Conversation(self._talk, id="answers")
         self._facts: Sequence[Answer] | None = None
+        self._wanted = ""
+        """Text on what can be typed, once the model is loaded."""
 
     def compose(self) -> ComposeResult:
         """Yield the screen; messages can be typed before the model is loaded."""
@@ -80,7 +83,7 @@ class ChatScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """Load the models in a thread."""
-        self._head.say("loading the model; type ahead …")
+        self._head.say(_LOADING)
         self._load()
 
     def on_unmount(self) -> None:
@@ -114,7 +117,8 @@ class ChatScreen(Screen[None]):
             return
         self._facts = event.facts
         keeps = all(facts["keeps_turns"] for facts in event.facts)
-        self._head.say("type, and press enter" if keeps else "continues a text; keeps no turns")
+        self._wanted = "type, and press enter" if keeps else "continues a text; keeps no turns"
+        self._head.say(self._wanted)
         first = event.facts[0]
         await self.query_one(ChatRows).add_context(first["context"], first["values"])
         self._conversation.ready()
@@ -128,6 +132,11 @@ class ChatScreen(Screen[None]):
             self.query_one(ChatRows).put_back(event.message)
             complain(self, error)
             return
+        if not event.message.strip():
+            if self._wanted:
+                self._head.say(f"nothing is typed yet: {self._wanted}", "$text-warning")
+            return
+        self._head.say(self._wanted or _LOADING)
         prompt = Prompt(event.message, event.system, event.context, sampling)
         await self._conversation.say(Exchange(prompt, self._voices))
 

@@ -85,7 +85,7 @@ def learning_rate(text: str) -> float:
 def epochs(text: str, done: float) -> int:
     """Parse a number of epochs, not less than were started. Raises :class:`UserError`."""
     begun = math.ceil(done)
-    value = int(_checked("epochs", text, "a whole number, as in 20"))
+    value = int(_checked("epochs", text, "a whole number from 1 to 100,000, as in 20"))
     if value < begun:
         raise UserError(f"The run is in epoch {begun}: it cannot have fewer.")
     return value

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from textual.content import Content
 
+from tui.format.captions import captioned
 from tui.format.run_facts import BASE, INTERVAL, intervals_of, numbers_of, with_intervals
 from tui.format.text import literal
 
 _MUTED = "$foreground 60%"
 _ROOMY = 1000
-_METRIC = 16
-"""Cells of the name of a metric."""
+_METRIC, _LONG_METRIC = 16, 28
+"""Cells of the name of a metric, and of a long one."""
 _NARROWEST = 12
 """Cells of a column of numbers."""
 _WIDEST = 64
@@ -29,21 +30,23 @@ def metric_lines(report: Mapping[str, Any], width: int = _ROOMY) -> Iterator[Con
     columns = _columns(report)
     split, intervals = intervals_of(report)
     whole = with_intervals(columns, split, intervals)
-    roomy = _METRIC + sum(_width(name, column) for name, column in whole.items()) <= width
+    name_width = _name_width(name for metrics in whole.values() for name in metrics)
+    roomy = name_width + sum(_width(name, column) for name, column in whole.items()) <= width
     columns = whole if roomy else columns
-    widths = _fitting([_width(*column) for column in columns.items()], width - _METRIC)
+    widths = _fitting([_width(*column) for column in columns.items()], width - name_width)
     headings = [
         literal(name, width - 2).pad_left(width - min(len(name), width - 2))
         for name, width in zip(columns, widths, strict=True)
     ]
-    yield Content(" " * _METRIC).stylize(_MUTED) + Content("").join(headings).stylize(_MUTED)
+    yield Content(" " * name_width).stylize(_MUTED) + Content("").join(headings).stylize(_MUTED)
     for metric in dict.fromkeys(name for metrics in columns.values() for name in metrics):
         values = [
             f"{metrics.get(metric, '–'):>{width}}"
             for metrics, width in zip(columns.values(), widths, strict=True)
         ]
         style = "bold $success" if metric == report.get("metric") else ""
-        yield (literal(f"{metric:<{_METRIC}}", _METRIC) + Content("".join(values))).stylize(style)
+        caption = literal(f"{metric:<{name_width}}", name_width)
+        yield (caption + Content("".join(values))).stylize(style)
     if intervals and not roomy:
         passage = ", ".join(f"{name} {text}" for name, text in intervals.items())
         yield Content("")
@@ -51,6 +54,12 @@ def metric_lines(report: Mapping[str, Any], width: int = _ROOMY) -> Iterator[Con
     for other in report.get("baselines") or []:
         if other.get("verdict") is None or other["verdict"] != report.get("verdict"):
             yield literal(_sentence(other), _LONGEST).stylize(_MUTED)
+
+
+def _name_width(names: Iterable[str]) -> int:
+    """Return the cells of the first column: a blank behind the longest name of a metric."""
+    longest = max(map(len, names), default=0) + 1
+    return max(_METRIC, min(_LONG_METRIC, longest))
 
 
 def _sentence(baseline: Mapping[str, Any]) -> str:
@@ -105,8 +114,9 @@ def meaning_lines(report: Mapping[str, Any], meanings: Mapping[str, str]) -> Ite
     known = [name for name in _metric_names(report) if name in meanings]
     if known:
         yield Content.styled("Metrics", "bold $primary")
+        width = _name_width(known)
         for name in known:
-            yield literal(f"{name:<16} ", 17).stylize(_MUTED) + literal(meanings[name])
+            yield captioned(name, literal(meanings[name]), width, width, gap=" ")
         yield Content("")
 
 
