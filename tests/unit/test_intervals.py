@@ -92,6 +92,17 @@ def test_intervals_of_numbers_are_those_of_resampled_rows() -> None:
         assert found[name] == pytest.approx((low, high), abs=(high - low) / 8)
 
 
+def test_targets_that_are_all_alike_have_no_share_of_their_variance() -> None:
+    true = np.full(60, 0.1)
+    said = true + np.linspace(-1, 1, 60)
+    assert np.isnan(evaluate_numbers(said, true, 0.0).metrics["r2"])
+    assert set(number_intervals(said, true)) == {"rmse", "mae", "mse"}
+    true[0] = 1.1  # a third of the draws has no other value than 0.1
+    low, high = number_intervals(said, true)["r2"]
+    variance = 0.982 * 0.018  # of a draw with a single such row, 60 of which have 1 on average
+    assert -2 / variance < low < high < 1
+
+
 def paired(ours: list[int], theirs: list[int]) -> PairedVerdict | None:
     truth = np.arange(len(ours)) % 2
     rows = (PairedRows("wrong", truth, np.array(part, np.float64)) for part in (ours, theirs))
@@ -107,6 +118,19 @@ def test_rows_that_one_alone_has_right_decide() -> None:
     assert verdict.difference == pytest.approx(0.07)
     assert verdict.text == (
         "Better than gradient boosting by 7.0 ± 1.6 points of accuracy (95 % interval)."
+    )
+
+
+def test_a_lopsided_interval_is_told_by_its_ends() -> None:
+    verdict = PairedVerdict("boosting", "root mean squared error", -0.502, -1.749, -0.091)
+    assert verdict.text == (
+        "Not better: use boosting, which is better by 50.2 % of root mean squared error "
+        "(95 % interval 9.1 to 174.9)."
+    )
+    ahead = PairedVerdict("boosting", "root mean squared error", 0.176, -0.068, 0.345)
+    assert ahead.text == (
+        "Not shown to be better than boosting: ahead by 17.6 % of root mean squared error "
+        "(95 % interval -6.8 to 34.5), which may be chance."
     )
 
 

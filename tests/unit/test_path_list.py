@@ -73,6 +73,13 @@ def test_facts_are_size_and_first_line(folder) -> None:
     assert (facts.size, facts.line) == ("8 B", "a,b")
     (folder / "rows.parquet").write_bytes(b"PAR1\0\0")
     assert facts_of(FoundPath("rows.parquet")).line == "Parquet"
+    for name, head, line in (
+        ("rows.db", b"SQLite format 3\0", "SQLite database"),
+        ("rows.xlsx", b"PK\x03\x04" + bytes(26) + b"[Content_Types].xml", "Office document"),
+        ("rows.zip", b"PK\x03\x04" + bytes(26) + b"rows.csv", "ZIP archive"),
+    ):
+        Path(name).write_bytes(head + bytes(100))
+        assert facts_of(FoundPath(name)).line == line
     (folder / "weights").write_bytes(b"\0\1")
     assert facts_of(FoundPath("weights")).line == "binary"
     assert facts_of(FoundPath("data/")).line == "2 folders"

@@ -32,4 +32,6 @@ def one_of(path: Path, what: str, names: Sequence[str], options: ReadOptions) ->
         problem = f"{plain(path.name)} has no {what} {plain(wanted, 60)!r}."
         raise DataError(problem, f"data.table can be {shown}.")
     problem = f"{plain(path.name)} has {counted(len(names), what)}: {shown}."
-    raise DataError(problem, f"Choose one: data.table={plain(names[0], 40)}.")
+    first = plain(names[0], 40)
+    first = f'"{first}"' if " " in first else first
+    raise DataError(problem, f"Choose one: data.table={first}.")

@@ -31,6 +31,8 @@ LOSSES: dict[str, Callable[..., Tensor]] = {
 }
 _WORST = 20
 _POINTS = 200
+_ROUNDING = 1e-12
+"""Part of the mean square up to which a variance is that of rounding."""
 
 Floats = NDArray[np.float64]
 
@@ -136,7 +138,8 @@ class RegressionEvaluator(Evaluator):
 def evaluate_numbers(predicted: Floats, truth: Floats, loss: float) -> Evaluation:
     """Metrics of ``[rows]`` predictions against the truth, both in the units of the data.
 
-    They are NaN, as the loss is, where a network predicts something that is not finite.
+    They are NaN, as the loss is, where a network predicts something that is not finite; R² is
+    where all rows have the same target.
     """
     rows = PairedRows("squared", truth, (predicted - truth) ** 2)
     if not np.isfinite(predicted).all():  # scikit-learn refuses such predictions
@@ -144,7 +147,7 @@ def evaluate_numbers(predicted: Floats, truth: Floats, loss: float) -> Evaluatio
         return Evaluation(unknown | {"loss": loss}, rows=rows)
     mse = float(sk.mean_squared_error(truth, predicted))
     metrics = {
-        "r2": float(sk.r2_score(truth, predicted)) if len(truth) > 1 else float("nan"),
+        "r2": float(sk.r2_score(truth, predicted)) if np.ptp(truth) > 0 else float("nan"),
         "rmse": mse**0.5,
         "mae": float(sk.mean_absolute_error(truth, predicted)),
         "mse": mse,
@@ -159,12 +162,18 @@ def number_intervals(
     """Return the intervals of all metrics; that of the loss by those of single rows."""
     errors, apart = predicted - truth, truth - truth.mean()
     found = bootstrap([errors**2, np.abs(errors), apart, apart**2], {
-        "r2": lambda means: 1 - means[:, 0] / (means[:, 3] - means[:, 2] ** 2),
+        "r2": lambda means: 1 - means[:, 0] / _variance(means[:, 2], means[:, 3]),
         "rmse": lambda means: np.sqrt(means[:, 0]),
         "mae": lambda means: means[:, 1],
         "mse": lambda means: means[:, 0],
     })  # fmt: skip
     return found if losses is None else found | mean_interval("loss", losses)
+
+
+def _variance(mean: Floats, square: Floats) -> Floats:
+    """Return variances by means of values and of their squares, NaN where there is none."""
+    variance = square - mean**2
+    return np.where(variance > _ROUNDING * square, variance, np.nan)
 
 
 def predicted_and_true(predicted: Floats, truth: Floats) -> View:

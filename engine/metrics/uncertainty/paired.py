@@ -22,6 +22,8 @@ from engine.metrics.uncertainty.intervals import (
 
 _FEW = 10
 """Fewer rows than this say nothing."""
+_LOPSIDED = 0.1
+"""Part of half an interval by which its middle may be beside the difference."""
 _ROOT = "root mean squared error"
 _ROUNDING = 1e-5
 """Relative difference of targets that went through float32."""
@@ -113,7 +115,7 @@ class PairedVerdict:
     @property
     def text(self) -> str:
         """The verdict as a sentence."""
-        size = self._size(abs(self.difference))
+        size = self._size()
         if self.outcome == "better":
             return f"Better than {self.baseline} by {size}."
         if self.outcome == "worse":
@@ -123,12 +125,18 @@ class PairedVerdict:
             f"Not shown to be better than {self.baseline}: {side} by {size}, which may be chance."
         )
 
-    def _size(self, value: float) -> str:
-        half = 100 * (self.high - self.low) / 2
+    def _size(self) -> str:
+        """Return the size of the difference, with the ends of an interval that is lopsided."""
+        middle, half = 50 * (self.low + self.high), 50 * (self.high - self.low)
         digits = 2 if half < 0.1 else 1
-        number = f"{100 * value:.{digits}f} ± {half:.{digits}f}"
+        number = f"{100 * abs(self.difference):.{digits}f}"
         unit = "%" if self.metric == _ROOT else "points"
-        return f"{number} {unit} of {self.metric} (95 % interval)"
+        if abs(100 * self.difference - middle) <= _LOPSIDED * half:
+            return f"{number} ± {half:.{digits}f} {unit} of {self.metric} (95 % interval)"
+        side = 1 if self.difference >= 0 else -1
+        low, high = sorted((100 * side * self.low, 100 * side * self.high))
+        ends = f"{low:.{digits}f} to {high:.{digits}f}"
+        return f"{number} {unit} of {self.metric} (95 % interval {ends})"
 
     def record(self) -> dict[str, Any]:
         """The verdict for a report."""

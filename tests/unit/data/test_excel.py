@@ -171,6 +171,9 @@ def test_one_of_several_sheets_is_chosen_by_its_name(tmp_path: Path) -> None:
     path = save(tmp_path / "a.xlsx", sheets)
     with pytest.raises(DataError, match=r"2 sheets: Daten, Mehr.* data\.table=Daten"):
         read(path)
+    spaced = save(tmp_path / "b.xlsx", {"Blatt 1": sheet(PLAIN), "Blatt 2": sheet(PLAIN)})
+    with pytest.raises(DataError, match=r'data\.table="Blatt 1"'):
+        read(spaced)
     with pytest.raises(DataError, match=r"no sheet 'X'.* data\.table can be Daten, Mehr"):
         read(path, table="X")
     assert load_files(FileConfig(path=str(path), table="Mehr")).train.column_names == ["c"]

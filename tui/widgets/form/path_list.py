@@ -32,8 +32,11 @@ _COUNTED = 2_000
 _LONGEST = 1_000
 _BINARY = {
     b"PAR1": "Parquet", b"\x89PNG": "PNG image", b"\xff\xd8\xff": "JPEG image", b"GIF8": "GIF",
-    b"PK\x03\x04": "ZIP archive", b"\x1f\x8b": "gzip", b"ARROW1": "Arrow", b"%PDF": "PDF",
+    b"SQLite format 3\0": "SQLite database", b"PK\x03\x04": "ZIP archive", b"\x1f\x8b": "gzip",
+    b"ARROW1": "Arrow", b"%PDF": "PDF",
 }  # fmt: skip
+_OF_OFFICE = b"[Content_Types].xml"
+"""Name of the first file in the archive that a workbook or a document is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +224,8 @@ def _file_facts(place: Path) -> PathFacts:
 
 
 def _first_line(head: bytes) -> str:
+    if head.startswith(b"PK") and _OF_OFFICE in head:
+        return "Office document"
     for magic, name in _BINARY.items():
         if head.startswith(magic):
             return name
