@@ -307,6 +307,24 @@ def test_an_evaluation_that_does_not_fit_leaves_the_updates_as_they_are(
     assert again.trainer.memory.evaluation_pieces == 32 // most
 
 
+@pytest.mark.parametrize("normalization", ["none", "batch", "layer"])
+def test_batch_norms_that_see_micro_batches_are_told(bench: Make, normalization: str) -> None:
+    values = wine(max_steps=1)
+    values["model"] |= {"normalization": normalization}
+    made = bench(values)
+    layer = next(part for part in made.state.network.modules() if isinstance(part, nn.Linear))
+
+    def full(layer: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+        if layer.training and len(inputs[0]) > 16:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    layer.register_forward_pre_hook(full)
+    made.trainer.run()
+    [warning] = [event.message for event in made.of(Log)]
+    assert "2 micro-batches" in warning
+    assert ("Batch norms see one micro-batch" in warning) == (normalization == "batch")
+
+
 @pytest.mark.parametrize("limit", [0.0, 1.0])
 def test_gradients_that_are_not_finite_are_left_out_with_clipping_and_without(
     bench: Make, limit: float
