@@ -12,6 +12,9 @@ from torch import Tensor
 
 from engine.training.checkpoints.state import Position
 
+_MOST_OVERFLOWS = 40
+"""Times in a row that a scaler can halve its factor: from 2¹⁶ to 2⁻²⁴, the least in float16."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
@@ -31,8 +34,11 @@ class Meter:
     Sums are added to the position in the order of the updates, whenever they are fetched.
     """
 
-    def __init__(self, position: Position) -> None:
+    def __init__(self, position: Position, scaled: bool = False) -> None:
+        """``scaled`` if gradients may overflow as a scaler of float16 is looking for its factor."""
         self._position = position
+        self._scaled = scaled
+        self._overflows = 0
         self._updates: list[tuple[Sequence[Tensor], Sequence[float], Tensor | None]] = []
         self._last_norm: float | None = None
         self._sum = self._weight = self._seconds = 0.0
@@ -60,9 +66,7 @@ class Meter:
         bad = longest = 0
         for losses, weights, norm in self._updates:
             values = [next(numbers) for _ in losses]
-            self._last_norm = self._last_norm if norm is None else next(numbers)
-            checked = values if norm is None else [*values, self._last_norm or 0.0]
-            if all(map(math.isfinite, checked)):
+            if self._are_good(values, None if norm is None else next(numbers)):
                 self._position.bad_updates = 0
                 self._count(values, weights)
             else:
@@ -74,6 +78,16 @@ class Meter:
         self._seconds += now - self._since
         self._since = now
         return bad, longest
+
+    def _are_good(self, losses: Sequence[float], norm: float | None) -> bool:
+        """Return whether losses and norm are finite, or may be once the scaler has its factor."""
+        finite = all(map(math.isfinite, losses))
+        overflow = norm is not None and not math.isfinite(norm)
+        self._overflows = self._overflows + 1 if finite and overflow else 0
+        if finite and overflow and self._scaled and self._overflows <= _MOST_OVERFLOWS:
+            return True
+        self._last_norm = self._last_norm if norm is None else norm
+        return finite and not overflow
 
     def _count(self, losses: Sequence[float], weights: Sequence[float]) -> None:
         for loss, weight in zip(losses, weights, strict=True):

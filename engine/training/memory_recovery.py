@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import torch
+from torch import nn
 
 from engine.batches.source import Source, mixed
 from engine.errors import TrainingError
 from engine.hardware.memory import out_of_memory, release
+from engine.torch_private import BatchNorm
 from engine.training.memory.estimate import update_bytes
 from engine.training.memory.out_of_memory import least_rows, nothing_fits, rows_compared, too_large
 from engine.training.trainer_setup import Setup
+
+_OWN_STATISTICS = (
+    " Batch norms see one micro-batch at a time, so the losses differ a little from those of whole "
+    "batches."
+)
 
 
 class MemoryRecovery:
@@ -54,6 +61,7 @@ class MemoryRecovery:
         setup.outlets.warn(
             f"Out of memory: from here on each batch of {size:,} is split into "
             f"{position.pieces:,} micro-batches, with gradient accumulation."
+            f"{_OWN_STATISTICS if _has_batch_norms(setup.state.network) else ''}"
         )
 
     def cut_evaluation(self, size: int) -> None:
@@ -71,3 +79,8 @@ class MemoryRecovery:
         task, fitted, compute = self._setup.task, self._setup.fitted, self._setup.compute
         update = update_bytes(task, fitted, self._train, compute, self.least_rows)
         return nothing_fits(compute, self._setup.state.network, task.config, update)
+
+
+def _has_batch_norms(network: nn.Module) -> bool:
+    """Return whether batch norms go by the statistics of batches, as frozen ones do not."""
+    return any(isinstance(part, BatchNorm) and part.training for part in network.modules())

@@ -52,7 +52,7 @@ class ProgressReports:
 
     def restart(self) -> None:
         """Begin at the position, at the start and after a roll-back."""
-        self.meter = Meter(self._position)
+        self.meter = Meter(self._position, self._setup.state.scaler is not None)
         self._reported = time.perf_counter()
         self._begin = self._reported - self._position.seconds
         self._stopped: float | None = None

@@ -205,7 +205,6 @@ class Trainer:
             state.scaler.step(state.optimizer)
             state.scaler.update()
             self._guard.restore_unless_finite(norm)
-            norm = norm.nan_to_num()
         update_average(state, self.config.ema_decay)
         if group.leads:
             self.progress.meter.add(losses, weights, norm)

@@ -307,6 +307,24 @@ def test_an_evaluation_that_does_not_fit_leaves_the_updates_as_they_are(
     assert again.trainer.memory.evaluation_pieces == 32 // most
 
 
+@pytest.mark.parametrize("normalization", ["none", "batch", "layer"])
+def test_batch_norms_that_see_micro_batches_are_told(bench: Make, normalization: str) -> None:
+    values = wine(max_steps=1)
+    values["model"] |= {"normalization": normalization}
+    made = bench(values)
+    layer = next(part for part in made.state.network.modules() if isinstance(part, nn.Linear))
+
+    def full(layer: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+        if layer.training and len(inputs[0]) > 16:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    layer.register_forward_pre_hook(full)
+    made.trainer.run()
+    [warning] = [event.message for event in made.of(Log)]
+    assert "2 micro-batches" in warning
+    assert ("Batch norms see one micro-batch" in warning) == (normalization == "batch")
+
+
 @pytest.mark.parametrize("limit", [0.0, 1.0])
 def test_gradients_that_are_not_finite_are_left_out_with_clipping_and_without(
     bench: Make, limit: float
@@ -337,6 +355,32 @@ def test_an_overflow_in_float16_leaves_no_trace_in_the_statistics_of_batch_norms
     made.trainer.run()
     assert made.state.finite()
     assert made.of(Evaluated)[-1].metrics["loss"] is not None
+
+
+def test_gradients_that_no_scale_makes_finite_in_float16_end_the_run(bench: Make) -> None:
+    made = bench(wine(epochs=30))
+    made.state.scaler = torch.amp.GradScaler("cpu")
+    next(made.state.network.parameters()).register_hook(lambda gradient: gradient * float("nan"))
+    with pytest.raises(TrainingError, match="finite number"):
+        made.trainer.run()
+    assert 50 <= made.state.position.step <= 120
+
+
+def test_overflows_of_a_scale_in_float16_are_neither_told_nor_drawn(
+    bench: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "REPORT_SECONDS", 0.0)
+    made = bench(wine(epochs=3))
+    made.state.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**16)
+    at, weight = made.state.position, next(made.state.network.parameters())
+    weight.register_hook(lambda gradient: gradient * float("inf") if at.step < 2 else None)
+    made.trainer.run()
+    assert made.of(Log) == []
+    assert made.state.scaler.get_scale() == 2.0**14
+    norms = [event.grad_norm for event in made.of(Progress) if event.loss]
+    assert norms[:2] == [None, None]
+    assert all(0 < norm < 100 for norm in norms if norm is not None)
+    assert norms[-1] is not None
 
 
 def test_the_epoch_of_the_last_weights_is_exact_without_a_validation_split() -> None:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from engine.training.checkpoints.state import Position, TrainingState
+from engine.training.checkpoints.state import Position, TrainingState, load_optimizer
 from engine.training.loss_meter import Meter
 from engine.training.memory.out_of_memory import in_pieces, least_rows
 from engine.training.optimization.clipping import clip_gradients
@@ -112,6 +112,22 @@ def test_an_update_that_is_not_finite_changes_neither_weights_nor_statistics(
         assert changed == set(before) - {"1.num_batches_tracked"}
     else:
         assert changed == set()
+
+
+def test_a_loaded_optimizer_keeps_the_scales_of_its_own_groups() -> None:
+    network = network_of()
+    groups = [{"params": list(network.parameters()), "lr_scale": 0.5, "weight_decay": 0.1}]
+    saved = torch.optim.SGD(groups, lr=0.1, momentum=0.9)
+    network(torch.randn(6, 3)).square().sum().backward()
+    saved.step()
+    groups = [{"params": list(network.parameters()), "lr_scale": 3.0, "weight_decay": 0.2}]
+    own = torch.optim.SGD(groups, lr=0.2, momentum=0.8)
+    load_optimizer(own, saved.state_dict())
+    (group,) = own.param_groups
+    assert (group["lr_scale"], group["weight_decay"]) == (3.0, 0.2)
+    assert (group["lr"], group["momentum"]) == (0.1, 0.9)
+    weight = network[0].weight
+    assert torch.equal(own.state[weight]["momentum_buffer"], saved.state[weight]["momentum_buffer"])
 
 
 def test_what_a_forward_pass_changed_is_undone() -> None:

@@ -18,7 +18,11 @@ class NumberHead(nn.Linear):
     """
 
     unit: float = 1.0
-    """The scale on which its outputs differ; its weights learn at rates of this scale."""
+    """The scale on which its outputs differ; its weights learn at rates of this scale.
+
+    Their gradients are those of weights for standardised outputs: in the units of the data they
+    would fill the norm that clips all gradients, or vanish beside the epsilon of Adam.
+    """
 
     @override
     def forward(self, input: Tensor) -> Tensor:
@@ -29,8 +33,16 @@ class NumberHead(nn.Linear):
             return self._number(input)
 
     def _number(self, features: Tensor) -> Tensor:
-        bias = None if self.bias is None else self.bias.float()
-        return functional.linear(features.float(), self.weight.float(), bias)
+        bias = None if self.bias is None else self._learning(self.bias)
+        return functional.linear(features.float(), self._learning(self.weight), bias)
+
+    def _learning(self, weight: Tensor) -> Tensor:
+        """Return a weight in float32 whose gradient is multiplied by the unit."""
+        whole = weight.float()
+        if not self.training or self.unit == 1.0:  # the difference would be exported too
+            return whole
+        fixed = whole.detach()
+        return fixed + self.unit * (whole - fixed)  # which is 0
 
 
 def prepare_head(network: Any, unit: float) -> None:

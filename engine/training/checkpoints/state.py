@@ -109,7 +109,7 @@ class TrainingState:
     def load_state_dict(self, saved: dict[str, Any]) -> None:
         """Load a saved state."""
         self.load_weights(saved["network"])
-        self.optimizer.load_state_dict(saved["optimizer"])
+        load_optimizer(self.optimizer, saved["optimizer"])
         if self.scaler is not None and saved["scaler"] is not None:
             self.scaler.load_state_dict(saved["scaler"])
         vars(self.position).update(vars(Position(**saved["position"])))
@@ -164,6 +164,20 @@ def trained_weights(network: nn.Module) -> dict[str, Tensor]:
         if not parameter.requires_grad
     }
     return {name: value for name, value in network.state_dict().items() if name not in frozen}
+
+
+def load_optimizer(optimizer: torch.optim.Optimizer, saved: dict[str, Any]) -> None:
+    """Load a saved state, but for what follows from the configuration.
+
+    Earlier versions had other scales for layers whose outputs are in the units of the data.
+    """
+    names = ("lr_scale", "weight_decay")
+    own = [
+        {name: group[name] for name in names if name in group} for group in optimizer.param_groups
+    ]
+    optimizer.load_state_dict(saved)
+    for group, values in zip(optimizer.param_groups, own, strict=True):
+        group.update(values)
 
 
 def parameter_count(network: nn.Module) -> int:

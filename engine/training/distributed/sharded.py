@@ -162,7 +162,7 @@ class ShardedState(TrainingState):
         }
         super().load_state_dict(saved | {"optimizer": optimizer | {"state": shares}})
         # Each process has the same number of micro-batches and does not know the others' memory.
-        self.position.pieces = 1
+        self.position.pieces = self.position.evaluation_pieces = 1
         if self.best is not None:
             self.best.weights = on_cpu(self._shares(self.best.weights))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -21,6 +22,8 @@ def clip_gradients(parameters: Sequence[nn.Parameter], limit: float) -> Tensor:
     On the CPU, reading the norm is free and spares that: a fifteenth of a small MLP's update.
     """
     norm = _norm([p.grad for p in parameters if p.grad is not None])
+    if limit == math.inf:
+        return norm
     # At the limit itself torch's quotient may be a bit below 1.
     if norm.device.type != "cpu" or not norm + _TORCH_ADDS < limit:
         nn.utils.clip_grads_with_norm_(parameters, limit, norm)

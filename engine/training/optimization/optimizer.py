@@ -116,11 +116,9 @@ def _by_decay(group: dict[str, Any], config: TrainConfig) -> list[dict[str, Any]
     decayed = [p for p in parameters if p.ndim > 1]
     plain = [p for p in parameters if p.ndim <= 1]
     unit = group.get("unit", 1.0)
-    # Adam's updates have the size of the rate; those of SGD shrink with the gradient, too.
-    factor = unit * unit if config.optimizer == "sgd" else unit
-    scale = group.get("lr_scale", 1.0) * factor
+    scale = group.get("lr_scale", 1.0) * unit
     parts = [
-        {"params": decayed, "weight_decay": config.weight_decay / factor, "lr_scale": scale},
+        {"params": decayed, "weight_decay": config.weight_decay / unit, "lr_scale": scale},
         {"params": plain, "weight_decay": 0.0, "lr_scale": scale},
     ]
     return [part for part in parts if part["params"]]

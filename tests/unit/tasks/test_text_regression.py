@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from engine.config.train import TrainConfig
 from engine.errors import DataError
+from engine.training.optimization.clipping import clip_gradients
 from engine.training.optimization.optimizer import build_optimizer, trainable_groups
 
 Make = Callable[..., Any]
@@ -189,7 +190,7 @@ def test_numbers_keep_their_precision_in_bfloat16(prepare: Make) -> None:
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
-@pytest.mark.parametrize("unit", [1e-4, 1e4])
+@pytest.mark.parametrize("unit", [1e-9, 1e-4, 0.1, 1e4, 1e9])
 def test_units_of_the_data_do_not_change_what_is_learned(
     prepare: Make, optimizer: str, unit: float
 ) -> None:
@@ -197,7 +198,7 @@ def test_units_of_the_data_do_not_change_what_is_learned(
     for scale in (1.0, unit):
         rows = {"text": TEXTS, "score": [scale * number for number in NUMBERS]}
         prepared = prepare(KIND, rows)
-        network, batch = prepared.network(), prepared.encoded()
+        network, batch = prepared.network().train(), prepared.encoded()
         train = TrainConfig(optimizer=optimizer, learning_rate=0.01, weight_decay=0.1)
         updates = build_optimizer(trainable_groups(network), train, torch.device("cpu"))
         for part in updates.param_groups:
@@ -206,6 +207,7 @@ def test_units_of_the_data_do_not_change_what_is_learned(
             updates.zero_grad()
             loss = prepared.task.loss(network, batch)
             loss.backward()
+            clip_gradients(list(network.parameters()), 0.5)
             updates.step()
         losses.append(loss.item())
     assert losses[1] == pytest.approx(losses[0], rel=0.02)
