@@ -25,7 +25,7 @@ def heatmap(matrix: Matrix, low: Color, high: Color, room: int = 80) -> list[Con
     longest = max(map(len, labels), default=0)
     head = max(6, min(_LABEL, longest))
     fitting = (room - head - 1) // max(1, len(labels))
-    width = max(4, len(f"{largest:g}") + 2, min(longest + 2, fitting, _LABEL))
+    width = max(4, len(_count(largest)) + 2, min(longest + 2, fitting, _LABEL))
     lines = [
         literal("rows: truth   columns: prediction   shade: share of the row").stylize(
             "$foreground 60%"
@@ -55,5 +55,10 @@ def _row(values: Sequence[float], width: int, low: Color, high: Color) -> Conten
 def _cell(value: float, share: float, width: int, low: Color, high: Color) -> Content:
     background = low.blend(high, math.sqrt(share))  # so that rare mistakes are seen too
     style = Style(background=background, foreground=background.get_contrast_text())
-    text = f"{value:g}" if value else "·"
+    text = _count(value) if value else "·"
     return Content.styled(f"{text:>{width - 1}} ", style)
+
+
+def _count(value: float) -> str:
+    """Return a count with all its digits: those of pixels are in the millions."""
+    return f"{value:.0f}" if float(value).is_integer() else f"{value:g}"
