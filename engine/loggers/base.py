@@ -77,7 +77,7 @@ def notified(run: RunDirectory, events: EventLog) -> Iterator[Callable[[], None]
     try:
         settings = read_notify_settings()
         if settings.urls and os.environ.get("DLTUI_NOTIFY") != "off":
-            there["the user"] = Notifier(run, settings)
+            there["the user"] = Notifier(run, settings, _print)
     except UserError as error:
         events.write(Log(level="warning", message=f"Notifications are off for this run: {error}"))
     with forwarded(run, there, _print) as close:

@@ -8,9 +8,10 @@ from __future__ import annotations
 import logging
 import platform
 import shutil
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
+from engine.loggers.delivery import Delivery, Kind, accepted
 from engine.loggers.notify_settings import NotifyError, NotifySettings, Occasion
 from engine.runs.directory import RunDirectory
 from engine.runs.events import (
@@ -29,8 +30,6 @@ _NEARLY_FULL = 0.03
 _PLENTY = 50e9
 """A disk is nearly full when less than this share of it is free, and fewer bytes than these."""
 
-Kind = Literal["info", "success", "warning", "failure"]
-"""Kinds of notifications that apprise has."""
 _KINDS: Mapping[Occasion, Kind] = {
     "finished": "success",
     "failed": "failure",
@@ -69,7 +68,7 @@ def send(services: Sequence[Any], title: str, text: str, kind: Kind = "info") ->
     failed = [
         str(place)
         for place, service in enumerate(services, 1)
-        if not service.notify(body=text, title=title, notify_type=kind)
+        if not accepted(service, title, text, kind)
     ]
     if failed:
         numbers = ", ".join(failed)
@@ -79,19 +78,24 @@ def send(services: Sequence[Any], title: str, text: str, kind: Kind = "info") ->
 class Notifier:
     """Sends a notification for each occasion of the settings; for a metric or the disk, one."""
 
-    def __init__(self, run: RunDirectory, settings: NotifySettings) -> None:
-        """Raises :class:`NotifyError` where apprise or an address is not usable."""
+    def __init__(
+        self, run: RunDirectory, settings: NotifySettings, warn: Callable[[str], None]
+    ) -> None:
+        """Raises :class:`NotifyError` where apprise or an address is not usable.
+
+        ``warn`` takes a sentence on an address that does not accept a notification.
+        """
         self._run = run
-        self._title = f"{run.id} on {platform.node()}"
         self._settings = settings
         self._waiting = list(settings.bounds)
         self._disk_notified = False
         self._stall_notified = False
         self._split = ""
-        self._services = connect(settings.urls)
+        title = f"{run.id} on {platform.node()}"
+        self._delivery = Delivery(connect(settings.urls), title, warn)
 
     def report(self, event: Event) -> None:
-        """Notify of the event, if it is an occasion. Raises :class:`NotifyError`."""
+        """Notify of the event, if it is an occasion."""
         match event:
             case Started():
                 self._stall_notified = False
@@ -116,17 +120,19 @@ class Notifier:
                 self._check_disk()
 
     def flush(self) -> None:
-        """Do nothing: each notification is sent at once."""
+        """Send again what was not accepted."""
+        self._delivery.retry()
 
     def close(self) -> None:
-        """Do nothing: no connection stays open."""
+        """Send for the last time what was not accepted."""
+        self._delivery.retry(last=True)
 
     def _check_bounds(self, event: Evaluated) -> None:
         for bound in [bound for bound in self._waiting if bound.reached(event.metrics)]:
             self._waiting.remove(bound)
             value = f"{bound.metric} {event.metrics[bound.metric]:.4g}"
             text = f"Reached validation {value} after epoch {round(event.epoch, 2):g}."
-            self._send(text, "success")
+            self._delivery.send(text, "success")
 
     def _check_disk(self) -> None:
         usage = shutil.disk_usage(self._run.path)
@@ -136,10 +142,7 @@ class Notifier:
 
     def _tell(self, occasion: Occasion, text: str, kind: Kind | None = None) -> None:
         if occasion in self._settings.on:
-            self._send(text, kind or _KINDS[occasion])
-
-    def _send(self, text: str, kind: Kind) -> None:
-        send(self._services, self._title, text, kind)
+            self._delivery.send(text, kind or _KINDS[occasion])
 
 
 def _ended(word: str, split: str, metrics: Mapping[str, float | None]) -> str:

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,11 +17,11 @@ import pytest
 from engine import RunConfig, train
 from engine.errors import UserError
 from engine.files.paths import runs_folder, settings_file
-from engine.loggers import notifier
+from engine.loggers import delivery, notifier
 from engine.loggers.notify_settings import Bound, NotifyError, read_notify_settings
 from engine.processes.environment import worker_environment
 from engine.runs.directory import RunDirectory, all_runs
-from engine.runs.events import Log, Resources
+from engine.runs.events import Failed, Log, Resources
 from tui.__main__ import main
 
 TABLE = {
@@ -120,6 +121,61 @@ def test_no_secret_is_written_where_a_service_refuses(server, settings, capfd) -
     assert not any(b"a-secret" in text for text in texts)
 
 
+def test_an_address_that_fails_keeps_nothing_from_the_others(server, settings, capfd) -> None:
+    refusing = Server()
+    refusing.status = 500
+    try:
+        settings(urls=[refusing.url, server.url], metrics=["accuracy>0.01"])
+        train(RunConfig.parse(TABLE))
+    finally:
+        refusing.http.shutdown()
+        refusing.http.server_close()
+    assert [text.split()[0] for text in server.texts] == ["Reached", "Finished:"]
+    told = capfd.readouterr().err
+    assert told.count("notify.urls, number 1: the notification was not accepted.") == 1
+    assert "number 2" not in told
+    assert "a-secret" not in told
+
+
+def test_a_notification_that_was_not_accepted_is_sent_again(
+    server, settings, tmp_path, monkeypatch
+) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(delivery, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    settings(urls=[server.url])
+    run = RunDirectory.create(tmp_path, RunConfig.parse(TABLE))
+    said: list[str] = []
+    told = notifier.Notifier(run, read_notify_settings(), said.append)
+    server.status = 503
+    told.report(Failed(message="too hot"))
+    told.flush()
+    assert server.texts == ["Failed: too hot"], "not at once"
+    server.status = 200
+    clock[0] = 30.0
+    told.flush()
+    clock[0] = 3000.0
+    told.flush()
+    told.close()
+    assert server.texts == ["Failed: too hot"] * 2
+    assert len(said) == 1
+
+
+def test_a_notification_that_is_never_accepted_is_given_up(
+    server, settings, tmp_path, monkeypatch
+) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(delivery, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    settings(urls=[server.url])
+    server.status = 500
+    run = RunDirectory.create(tmp_path, RunConfig.parse(TABLE))
+    told = notifier.Notifier(run, read_notify_settings(), print)
+    told.report(Failed(message="too hot"))
+    for _ in range(20):
+        clock[0] += 1000.0
+        told.flush()
+    assert len(server.texts) == 4
+
+
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
@@ -144,7 +200,7 @@ def test_a_disk_that_is_nearly_full_is_told_once(server, settings, tmp_path, mon
     usage = type(notifier.shutil.disk_usage("/"))(10**12, 98 * 10**10, 2 * 10**10)
     monkeypatch.setattr(notifier.shutil, "disk_usage", lambda path: usage)
     run = RunDirectory.create(tmp_path, RunConfig.parse(TABLE))
-    told = notifier.Notifier(run, read_notify_settings())
+    told = notifier.Notifier(run, read_notify_settings(), print)
     measured = Resources(cpu_percent=1.0, memory=1, memory_total=2, process_memory=1, gpus=[])
     told.report(measured)
     told.report(measured)
@@ -155,6 +211,7 @@ def test_a_disk_that_is_nearly_full_is_told_once(server, settings, tmp_path, mon
 HANGS = """
 import sys, threading
 from pathlib import Path
+from types import SimpleNamespace
 from engine.launch.attempt import attempt
 from engine.launch.stall import watched
 from engine.runs.directory import RunDirectory

@@ -10,11 +10,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
+from textual.color import Color
 
 from engine.files.sanitize import plain
+from engine.reports.views import Matrix
+from tui.charts.heatmap import heatmap
 from tui.report.html import html
 from tui.report.markdown import markdown
-from tui.report.page import Diagram, Facts, Grid, Page, Part, Passage
+from tui.report.page import Diagram, Facts, Grid, Page, Part, Passage, view_blocks
 from tui.report.svg import chart
 
 HOSTILE = "<script>alert(1)</script> | `x` \x1b[31m ![a](http://b) \u202e"
@@ -141,3 +144,13 @@ def test_every_curve_has_its_name_within_the_picture(count: int) -> None:
 def test_curves_without_a_finite_point_leave_no_chart() -> None:
     nothing = page(Diagram("update", {"loss": [(0.0, float("nan")), (1.0, float("inf"))]}))
     assert "<svg" not in html(nothing)
+
+
+def test_a_confusion_matrix_has_counts_with_all_their_digits() -> None:
+    matrix = Matrix("Confusion matrix", ["no", "yes"], [[31, 1], [1_234_567_890, 6]])
+    (grid,) = view_blocks(matrix)
+    assert isinstance(grid, Grid)
+    assert list(grid.rows) == [["no", "31", "1"], ["yes", "1234567890", "6"]]
+    _, _, first, second = (line.plain for line in heatmap(matrix, Color(0, 0, 0), Color(9, 9, 9)))
+    assert first.split() == ["no", "31", "1"]
+    assert second.split() == ["yes", "1234567890", "6"]

@@ -62,4 +62,4 @@ def _cell(value: float, share: float, width: int, low: Color, high: Color) -> Co
 
 def _number(value: float) -> str:
     """Return a count with all its digits, or a share."""
-    return f"{value:,.0f}" if value == int(value) else f"{value:g}"
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:g}"

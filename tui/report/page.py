@@ -143,16 +143,17 @@ def _views(report: dict[str, Any] | None) -> Iterator[Part]:
     for record in (report or {}).get("views", []):
         view = read_view(record)
         if view is not None:
-            yield Part(view.title, list(_view(view)))
+            yield Part(view.title, list(view_blocks(view)))
 
 
-def _view(view: View) -> Iterator[Block]:
+def view_blocks(view: View) -> Iterator[Block]:
+    """Yield what a page shows of a view."""
     match view:
         case Table():
             yield Grid(view.columns, [[_cell(cell) for cell in row] for row in view.rows])
         case Matrix():
             rows = [
-                [label, *map(number, values)]
+                [label, *map(_cell, values)]
                 for label, values in zip(view.labels, view.values, strict=True)
             ]
             yield Grid(["truth \\ predicted", *view.labels], rows)
