@@ -153,4 +153,4 @@ def test_a_confusion_matrix_has_counts_with_all_their_digits() -> None:
     assert list(grid.rows) == [["no", "31", "1"], ["yes", "1234567890", "6"]]
     _, _, first, second = (line.plain for line in heatmap(matrix, Color(0, 0, 0), Color(9, 9, 9)))
     assert first.split() == ["no", "31", "1"]
-    assert second.split() == ["yes", "1234567890", "6"]
+    assert second.split() == ["yes", "1,234,567,890", "6"]
