@@ -23,12 +23,13 @@ from engine.data.raw import Skip
 from engine.data.readers.base import READERS
 from engine.data.readers.files import options_of
 from engine.data.readers.later import read_later
-from engine.data.readers.reading import ReadOptions, suffix_of
+from engine.data.readers.reading import ReadOptions, suffix_of, with_numbers
 from engine.data.tables.flat_objects import flat_row
 from engine.errors import DataError
 from engine.files.paths import expanded
 from engine.files.sanitize import plain
 from engine.pipelines.abilities import ArrangesFiles, TakesFuture
+from engine.pipelines.tables.fitted import TabularFitted
 from engine.pipelines.tabular import TabularPipeline
 from engine.reports.gallery import Gallery
 from engine.reports.note import Note
@@ -212,7 +213,11 @@ def _read(
     if isinstance(pipeline, ArrangesFiles):
         table = pipeline.arranged(table, names)
     beside = pipeline.beside(fitted, table.column_names)
-    return table, _columns_of(path, table, names, beside, notes)
+    chosen = _columns_of(path, table, names, beside, notes)
+    if isinstance(fitted, TabularFitted):  # whatever marks the numbers of the training rows have
+        numeric = {column.name for column in fitted.features.columns if column.type == "numeric"}
+        chosen = with_numbers(chosen, reading.numbers & numeric)
+    return table, chosen
 
 
 def _ahead(task: Task[Any], fitted: Fitted) -> tuple[str, ...]:

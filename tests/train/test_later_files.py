@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +15,7 @@ from engine import RunConfig, train
 from engine.files.paths import runs_folder
 from engine.runs.directory import RunDirectory
 from engine.service import predict
+from tests.unit.data.workbooks import save, sheet
 
 Made = Callable[..., RunDirectory]
 
@@ -71,6 +76,30 @@ def test_a_later_file_may_have_another_delimiter_and_the_same_format(tmp_path: P
         new = tmp_path / name
         new.write_text(text)
         assert len(predict.answer(run.id, file=str(new))["records"]) == 1
+
+
+def test_numbers_of_formats_that_have_such_need_no_decimal_comma(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    rows = [f"{i * 37 % 900},{i:03}5;1.{i + 100},25;{'ab'[i % 2]};{i % 2}" for i in range(60)]
+    path.write_text("a;b;c;y\n" + "\n".join(rows) + "\n")
+    run = trained_on(path, {}, target="y")
+    (tmp_path / "comma.csv").write_text("a;b;c\n435,941;1.102,25;a\n2,5;1.150,25;b\n")
+    new = [{"a": 435.941, "b": 1102.25, "c": "a"}, {"a": 2.5, "b": 1150.25, "c": "b"}]
+    (tmp_path / "new.json").write_text(json.dumps(new))
+    (tmp_path / "new.jsonl").write_text("\n".join(map(json.dumps, new)))
+    declared = "@relation r\n@attribute a real\n@attribute b real\n@attribute c {a,b}\n@data\n"
+    (tmp_path / "new.arff").write_text(declared + "435.941,1102.25,a\n2.5,1150.25,b\n")
+    cells: list[list[Any]] = [["a", "b", "c"], *[list(row.values()) for row in new]]
+    save(tmp_path / "new.xlsx", {"x": sheet(cells)})
+    with closing(sqlite3.connect(tmp_path / "new.db")) as connection:
+        connection.execute("CREATE TABLE t (a, b, c)")
+        connection.executemany("INSERT INTO t VALUES (:a, :b, :c)", new)
+        connection.commit()
+    written = predict.answer(run.id, file=str(tmp_path / "comma.csv"))
+    assert not written["notes"]
+    for name in ("new.json", "new.jsonl", "new.arff", "new.xlsx", "new.db"):
+        found = predict.answer(run.id, file=str(tmp_path / name))
+        assert (found["records"], found["notes"]) == (written["records"], []), name
 
 
 def trained_on(path: Path, data: dict[str, str], **task: str) -> RunDirectory:

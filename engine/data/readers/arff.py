@@ -12,7 +12,7 @@ import pyarrow as pa
 from engine.data.readers.arff_cells import Cells, MalformedCellsError, dense_cells, sparse_cells
 from engine.data.readers.arff_header import Attribute, Nominal, read_header
 from engine.data.readers.java_dates import date_column
-from engine.data.readers.reading import ReadOptions
+from engine.data.readers.reading import Reading, ReadOptions
 from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.reports.counted import counted
@@ -33,8 +33,8 @@ class _Rows:
     sparse: int
 
 
-def read_arff(path: Path, text: str, options: ReadOptions) -> tuple[pa.Table, tuple[Note, ...]]:
-    """Return the table and notes. Nominal columns are dictionaries: their values are categories.
+def read_arff(path: Path, text: str, options: ReadOptions) -> Reading:
+    """Return the table with notes. Nominal columns are dictionaries: their values are categories.
 
     ``?`` is a missing value unless it is quoted. A sparse row has 0, or the first declared value of
     a nominal column, where it says nothing. Raises :class:`DataError` that names the line.
@@ -42,14 +42,17 @@ def read_arff(path: Path, text: str, options: ReadOptions) -> tuple[pa.Table, tu
     attributes, lines = read_header(path, text)
     rows = _read_rows(path, attributes, lines)
     if not rows.cells:
-        return pa.table({}), ()
+        return Reading(pa.table({}))
     columns, notes = [], [*_row_notes(path, attributes, rows)]
     for attribute, cells in zip(attributes, zip(*rows.cells, strict=True), strict=True):
         kept = options.keeps(attribute.name)
         column, own = _column(path, attribute, cells, rows.lines, kept)
         columns.append(column)
         notes += own
-    return pa.table(columns, [attribute.name for attribute in attributes]), tuple(notes)
+    table = pa.table(columns, [attribute.name for attribute in attributes])
+    numeric = {attribute.name for attribute in attributes if attribute.kind == "numeric"}
+    texts = {field.name for field in table.schema if pa.types.is_string(field.type)}
+    return Reading(table, tuple(notes), numbers=frozenset(numeric & texts))
 
 
 def _read_rows(

@@ -180,7 +180,13 @@ def _with_good_names(path: Path, reading: Reading) -> Reading:
     if names != table.column_names:
         noted = table.schema.metadata
         table = table.rename_columns(names).replace_schema_metadata(noted)
-    return replace(reading, table=table, notes=(*reading.notes, *renamed))
+    old = reading.table.column_names
+    numbers = frozenset(
+        new
+        for name, new in zip(old, names, strict=True)
+        if name in reading.numbers and old.count(name) == 1
+    )
+    return replace(reading, table=table, notes=(*reading.notes, *renamed), numbers=numbers)
 
 
 def _read_csv(path: Path, options: ReadOptions) -> Reading:
@@ -237,8 +243,7 @@ def _read_ts(path: Path, options: ReadOptions) -> Reading:
 
 
 def _read_arff(path: Path, options: ReadOptions) -> Reading:
-    table, notes = read_arff(path, read_text(path, options.encoding), options)
-    return Reading(table, notes)
+    return read_arff(path, read_text(path, options.encoding), options)
 
 
 READERS: dict[str, Reader] = {

@@ -36,7 +36,7 @@ _BEGINNING = 1 << 16
 """Characters among which a file of lines has its first questions, if it has some on texts."""
 _ROWS = ("data", "rows", "records", "items", "examples", "instances", "samples")
 """Usual names of the list of rows in an object."""
-
+_NUMBER = "number"
 _MESSAGES = "messages"
 """The column of rows that are conversations without a name."""
 
@@ -107,7 +107,16 @@ class _Tables:
         return str(value) if isinstance(value, safe_json.Numeral) else self.values(value)
 
     def with_notes(self, reading: Reading) -> Reading:
-        """Return a reading with a note on each column whose cells have several types."""
+        """Return a reading with a note on each column whose cells have several types.
+
+        Columns of numbers that are kept as they are written are named.
+        """
+        numbers = frozenset(
+            name
+            for name, types in self.types.items()
+            if [*types] == [_NUMBER] and pa.types.is_string(_type_in(reading.table, name))
+        )
+        reading = replace(reading, numbers=numbers)
         found = tuple(
             Note(
                 f"cells of several types: {', '.join(counted(n, t) for t, n in types.items())}",
@@ -132,7 +141,7 @@ def _type_of(value: Any) -> str:
     if isinstance(value, list | dict):
         return "list" if isinstance(value, list) else "object"
     number = isinstance(value, safe_json.Numeral | int | float)
-    return "number" if number else "text"
+    return _NUMBER if number else "text"
 
 
 def read_json(path: Path, options: ReadOptions) -> Reading:

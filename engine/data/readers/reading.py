@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.json
 import pyarrow.parquet
 
@@ -90,6 +91,26 @@ class Reading:
     """Other splits in the same file; ``table`` has the training rows then."""
     format: FileFormat | None = None
     """Format of a CSV file."""
+    numbers: frozenset[str] = frozenset()
+    """Columns of texts all of whose cells are numbers by the format of the file, whatever marks
+    numbers in texts have."""
+
+
+def with_numbers(table: pa.Table, columns: frozenset[str]) -> pa.Table:
+    """Return a table with some of its columns as numbers in place of texts."""
+    for place, name in enumerate(table.column_names):
+        if name in columns and pa.types.is_string(table[place].type):
+            table = table.set_column(place, name, _as_numbers(table[place]))
+    return table
+
+
+def _as_numbers(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return whole numbers where all are written so, else floats."""
+    given = pc.if_else(pc.equal(column, ""), pa.scalar(None, pa.string()), column)
+    try:
+        return given.cast(pa.int64())
+    except pa.ArrowInvalid:
+        return given.cast(pa.float64())
 
 
 Reader = Callable[[Path, ReadOptions], Reading]

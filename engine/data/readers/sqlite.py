@@ -40,7 +40,7 @@ def read_sqlite(path: Path, options: ReadOptions) -> Reading:
     except sqlite3.Error as error:
         problem = f"{plain(path)} is not a readable database: {plain(error).rstrip('.')}."
         raise DataError(problem, INCOMPLETE) from error
-    return Reading(*_texts_where_mixed(table, options))
+    return _texts_where_mixed(table, options)
 
 
 def _opened(path: Path) -> sqlite3.Connection:
@@ -85,22 +85,21 @@ def _pieces(values: Sequence[Any]) -> Iterator[pa.Array]:
             kind = own
 
 
-def _texts_where_mixed(
-    table: dict[str, list[pa.Array]], options: ReadOptions
-) -> tuple[pa.Table, tuple[Note, ...]]:
+def _texts_where_mixed(table: dict[str, list[pa.Array]], options: ReadOptions) -> Reading:
     """Return columns of one type each: floats for numbers, texts for texts and numbers."""
-    columns, notes = {}, []
+    columns, notes, numbers = {}, [], set()
     for name, pieces in table.items():
         kinds = {piece.type for piece in pieces} - {pa.null()}
         texts = pa.string() in kinds and len(kinds) > 1
         if len(kinds) > 1 and pa.binary() in kinds:
             raise DataError(f"The column {plain(name, 60)!r} has bytes beside other values.")
         if texts:
-            numbers = sum(len(p) - p.null_count for p in pieces if p.type != pa.string())
+            beside = sum(len(p) - p.null_count for p in pieces if p.type != pa.string())
             why = "numbers beside texts: the database has values of several types in the column"
-            notes.append(Note(why, plain(name, 60), "texts", numbers))
+            notes.append(Note(why, plain(name, 60), "texts", beside))
         kind = pa.string() if texts else pa.float64() if len(kinds) > 1 else [*kinds, pa.null()][0]
         if options.keeps(name) and kind != pa.binary():
+            numbers.update([name] * pa.types.is_primitive(kind))
             kind = pa.string()
         columns[name] = pa.chunked_array([piece.cast(kind) for piece in pieces], kind)
-    return pa.table(columns), tuple(notes)
+    return Reading(pa.table(columns), tuple(notes), numbers=frozenset(numbers))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zipfile
+from collections.abc import Callable
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
@@ -203,6 +205,44 @@ def test_a_workbook_with_a_password_is_named_as_one(tmp_path: Path) -> None:
     path = tmp_path / "a.xlsx"
     path.write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(100))
     with pytest.raises(DataError, match="has a password"):
+        read(path)
+
+
+def _rewritten(path: Path, part: str, change: Callable[[bytes], bytes]) -> Path:
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in parts.items():
+            archive.writestr(name, change(content) if name == part else content)
+    return path
+
+
+def test_a_part_with_a_doctype_is_refused(tmp_path: Path) -> None:
+    """Entities may grow without limit; no program writes any into a workbook."""
+
+    def declared(content: bytes) -> bytes:
+        begin, _, rest = content.partition(b"?>")
+        return begin + b"?><!DOCTYPE worksheet>" + rest
+
+    path = save(tmp_path / "a.xlsx", {"x": sheet(PLAIN)})
+    path = _rewritten(path, "xl/worksheets/sheet1.xml", declared)
+    with pytest.raises(DataError, match="not a readable workbook: it has a DOCTYPE"):
+        read(path)
+
+
+def test_a_part_that_is_cut_off_is_refused(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.xlsx", {"x": sheet(PLAIN)})
+    path = _rewritten(path, "xl/worksheets/sheet1.xml", lambda content: content[:-30])
+    with pytest.raises(DataError, match="not a readable workbook"):
+        read(path)
+
+
+def test_a_part_that_unpacks_to_too_much_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = save(tmp_path / "a.xlsx", {"x": sheet(PLAIN)})
+    monkeypatch.setattr("engine.data.readers.excel.read._LARGEST_PART", 100)
+    with pytest.raises(DataError, match="a part of it unpacks to"):
         read(path)
 
 

@@ -11,6 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from xml.etree.ElementTree import ParseError
 
+import pyarrow as pa
+
 from engine.data.readers.csv import read_csv
 from engine.data.readers.excel.layout import Layout, Row, lay_out
 from engine.data.readers.excel.sheet import Cell, Sheet, has_cells, read_sheet
@@ -24,7 +26,10 @@ from engine.reports.note import Note
 
 _LOCKED = b"\xd0\xcf\x11\xe0"
 """First bytes of older files of Office, and of those with a password."""
+_LARGEST_PART = 1 << 30
+"""Bytes of XML: some ten million cells."""
 _SHOWN = 3
+_NUMBERS = ("number", "percent", "duration", "error", "formula")
 
 
 def read_excel(path: Path, options: ReadOptions) -> Reading:
@@ -41,6 +46,7 @@ def read_excel(path: Path, options: ReadOptions) -> Reading:
             )
     try:
         with zipfile.ZipFile(path) as archive:
+            _check_size(archive)
             book = Workbook(archive)
             part, notes = _chosen(path, book, options)
             sheet = read_sheet(book, part)
@@ -53,7 +59,34 @@ def read_excel(path: Path, options: ReadOptions) -> Reading:
     if not layout.header and reading.format is not None and reading.format.header == "yes":
         layout = layout.with_header()
     notes += [*_layout_notes(path, layout), *_cell_notes(layout), *_hidden(sheet, layout)]
-    return replace(reading, notes=(*notes, *reading.notes), format=None)
+    notes += reading.notes
+    numbers = _numbers(reading, layout) if options.as_written else frozenset()
+    return replace(reading, notes=tuple(notes), format=None, numbers=numbers)
+
+
+def _check_size(archive: zipfile.ZipFile) -> None:
+    """Raise ``ValueError`` for parts that grow beyond memory; no more is unpacked than is stated."""
+    largest = max((part.file_size for part in archive.infolist()), default=0)
+    if largest > _LARGEST_PART:
+        raise ValueError(f"a part of it unpacks to {largest / 2**30:.1f} GiB")
+
+
+def _numbers(reading: Reading, layout: Layout) -> frozenset[str]:
+    """Return the columns of texts all of whose cells are numbers that are shown as such."""
+    found_names = reading.table.column_names
+    if len(found_names) != len(layout.columns):  # those without a name and a value are left out
+        found_names = layout.names
+    names = dict(zip(layout.columns, found_names, strict=True))
+    found = {names[column] for column in layout.columns}
+    for row in layout.body.values():
+        found -= {names[column] for column, cell in row.items() if not _is_plain(cell)}
+    texts = {field.name for field in reading.table.schema if pa.types.is_string(field.type)}
+    return frozenset(found & texts - {""})
+
+
+def _is_plain(cell: Cell) -> bool:
+    padded = cell.text.startswith("0") and cell.text.isdecimal() and cell.text != "0"
+    return cell.kind in _NUMBERS and not padded
 
 
 def _chosen(path: Path, book: Workbook, options: ReadOptions) -> tuple[SheetPart, list[Note]]:

@@ -10,7 +10,7 @@ from xml.etree.ElementTree import Element
 
 from engine.data.readers.excel.formats import PLAIN, Kind, written
 from engine.data.readers.excel.workbook import SheetPart, Workbook
-from engine.data.readers.excel.xml import attribute, elements, local_name, text_of
+from engine.data.readers.excel.xml import elements, local_name, text_of
 
 CellKind = Kind | Literal["text", "truth", "error", "formula"]
 """A ``formula`` is one whose value is not in the file, as no program has computed it."""
@@ -63,17 +63,17 @@ def read_sheet(book: Workbook, part: SheetPart) -> Sheet:
         for element in elements(file, "row", "col", "mergeCell"):
             match local_name(element):
                 case "row":
-                    given = attribute(element, "r")
+                    given = element.get("r", "")
                     number = int(given) - 1 if given else number + 1
                     if cells := dict(_cells(book, element)):
                         sheet.rows[number] = cells
-                    if attribute(element, "hidden") in _TRUE:
+                    if element.get("hidden", "") in _TRUE:
                         sheet.hidden_rows.add(number)
-                case "col" if attribute(element, "hidden") in _TRUE:
-                    first, last = int(attribute(element, "min")), int(attribute(element, "max"))
+                case "col" if element.get("hidden", "") in _TRUE:
+                    first, last = int(element.get("min", "")), int(element.get("max", ""))
                     sheet.hidden_columns.update(range(first - 1, last))
                 case "mergeCell":
-                    corners = [*map(_place, attribute(element, "ref").split(":"))]
+                    corners = [*map(_place, element.get("ref", "").split(":"))]
                     (top, left), (bottom, right) = corners[0], corners[-1]
                     sheet.merged.append(Merged(top, left, bottom, right))
     return sheet
@@ -95,7 +95,7 @@ def _cells(book: Workbook, row: Element) -> Iterator[tuple[int, Cell]]:
     for element in row:
         if local_name(element) != "c":
             continue
-        given = attribute(element, "r")
+        given = element.get("r", "")
         column = _place(given)[1] if given else column + 1
         if (cell := _cell(book, element)) is not None:
             yield column, cell
@@ -103,7 +103,7 @@ def _cells(book: Workbook, row: Element) -> Iterator[tuple[int, Cell]]:
 
 def _cell(book: Workbook, element: Element) -> Cell | None:
     parts = {local_name(child): child for child in element}
-    kind, value = attribute(element, "t"), parts["v"].text if "v" in parts else None
+    kind, value = element.get("t", ""), parts["v"].text if "v" in parts else None
     if kind == "inlineStr":
         return _text(text_of(parts["is"])) if "is" in parts else None
     if value is None or (not value and kind != "str"):
@@ -120,7 +120,7 @@ def _cell(book: Workbook, element: Element) -> Cell | None:
         case "d":
             moment = value.rstrip("Z").replace("T", " ")
             return Cell(moment.removesuffix(" 00:00:00"), "date")
-    style = int(attribute(element, "s") or 0)
+    style = int(element.get("s", "") or 0)
     format = book.formats[style] if style < len(book.formats) else PLAIN
     return Cell(*written(float(value), format, book.since_1904))
 

@@ -5,17 +5,31 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from typing import IO
-from xml.etree.ElementTree import Element, iterparse
+from xml.etree.ElementTree import Element, XMLPullParser
 
 _ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")
+_PIECE = 1 << 16
 
 
 def elements(file: IO[bytes], *names: str) -> Iterator[Element]:
-    """Yield each element of one of the ``names`` when it is complete; it is emptied afterwards."""
-    for _, element in iterparse(file):
-        if local_name(element) in names:
-            yield element
-            element.clear()
+    """Yield each element of one of the ``names`` when it is complete; it is emptied afterwards.
+
+    Raises ``ValueError`` for a part with a DOCTYPE, whose entities could grow without limit.
+    """
+    parser: XMLPullParser[Element] = XMLPullParser(("end",))
+    head: bytes | None = b""
+    while piece := file.read(_PIECE):
+        if head is not None:
+            head += piece.replace(b"\0", b"")  # also of UTF-16
+            if b"<!DOCTYPE" in head:
+                raise ValueError("it has a DOCTYPE, which workbooks have not")
+        parser.feed(piece)
+        for _, element in parser.read_events():
+            head = None  # a DOCTYPE would stand before all elements
+            if local_name(element) in names:
+                yield element
+                element.clear()
+    parser.close()
 
 
 def local_name(element: Element) -> str:
