@@ -65,7 +65,7 @@ def read_excel(path: Path, options: ReadOptions) -> Reading:
 
 
 def _check_size(archive: zipfile.ZipFile) -> None:
-    """Raise ``ValueError`` for parts that grow beyond memory; no more is unpacked than is stated."""
+    """Raise ``ValueError`` for a part that is too large; no more is unpacked than it states."""
     largest = max((part.file_size for part in archive.infolist()), default=0)
     if largest > _LARGEST_PART:
         raise ValueError(f"a part of it unpacks to {largest / 2**30:.1f} GiB")

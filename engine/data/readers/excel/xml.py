@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import IO
+from typing import IO, cast
 from xml.etree.ElementTree import Element, XMLPullParser
 
 _ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")
@@ -24,7 +24,7 @@ def elements(file: IO[bytes], *names: str) -> Iterator[Element]:
             if b"<!DOCTYPE" in head:
                 raise ValueError("it has a DOCTYPE, which workbooks have not")
         parser.feed(piece)
-        for _, element in parser.read_events():
+        for _, element in cast(Iterator[tuple[str, Element]], parser.read_events()):
             head = None  # a DOCTYPE would stand before all elements
             if local_name(element) in names:
                 yield element
