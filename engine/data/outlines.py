@@ -14,7 +14,13 @@ import pyarrow as pa
 from PIL import Image, ImageDraw
 from pycocotools import mask as coco_mask
 
-from engine.data.boxes.coco import SAME_NAME, doubtful_names, entries_of, reference
+from engine.data.boxes.coco import (
+    SAME_NAME,
+    doubtful_names,
+    entries_of,
+    reference,
+    without_other_tasks,
+)
 from engine.data.boxes.coco_runs import runs_of
 from engine.data.boxes.cvat import marked_images
 from engine.data.boxes.one_entry import rightful_split
@@ -106,9 +112,9 @@ def load_outlines(
     """
     found = _Outlines(root, ImageIndex(images))
     _add_yolo(files, images, found)
-    for file in files:
-        if file.suffix.lower() not in (".json", ".xml"):
-            continue
+    by_suffix = {end: [file for file in files if file.suffix.lower() == end]
+                 for end in (".xml", ".json")}  # fmt: skip
+    for file in (*by_suffix[".xml"], *without_other_tasks(by_suffix[".json"], found.tally)):
         if file.suffix.lower() == ".xml":
             for image in marked_images(root / file, found.tally):
                 _add_marked(image, file, found)

@@ -133,6 +133,19 @@ def test_polygons_have_the_pixels_of_pycocotools(tmp_path: Path) -> None:
         assert np.array_equal(decoded(first), expected)
 
 
+def test_outlines_of_other_tasks_are_not_drawn_over_those_of_instances(tmp_path: Path) -> None:
+    """COCO's key points have the outlines of all people again, without what hides them."""
+    content = coco_file(tmp_path, packed(CAR))
+    (tmp_path / "person_keypoints_train.json").write_text(
+        json.dumps(content | {"annotations": [
+            {"image_id": 7, "category_id": 1, "segmentation": packed(1 - CAR)}
+        ]})
+    )  # fmt: skip
+    raw = load_masks(ImageMasksConfig(path=str(tmp_path)))
+    assert np.array_equal(decoded(raw.train["mask"][0].as_py()), CAR)
+    assert any("beside those called instances_… is not read" in note.why for note in raw.notes)
+
+
 def test_outlines_of_another_split_are_not_drawn_on_an_image_of_the_same_name(
     tmp_path: Path,
 ) -> None:
