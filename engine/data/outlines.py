@@ -14,9 +14,16 @@ import pyarrow as pa
 from PIL import Image, ImageDraw
 from pycocotools import mask as coco_mask
 
-from engine.data.boxes.coco import SAME_NAME, doubtful_names, entries_of, reference
+from engine.data.boxes.coco import (
+    SAME_NAME,
+    doubtful_names,
+    entries_of,
+    reference,
+    without_other_tasks,
+)
 from engine.data.boxes.coco_runs import runs_of
 from engine.data.boxes.cvat import marked_images
+from engine.data.boxes.labelme_pixels import pixel_runs
 from engine.data.boxes.one_entry import rightful_split
 from engine.data.boxes.records import Tally
 from engine.data.boxes.shapes import Marked, Points, document_of, points_of
@@ -106,9 +113,9 @@ def load_outlines(
     """
     found = _Outlines(root, ImageIndex(images))
     _add_yolo(files, images, found)
-    for file in files:
-        if file.suffix.lower() not in (".json", ".xml"):
-            continue
+    by_suffix = {end: [file for file in files if file.suffix.lower() == end]
+                 for end in (".xml", ".json")}  # fmt: skip
+    for file in (*by_suffix[".xml"], *without_other_tasks(by_suffix[".json"], found.tally)):
         if file.suffix.lower() == ".xml":
             for image in marked_images(root / file, found.tally):
                 _add_marked(image, file, found)
@@ -247,7 +254,13 @@ def _add_yolo(files: Sequence[Path], images: Sequence[Path], found: _Outlines) -
 
 def _add_labelme(content: Mapping[str, Any], file: Path, found: _Outlines) -> None:
     regions = []
+    size = content.get("imageWidth"), content.get("imageHeight")
+    sides = _sides(size)
     for shape in content["shapes"]:
+        runs = pixel_runs(shape, sides) if isinstance(shape, dict) and sides else []
+        if runs and shape.get("label"):
+            regions.append(Region(str(shape["label"]).strip(), runs=runs, size=sides))
+            continue
         points = points_of(shape.get("points") if isinstance(shape, dict) else None)
         kind = str(shape.get("shape_type") or "polygon") if isinstance(shape, dict) else ""
         if kind == "rectangle" and len(points) > 1:
@@ -258,7 +271,6 @@ def _add_labelme(content: Mapping[str, Any], file: Path, found: _Outlines) -> No
             continue
         regions.append(Region(str(shape["label"]).strip(), [points], edges_inside=True))
     name = str(content.get("imagePath") or "")
-    size = content.get("imageWidth"), content.get("imageHeight")
     found.add(name if found.index.find(name, file) else file.stem, file, regions, size, alone=True)
 
 

@@ -41,7 +41,8 @@ def answer(
         table = _drawn(task, fitted, Picture(**picture), notes)
     else:
         table = _typed(task, fitted, file or row)
-    notes.extend(task.pipeline.unfit(table, fitted))
+        # A stored copy is in colour and of eight bits, whatever the image was.
+        notes.extend(task.pipeline.unfit(table, fitted))
     source = task.encode_new(table, fitted, torch.device(device), doubts_to(notes))
     batch = next(iter(source.read(source.evaluation_plan(1)[:1])))
     explanation = task.explain(network, batch, fitted, target)

@@ -26,7 +26,7 @@ def read_coco(root: Path, files: Sequence[Path], images: ImageIndex) -> Annotati
     Raises :class:`DataError`.
     """
     found = Annotations()
-    chosen = _without_other_tasks(files, found.tally)
+    chosen = without_other_tasks(files, found.tally)
     read = {file: record for file in chosen if (record := _record(root / file)) is not None}
     if not read:
         raise DataError(
@@ -57,14 +57,17 @@ def read_coco(root: Path, files: Sequence[Path], images: ImageIndex) -> Annotati
     return found
 
 
-def _without_other_tasks(files: Sequence[Path], tally: Tally) -> Sequence[Path]:
-    """Return the files called as COCO's of boxes are, if there are some, else all."""
-    instances = [file for file in files if file.name.startswith(_INSTANCES)]
+def without_other_tasks(files: Sequence[Path], tally: Tally) -> list[Path]:
+    """Return the files without those beside ones called as COCO's of boxes, which are counted."""
+    instances = {file for file in files if file.name.startswith(_INSTANCES)}
     folders = {file.parent for file in instances}
+    kept = []
     for file in files:
         if file.parent in folders and file not in instances:
             tally.add(f"a JSON file beside those called {_INSTANCES}… is not read", file)
-    return instances or files
+        else:
+            kept.append(file)
+    return kept
 
 
 def doubtful_names(record: Mapping[str, Any], images: ImageIndex) -> set[str]:

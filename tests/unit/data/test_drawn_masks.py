@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageDraw, ImageOps
 from pycocotools import mask as coco
 
 from engine.config.data.image_boxes import ImageBoxesConfig
@@ -31,8 +33,6 @@ CAR[2:6, 3:9] = 1
 
 
 def decoded(mask: dict[str, Any]) -> NDArray[np.uint8]:
-    import io
-
     return np.asarray(Image.open(io.BytesIO(mask["bytes"])))
 
 
@@ -133,6 +133,19 @@ def test_polygons_have_the_pixels_of_pycocotools(tmp_path: Path) -> None:
         assert np.array_equal(decoded(first), expected)
 
 
+def test_outlines_of_other_tasks_are_not_drawn_over_those_of_instances(tmp_path: Path) -> None:
+    """COCO's key points have the outlines of all people again, without what hides them."""
+    content = coco_file(tmp_path, packed(CAR))
+    (tmp_path / "person_keypoints_train.json").write_text(
+        json.dumps(content | {"annotations": [
+            {"image_id": 7, "category_id": 1, "segmentation": packed(1 - CAR)}
+        ]})
+    )  # fmt: skip
+    raw = load_masks(ImageMasksConfig(path=str(tmp_path)))
+    assert np.array_equal(decoded(raw.train["mask"][0].as_py()), CAR)
+    assert any("beside those called instances_… is not read" in note.why for note in raw.notes)
+
+
 def test_outlines_of_another_split_are_not_drawn_on_an_image_of_the_same_name(
     tmp_path: Path,
 ) -> None:
@@ -226,6 +239,30 @@ def test_polygons_of_labelme_are_drawn_with_their_classes(tmp_path: Path) -> Non
     mask = decoded(raw.train["mask"].to_pylist()[0])
     assert (mask[3, 4], mask[8, 16], mask[0, 0]) == (2, 1, 0)  # background, bus, car
     assert any(note.why.startswith("a shape without") and note.rows == 1 for note in raw.notes)
+
+
+def test_circles_and_painted_masks_of_labelme_are_drawn(tmp_path: Path) -> None:
+    """As LabelMe draws them: an ellipse of Pillow's, and a PNG between two pixels."""
+    images(tmp_path, "a.jpg")
+    patch = np.zeros((4, 6), bool)
+    patch[1:, 2:] = True
+    file = io.BytesIO()
+    Image.fromarray(patch).save(file, "PNG")
+    painted = {"label": "bus", "shape_type": "mask", "points": [[12, 5], [17, 8]],
+               "mask": base64.b64encode(file.getvalue()).decode()}  # fmt: skip
+    circle = {"label": "car", "shape_type": "circle", "points": [[5, 5], [5, 2]]}
+    beyond = painted | {"points": [[18, 5], [23, 8]]}
+    content = {"shapes": [circle, painted, beyond, painted | {"mask": "x"}], "imagePath": "a.jpg"}
+    size = {"imageWidth": WIDTH, "imageHeight": HEIGHT}
+    (tmp_path / "a.json").write_text(json.dumps(content | size))
+    raw = load_masks(ImageMasksConfig(path=str(tmp_path)))
+    expected = np.zeros((HEIGHT, WIDTH), np.uint8)
+    round_ = Image.new("1", (WIDTH, HEIGHT))
+    ImageDraw.Draw(round_).ellipse([2, 2, 8, 8], fill=1)
+    expected[np.asarray(round_)] = 2  # background, bus, car
+    expected[5:9, 12:18] = patch
+    assert np.array_equal(decoded(raw.train["mask"].to_pylist()[0]), expected)
+    assert any(note.why.startswith("a shape without") and note.rows == 2 for note in raw.notes)
 
 
 def test_files_of_labelme_are_no_splits_by_their_names(tmp_path: Path) -> None:
