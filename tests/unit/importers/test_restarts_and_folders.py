@@ -94,6 +94,23 @@ def test_a_restart_discards_what_was_written_from_its_step_on(tmp_path: Path) ->
     )
 
 
+def test_a_file_that_goes_back_to_an_earlier_step_replaces_what_follows_it(tmp_path: Path) -> None:
+    for number, (begin, end, value) in enumerate([(0, 100, 1.0), (45, 75, 2.0)]):
+        with writer(tmp_path / "run") as theirs:
+            for step in range(begin, end, 10):
+                theirs.add_scalar("loss", value, step)
+            theirs.add_scalar(f"only/{number}", value, 90)
+        (newest,) = (path for path in (tmp_path / "run").iterdir() if path.suffix != ".kept")
+        newest.rename(newest.with_name(f"events.out.tfevents.{number}.kept"))
+    run = only(tmp_path)
+    before = [(step, 1.0) for step in range(0, 41, 10)]
+    assert points(run, "loss", "train") == [*before, (45, 2.0), (55, 2.0), (65, 2.0)]
+    assert points(run, "only/0", "train") == [(90, 1.0)], "no curve of the second file"
+    assert "Values from the step on at which a restart continued, left out: 5." in list(
+        run.tally.sentences()
+    )
+
+
 def row(values: dict[str, float], step: int) -> bytes:
     """A row of W&B's history, as it writes one."""
     items = values | {"_step": step}
