@@ -129,7 +129,11 @@ def _log_name(file: Path, root: Path) -> str:
 
 
 def _newest_states(files: Sequence[Path]) -> Iterator[Path]:
-    """Yield the newest state of each run of transformers: its checkpoints have earlier ones."""
+    """Yield the newest state of each run of transformers: its checkpoints have earlier ones.
+
+    Times of files are not those of writing where a folder was downloaded or copied, so a state
+    whose log continues that of the newest file is later.
+    """
     runs: dict[Path, list[Path]] = {}
     for file in files:
         if file.name == transformers.FILE:
@@ -137,4 +141,10 @@ def _newest_states(files: Sequence[Path]) -> Iterator[Path]:
             run = folder.parent if folder.name.startswith("checkpoint-") else folder
             runs.setdefault(run, []).append(file)
     for states in runs.values():
-        yield max(states, key=lambda state: (state.stat().st_mtime_ns, str(state)))
+        newest = max(states, key=lambda state: (state.stat().st_mtime_ns, str(state)))
+        logs = {state: transformers.rows_of(state) for state in states} if states[1:] else {}
+        for state, rows in logs.items():
+            before = logs[newest]
+            if before and len(rows) > len(before) and rows[: len(before)] == before:
+                newest = state
+        yield newest

@@ -190,3 +190,34 @@ def test_short_names_count_only_as_words_and_a_negated_error_rises(
     name: str, direction: str
 ) -> None:
     assert direction_of(name) == direction
+
+
+def states(folder: Path, *logs: tuple[str, list[dict[str, float]], float]) -> Path:
+    """A folder of checkpoints: names, logs and times of their files."""
+    for name, rows, time in logs:
+        path = folder / name / "trainer_state.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({"log_history": rows}))
+        os.utime(path, (time, time))
+    return folder
+
+
+def test_of_downloaded_checkpoints_the_one_that_continues_the_others_is_read(
+    tmp_path: Path,
+) -> None:
+    rows = [{"step": step, "loss": 1.0 / step} for step in (500, 1000, 1500)]
+    folder = states(
+        tmp_path / "run",
+        ("checkpoint-500", rows[:1], 30.0), ("checkpoint-1000", rows[:2], 10.0),
+        ("checkpoint-1500", rows, 20.0),
+    )  # fmt: skip
+    assert [step for step, _ in points(only(folder), "loss", "train")] == [500, 1000, 1500]
+
+
+def test_checkpoints_of_an_earlier_run_in_the_same_folder_do_not_count(tmp_path: Path) -> None:
+    old = [{"step": step, "loss": 9.0} for step in (500, 1000, 1500)]
+    new = [{"step": step, "loss": 1.0} for step in (500, 1000)]
+    folder = states(
+        tmp_path / "run", ("checkpoint-1500", old, 10.0), ("checkpoint-1000", new, 20.0)
+    )
+    assert points(only(folder), "loss", "train") == [(500, 1.0), (1000, 1.0)]
