@@ -10,12 +10,10 @@ from __future__ import annotations
 import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from engine.files.sanitize import plain
 from engine.importers.foreign_run import ForeignRun
+from engine.importers.plain_yaml import PlainYamlError, read_plain_yaml
 
 NAMES = ("metrics.csv", "results.csv", "training.log", "training.csv", "history.csv", "log.csv")
 """Names that these files have below a folder; one that is named itself may be called otherwise."""
@@ -32,7 +30,6 @@ _DECIDES = ("map50-95(b)", "accuracy_top1")
 _EMPTY = ("", "NA")
 """A value that was not logged; Keras writes ``NA``."""
 _SETTINGS = ("hparams.yaml", "args.yaml")
-_LARGEST_SETTINGS = 1 << 20
 _LONGEST_HEADER = 1 << 16
 _OTHERS = "Values that are not numbers, left out: {}."
 _SHORT = "Rows with another number of columns than the first, left out: {}."
@@ -131,24 +128,12 @@ def _number(text: str) -> float | None:
 def _read_settings(run: ForeignRun, path: Path) -> None:
     """Read settings that are plain YAML; those with objects of Python stay unread."""
     try:
-        if path.stat().st_size > _LARGEST_SETTINGS:
-            raise ValueError
-        values: Any = yaml.load(path.read_bytes(), Loader=_Plain)
+        values = read_plain_yaml(path)
     except FileNotFoundError:
         return
-    except (OSError, ValueError, RecursionError, yaml.YAMLError):
+    except (OSError, PlainYamlError):
         run.tally.add(_UNREAD)
         return
-    if isinstance(values, dict):
-        run.configure(values)
-        if isinstance(model := values.get("model"), str):
-            run.model = plain(model, 120)
-
-
-class _Plain(yaml.SafeLoader):  # type: ignore[misc]
-    """Without references, by which a small file can name a huge tree."""
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError("references are not read")
-        return super().compose_node(parent, index)
+    run.configure(values)
+    if isinstance(model := values.get("model"), str):
+        run.model = plain(model, 120)

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from engine.errors import RunError
-from engine.importers import csv_logs, tensorboard, transformers, wandb
+from engine.importers import csv_logs, mlflow, tensorboard, transformers, wandb
 from engine.importers.foreign_run import ForeignRun
 from engine.importers.metric_names import SPLITS
 from engine.importers.tensorboard import EventFile
@@ -23,9 +23,10 @@ _LONGEST = 2000
 """Characters of a fingerprint that is kept as it is."""
 _SESSION = re.compile(r"\d{9,}\.\d+")
 """A folder of ``add_hparams``, called by the seconds since 1970."""
+_NAMES = (transformers.FILE, mlflow.FILE)
 _KNOWN = (
-    "TensorBoard event files (*tfevents*), run-*.wandb, trainer_state.json, and CSV of Lightning, "
-    "Ultralytics and Keras (metrics.csv, results.csv, training.log)"
+    "TensorBoard event files (*tfevents*), run-*.wandb, trainer_state.json, CSV of Lightning, "
+    "Ultralytics and Keras (metrics.csv, results.csv, training.log), and mlruns of MLflow"
 )
 
 
@@ -64,6 +65,8 @@ def find_sources(path: Path) -> list[Source]:
           for file in _newest_states(files)),
         *(Source(file, (file,), partial(csv_logs.read_csv_log, file, _log_name(file, path)))
           for file in files if file.suffix in (".csv", ".log", ".tsv")),
+        *(Source(file.parent, mlflow.files_of(file), partial(mlflow.read_mlflow, file))
+          for file in files if file.name == mlflow.FILE and mlflow.is_mlflow_run(file)),
     ]  # fmt: skip
     if not found:
         raise RunError(f"There is no run of another program in {path}.", f"Known are {_KNOWN}.")
@@ -77,7 +80,7 @@ def _below(folder: Path) -> Iterator[Path]:
             raise RunError(f"{folder} has more than {MOST_FOLDERS:,} folders.", "Name one of them.")
         for name in names:
             file = Path(parent, name)
-            known = "tfevents" in name or name.endswith(".wandb") or name == transformers.FILE
+            known = "tfevents" in name or name.endswith(".wandb") or name in _NAMES
             if known or (name in csv_logs.NAMES and csv_logs.is_csv_log(file)):
                 yield file
 
@@ -129,7 +132,11 @@ def _log_name(file: Path, root: Path) -> str:
 
 
 def _newest_states(files: Sequence[Path]) -> Iterator[Path]:
-    """Yield the newest state of each run of transformers: its checkpoints have earlier ones."""
+    """Yield the newest state of each run of transformers: its checkpoints have earlier ones.
+
+    Times of files are not those of writing where a folder was downloaded or copied, so a state
+    whose log continues that of the newest file is later.
+    """
     runs: dict[Path, list[Path]] = {}
     for file in files:
         if file.name == transformers.FILE:
@@ -137,4 +144,10 @@ def _newest_states(files: Sequence[Path]) -> Iterator[Path]:
             run = folder.parent if folder.name.startswith("checkpoint-") else folder
             runs.setdefault(run, []).append(file)
     for states in runs.values():
-        yield max(states, key=lambda state: (state.stat().st_mtime_ns, str(state)))
+        newest = max(states, key=lambda state: (state.stat().st_mtime_ns, str(state)))
+        logs = {state: transformers.rows_of(state) for state in states} if states[1:] else {}
+        for state, rows in logs.items():
+            before = logs[newest]
+            if before and len(rows) > len(before) and rows[: len(before)] == before:
+                newest = state
+        yield newest

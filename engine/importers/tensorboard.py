@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -73,16 +73,26 @@ def first_tag(path: Path) -> str:
 
 @dataclass
 class _Folder:
-    """The curves of a folder's event files: a restart in one of them ends those of the others."""
+    """An event file among those of its folder: it may continue their curves from earlier on."""
 
     run: ForeignRun
     file: EventFile
     tags: dict[tuple[str, str], None]
+    """Of all files of the folder so far, with the split of each."""
+    own: set[str] = field(default_factory=set)
+    """Tags of this file."""
 
     def add(self, tag: str, step: int, time: float, value: float) -> None:
         if self.file.series:
             tag = f"{tag}/{self.file.series}"
-        self.tags[tag, self.file.split] = None
+        key = (tag, self.file.split)
+        if tag not in self.own:
+            self.own.add(tag)
+            if (
+                key in self.tags
+            ):  # a process that went back to a checkpoint, as TensorBoard takes it
+                self.run.discard(step, [key])
+        self.tags[key] = None
         self.run.add(tag, step, time, value, self.file.split)
 
     def restart(self, step: int) -> None:

@@ -60,6 +60,16 @@ def read_transformers(path: Path) -> ForeignRun:
     return run
 
 
+def rows_of(path: Path) -> list[Any]:
+    """Return the rows of a state's log; none where it cannot be read, which reading it says."""
+    try:
+        state = safe_json.loads(path.read_bytes()) if path.stat().st_size <= LARGEST else {}
+    except (OSError, ValueError):
+        return []
+    rows = state.get("log_history") if isinstance(state, dict) else None
+    return rows if isinstance(rows, list) else []
+
+
 def _name(path: Path) -> str:
     """Return the folder's name; that of the run for a checkpoint's folder."""
     folder = path.absolute().parent

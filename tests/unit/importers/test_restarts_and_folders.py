@@ -94,6 +94,23 @@ def test_a_restart_discards_what_was_written_from_its_step_on(tmp_path: Path) ->
     )
 
 
+def test_a_file_that_goes_back_to_an_earlier_step_replaces_what_follows_it(tmp_path: Path) -> None:
+    for number, (begin, end, value) in enumerate([(0, 100, 1.0), (45, 75, 2.0)]):
+        with writer(tmp_path / "run") as theirs:
+            for step in range(begin, end, 10):
+                theirs.add_scalar("loss", value, step)
+            theirs.add_scalar(f"only/{number}", value, 90)
+        (newest,) = (path for path in (tmp_path / "run").iterdir() if path.suffix != ".kept")
+        newest.rename(newest.with_name(f"events.out.tfevents.{number}.kept"))
+    run = only(tmp_path)
+    before = [(step, 1.0) for step in range(0, 41, 10)]
+    assert points(run, "loss", "train") == [*before, (45, 2.0), (55, 2.0), (65, 2.0)]
+    assert points(run, "only/0", "train") == [(90, 1.0)], "no curve of the second file"
+    assert "Values from the step on at which a restart continued, left out: 5." in list(
+        run.tally.sentences()
+    )
+
+
 def row(values: dict[str, float], step: int) -> bytes:
     """A row of W&B's history, as it writes one."""
     items = values | {"_step": step}
@@ -173,3 +190,34 @@ def test_short_names_count_only_as_words_and_a_negated_error_rises(
     name: str, direction: str
 ) -> None:
     assert direction_of(name) == direction
+
+
+def states(folder: Path, *logs: tuple[str, list[dict[str, float]], float]) -> Path:
+    """A folder of checkpoints: names, logs and times of their files."""
+    for name, rows, time in logs:
+        path = folder / name / "trainer_state.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({"log_history": rows}))
+        os.utime(path, (time, time))
+    return folder
+
+
+def test_of_downloaded_checkpoints_the_one_that_continues_the_others_is_read(
+    tmp_path: Path,
+) -> None:
+    rows = [{"step": step, "loss": 1.0 / step} for step in (500, 1000, 1500)]
+    folder = states(
+        tmp_path / "run",
+        ("checkpoint-500", rows[:1], 30.0), ("checkpoint-1000", rows[:2], 10.0),
+        ("checkpoint-1500", rows, 20.0),
+    )  # fmt: skip
+    assert [step for step, _ in points(only(folder), "loss", "train")] == [500, 1000, 1500]
+
+
+def test_checkpoints_of_an_earlier_run_in_the_same_folder_do_not_count(tmp_path: Path) -> None:
+    old = [{"step": step, "loss": 9.0} for step in (500, 1000, 1500)]
+    new = [{"step": step, "loss": 1.0} for step in (500, 1000)]
+    folder = states(
+        tmp_path / "run", ("checkpoint-1500", old, 10.0), ("checkpoint-1000", new, 20.0)
+    )
+    assert points(only(folder), "loss", "train") == [(500, 1.0), (1000, 1.0)]

@@ -29,7 +29,7 @@ COMMANDS = {
     "presets": "list all presets",
     "show": "show what is known of a run",
     "report": "write a run down as a page of Markdown or HTML",
-    "import": "read runs of TensorBoard, W&B or transformers into the history, to compare them",
+    "import": "read runs of TensorBoard, W&B, Lightning and others into the history, to compare",
     "compare": "put runs side by side: which is best, and what differs",
     "trash": "list, restore or remove the runs that were deleted",
     "predict": "let a finished run predict from new inputs",

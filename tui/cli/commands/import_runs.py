@@ -18,6 +18,7 @@ examples:
   dltui import wandb/offline-run-*           offline runs of W&B
   dltui import results/trainer_state.json    a run of transformers' Trainer
   dltui import lightning_logs/               CSV of Lightning; also of Ultralytics and Keras
+  dltui import mlruns/                       runs of MLflow in files
 
 An imported run can be compared with others, and nothing else: it has neither model nor data.
 Imported again, it is brought up to date.

@@ -92,7 +92,7 @@ class Openings:
                     f"Importing the runs in {path}", imported_lines, lambda _: import_from(path)
                 )
 
-        title = "Import runs of TensorBoard, W&B or transformers from a file or folder"
+        title = "Import runs of TensorBoard, W&B, Lightning and others from a file or folder"
         self._screen.app.push_screen(PathPickerScreen(title, "", purpose="read"), answered)
 
     def try_it(self, rows: Sequence[RunSummary]) -> None:
