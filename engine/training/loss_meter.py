@@ -38,7 +38,8 @@ class Meter:
         """``scaled`` if gradients may overflow as a scaler of float16 is looking for its factor."""
         self._position = position
         self._scaled = scaled
-        self._overflows = 0
+        self.overflows = 0
+        """Updates in a row that the scaler skipped up to the last one."""
         self._updates: list[tuple[Sequence[Tensor], Sequence[float], Tensor | None]] = []
         self._last_norm: float | None = None
         self._sum = self._weight = self._seconds = 0.0
@@ -83,8 +84,8 @@ class Meter:
         """Return whether losses and norm are finite, or may be once the scaler has its factor."""
         finite = all(map(math.isfinite, losses))
         overflow = norm is not None and not math.isfinite(norm)
-        self._overflows = self._overflows + 1 if finite and overflow else 0
-        if finite and overflow and self._scaled and self._overflows <= _MOST_OVERFLOWS:
+        self.overflows = self.overflows + 1 if finite and overflow else 0
+        if finite and overflow and self._scaled and self.overflows <= _MOST_OVERFLOWS:
             return True
         self._last_norm = self._last_norm if norm is None else norm
         return finite and not overflow

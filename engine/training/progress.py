@@ -77,7 +77,8 @@ class ProgressReports:
             )
         if in_a_row > most:
             raise Diverged
-        if bad and position.bad_updates == self._schedule.steps:
+        skipped = position.bad_updates if bad else self.meter.overflows
+        if skipped and skipped == self._schedule.steps:
             raise not_finite(position.step)  # not one of all updates was made
 
     def report(self) -> None:

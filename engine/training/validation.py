@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from dataclasses import asdict
+from statistics import median
 from typing import Any
 
 from engine.batches.source import Source
@@ -16,6 +18,9 @@ from engine.training.evaluation import Abandoned, SplitEvaluator
 from engine.training.lr_schedule import Schedule
 from engine.training.progress import ProgressReports
 from engine.training.trainer_setup import Setup
+
+_NEWEST = 5
+"""Validations by which the time of the next one is estimated."""
 
 
 class Validation:
@@ -36,7 +41,11 @@ class Validation:
         self._source = source
         self._other_text = forgetting
         self.seconds = self.total_seconds = 0.0
-        """Seconds of the newest validation, and of all of this process in the run's own time."""
+        """Seconds of a validation, and of all of this process in the run's own time.
+
+        It is the median of the newest: a single one may have waited for the disk.
+        """
+        self._newest: deque[float] = deque(maxlen=_NEWEST)
         self.forgetting: dict[str, float] = {}
         """Metrics on that text at the newest evaluation."""
         self._schedule = schedule
@@ -79,7 +88,8 @@ class Validation:
         self._report_forgetting(self.forgetting)
         if self._source is not None:
             self._show_samples(self._source)
-        self.seconds = time.perf_counter() - begin
+        self._newest.append(time.perf_counter() - begin)
+        self.seconds = median(self._newest)
         self._progress.tick()
         self.total_seconds += self._state.position.seconds - trained
         self._progress.meter.restart_clock()

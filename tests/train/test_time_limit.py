@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from dataclasses import replace
 from typing import Any
@@ -14,6 +15,7 @@ from engine.runs.directory import RunDirectory
 from engine.runs.events import Finished, Progress, decode
 from engine.runs.follower import read_history
 from engine.training.checkpoints.state import Position
+from engine.training.evaluation import SplitEvaluator
 from engine.training.lr_schedule import Schedule
 from engine.training.time_limit import TimeLimit
 
@@ -97,6 +99,33 @@ def test_a_slow_first_update_does_not_end_the_run(bench: Any, measured: bool) ->
     limit.plan()
     left = 59.4 - (12.0 + 2.0 if measured else 11.0)
     assert position.last_step == pytest.approx(11 + left / 0.1, abs=8)
+
+
+def test_an_evaluation_that_waits_does_not_end_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes a hundred times as long as the others, of which there is one every four updates."""
+    evaluate, calls = SplitEvaluator.evaluate, itertools.count(1)
+
+    def slow_once(*arguments: Any, **options: Any) -> Any:
+        if next(calls) == 50:
+            time.sleep(0.75)
+        return evaluate(*arguments, **options)
+
+    monkeypatch.setattr(SplitEvaluator, "evaluate", slow_once)
+    run = wine(epochs=100_000, max_minutes=0.15, eval_steps=0)
+    assert next(calls) > 50
+    ending = read_history(run).ending
+    assert isinstance(ending, Finished)
+    assert ending.seconds > 6.0
+
+
+@pytest.mark.parametrize(
+    "seconds", [[2.0, 2.0, 90.0], [90.0, 2.0, 2.0], [2.0, 2.0, 2.0, 2.0, 90.0]]
+)
+def test_the_time_of_an_evaluation_is_that_of_most(bench: Any, seconds: list[float]) -> None:
+    validation = bench(WINE).trainer.validation
+    for one in seconds:
+        validation.run({"loss": 1.0}, one)
+    assert validation.seconds == pytest.approx(2.0, abs=0.5)
 
 
 @pytest.mark.parametrize("kind", ["linear", "cosine"])
