@@ -7,18 +7,14 @@ where there are none, it is a file.
 from __future__ import annotations
 
 import io
-import os
 import struct
-import time
 import warnings
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,10 +33,9 @@ from engine.data.image_levels import (
 )
 from engine.data.image_limits import TOO_LARGE, ImageFault, check_size
 from engine.data.other_formats import UnsupportedFormat, open_other
+from engine.data.threads import in_threads, quick_or_in_threads
 from engine.files.sanitize import plain
 
-A = TypeVar("A")
-B = TypeVar("B")
 Pixels = NDArray[np.uint8] | NDArray[np.float32]
 """Bytes, or shares of white."""
 Fit = Literal["crop", "stretch"]
@@ -367,47 +362,3 @@ def decode_all(
     for _ in in_threads(put, range(len(records))):
         pass
     return pixels, faults
-
-
-_PIECE = 64
-
-
-def threads() -> int:
-    """Threads that decode at once; PIL's decoders do not hold Python's lock."""
-    return min(8, os.cpu_count() or 1)
-
-
-_QUICK = 2e-4
-"""Seconds below which a call mostly waits for Python's lock where several threads make it."""
-
-
-def quick_or_in_threads(function: Callable[[A], B], items: Sequence[A]) -> Iterator[B]:
-    """``map`` for what reads only headers, in order: in threads once files are slow to come.
-
-    From a disk nearby a header takes 50 µs, nearly all of it Python: two threads take twice as
-    long as one. From one over a network most of the time is waiting.
-    """
-    for start in range(0, len(items), _PIECE):
-        piece = items[start : start + _PIECE]
-        seconds = []
-        for item in piece:
-            begun = time.perf_counter()
-            found = function(item)
-            seconds.append(time.perf_counter() - begun)
-            yield found
-        if median(seconds) > _QUICK:  # the first call of all imports PIL's readers
-            yield from in_threads(function, items[start + _PIECE :])
-            return
-
-
-def in_threads(function: Callable[[A], B], items: Sequence[A]) -> Iterator[B]:
-    """``map`` in several threads, in order."""
-    starts = range(0, len(items), _PIECE)
-    with ThreadPoolExecutor(threads()) as pool:
-        for piece in pool.map(
-            lambda start: [
-                function(items[i]) for i in range(start, min(start + _PIECE, len(items)))
-            ],
-            starts,
-        ):
-            yield from piece

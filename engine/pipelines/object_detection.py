@@ -10,10 +10,10 @@ from typing_extensions import override
 
 from engine.config.tasks.object_detection import ObjectDetectionConfig
 from engine.data.boxes.records import OBJECTS, box_classes
-from engine.data.images import in_threads
 from engine.data.load import load_texts
 from engine.data.raw import RawData
 from engine.data.readers.files import root_of
+from engine.data.threads import in_threads
 from engine.files.sanitize import plain
 from engine.models.images.preprocessing import preprocessing_of
 from engine.pipelines.annotated_images import PREVIEWED, AnnotatedImagesPipeline

@@ -12,11 +12,11 @@ import pyarrow as pa
 from typing_extensions import override
 
 from engine.config.tasks.semantic_segmentation import AUTO, SemanticSegmentationConfig
-from engine.data.images import in_threads
 from engine.data.load import load_texts
 from engine.data.masks import IGNORED
 from engine.data.raw import RawData
 from engine.data.readers.files import root_of
+from engine.data.threads import in_threads
 from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.models.images.preprocessing import preprocessing_of

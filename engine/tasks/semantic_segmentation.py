@@ -17,9 +17,9 @@ from engine.batches.device_constant import DeviceConstant
 from engine.batches.source import Batch, Source
 from engine.config.run_config import RunConfig
 from engine.config.tasks.semantic_segmentation import SemanticSegmentationConfig
-from engine.data.images import in_threads
 from engine.data.masks import IGNORED
 from engine.data.raw import RawData
+from engine.data.threads import in_threads
 from engine.metrics.classes.classification import balanced_weights
 from engine.metrics.evaluator import Evaluator
 from engine.metrics.images.segmentation import (

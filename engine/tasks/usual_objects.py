@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow as pa
 
 from engine.baselines.usual_boxes import in_image, usual_boxes
-from engine.data.images import quick_or_in_threads, upright_size
+from engine.data.images import upright_size
+from engine.data.threads import quick_or_in_threads
 from engine.metrics.evaluator import Evaluation
 from engine.metrics.images.detection import Found, JudgedImage, evaluate_objects
 from engine.vision.annotated_fitted import DetectionFitted

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from engine.data.image_limits import ImageFault
-from engine.data.images import Pixels, decode, in_threads, read_header
+from engine.data.images import Pixels, decode, read_header
+from engine.data.threads import in_threads
 from engine.files.sanitize import plain
 from engine.reports.picture import Picture
 from engine.vision.fitted import ImageFitted

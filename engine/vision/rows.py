@@ -10,9 +10,10 @@ import pyarrow as pa
 
 from engine.config.data.base import DataConfig
 from engine.data.image_limits import ImageFault
-from engine.data.images import quick_or_in_threads, read_header
+from engine.data.images import read_header
 from engine.data.raw import RawData
 from engine.data.splits import cut_splits
+from engine.data.threads import quick_or_in_threads
 from engine.files.sanitize import plain
 from engine.text.classes.labels import labels_of
 from engine.text.classes.spellings import with_known_labels

@@ -14,8 +14,9 @@ from typing_extensions import override
 
 from engine.batches.source import Batch, Noise, Source, TensorSource, moved
 from engine.data.image_limits import ImageFault
-from engine.data.images import Pixels, threads
+from engine.data.images import Pixels
 from engine.data.raw import Skip
+from engine.data.threads import threads
 from engine.vision.augmentation.crops import Crop
 from engine.vision.files.pixel_cache import PixelCache
 from engine.vision.left_out import TRAINED_TOGETHER, LeftOut

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from engine.data.images import quick_or_in_threads
+from engine.data.threads import quick_or_in_threads
 
 
 def test_quick_calls_stay_in_the_thread_that_asks() -> None:

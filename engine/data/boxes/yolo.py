@@ -15,8 +15,9 @@ from engine.data.boxes.yolo_splits import YoloSplits, lists_images
 from engine.data.image_index import ImageIndex, likeness
 from engine.data.image_limits import ImageFault
 from engine.data.image_record import of_file
-from engine.data.images import quick_or_in_threads, upright_size
+from engine.data.images import upright_size
 from engine.data.readers.files import split_of
+from engine.data.threads import quick_or_in_threads
 from engine.errors import DataError
 from engine.files.sanitize import plain
 

@@ -21,9 +21,10 @@ from engine.data.boxes.records import (
     with_box_classes,
 )
 from engine.data.image_limits import ImageFault
-from engine.data.images import quick_or_in_threads, upright_size
+from engine.data.images import upright_size
 from engine.data.raw import TRAIN, RawData
 from engine.data.splits import cut_splits
+from engine.data.threads import quick_or_in_threads
 from engine.data.turned_images import marked_as_stored, turned_box
 from engine.errors import DataError
 from engine.files.sanitize import plain

@@ -8,8 +8,9 @@ import pyarrow as pa
 import torch
 
 from engine.data.image_limits import ImageFault
-from engine.data.images import Pixels, decode, in_threads, upright_size
+from engine.data.images import Pixels, decode, upright_size
 from engine.data.raw import Skip
+from engine.data.threads import in_threads
 from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.runs.events import Report

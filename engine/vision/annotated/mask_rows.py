@@ -19,7 +19,7 @@ from engine.config.tasks.semantic_segmentation import (
     mask_value,
 )
 from engine.data.image_limits import ImageFault
-from engine.data.images import in_threads, upright_size
+from engine.data.images import upright_size
 from engine.data.mask_files import mask_classes
 from engine.data.masks import (
     IGNORED,
@@ -32,6 +32,7 @@ from engine.data.masks import (
 )
 from engine.data.raw import RawData
 from engine.data.splits import cut_splits
+from engine.data.threads import in_threads
 from engine.data.turned_images import turn_of_mask
 from engine.errors import DataError
 from engine.files.sanitize import plain

@@ -17,8 +17,9 @@ from engine.data.boxes.coco import corners
 from engine.data.boxes.records import CROWD, ONLY_CLASS, STATED_SIZE, Tally
 from engine.data.image_limits import ImageFault
 from engine.data.image_record import of_file
-from engine.data.images import quick_or_in_threads, upright_size
+from engine.data.images import upright_size
 from engine.data.raw import RawData
+from engine.data.threads import quick_or_in_threads
 from engine.data.written_value import written_value
 from engine.files.sanitize import plain
 from engine.reports.counted import counted

@@ -15,10 +15,11 @@ import pyarrow as pa
 from engine.data.boxes.records import ONLY_CLASS, Tally
 from engine.data.image_limits import ImageFault
 from engine.data.image_record import IMAGE_RECORD, of_bytes, of_file
-from engine.data.images import in_threads, upright_size
+from engine.data.images import upright_size
 from engine.data.mask_files import with_mask_classes
 from engine.data.outlines import BACKGROUND, Region, classes_of, png_of
 from engine.data.raw import RawData
+from engine.data.threads import in_threads
 from engine.files.sanitize import plain
 from engine.reports.counted import counted
 from engine.reports.note import Note

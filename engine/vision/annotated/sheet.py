@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from engine.data.images import in_threads
+from engine.data.threads import in_threads
 from engine.files.sanitize import plain
 from engine.reports.counted import counted
 from engine.reports.picture import Picture, PictureGroup

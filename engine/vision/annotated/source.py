@@ -16,8 +16,9 @@ from typing_extensions import override
 
 from engine.batches.source import LEAST_WEIGHT, Batch, Noise, Source, moved
 from engine.data.image_limits import ImageFault
-from engine.data.images import Pixels, in_threads, threads
+from engine.data.images import Pixels
 from engine.data.raw import Skip
+from engine.data.threads import in_threads, threads
 from engine.vision.augmentation.placement import PlacedAugmentation, Placement
 from engine.vision.left_out import TRAINED_TOGETHER, LeftOut
 from engine.vision.preparation import Normalisation
