@@ -19,6 +19,9 @@ from pydantic_core import PydanticCustomError
 from engine.config.fields import Section
 from engine.processes.collector import collector_paused
 
+_NEAR = 0.65
+"""Likeness of a name that is suggested: a U-Net is not meant by resnet."""
+
 
 class TaggedSection(Section):
     """A section of several kinds; subclasses fix ``kind`` to one literal."""
@@ -148,6 +151,6 @@ class Registry(Generic[S], Mapping[str, type[S]]):
             return f"must be a name (there is {known})"
         if kind in self.broken:
             return f"{self.noun} {kind} cannot be used: {self.broken[kind]}"
-        near = difflib.get_close_matches(kind, list(self), n=1)
+        near = difflib.get_close_matches(kind, list(self), n=1, cutoff=_NEAR)
         suggestion = f"; did you mean {near[0]}?" if near else ""
         return f"no {self.noun} is called {kind[:60]!r}{suggestion} (there is {known})"

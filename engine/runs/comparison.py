@@ -174,6 +174,11 @@ def _metric_row(metric: Metric, runs: Sequence[RunSummary]) -> Row | None:
     return Row(metric.name, values, places if len(places) < len(known) else frozenset())
 
 
+def shown_text(value: Any) -> str:
+    """Return a value of a row beside others: a text or a list that is empty is called so."""
+    return text_of(value) or "(empty)"
+
+
 def text_of(value: Any) -> str:
     """Return a value of a row, formatted for people."""
     if value is None:

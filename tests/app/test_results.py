@@ -16,6 +16,7 @@ from tui.format.topics import tab_title
 from tui.screens.results.head import head
 from tui.screens.results.reading import Results, read_results
 from tui.screens.results.screen import ResultsScreen
+from tui.widgets.table_view import TableView
 
 VIEWS = [
     Matrix("Confusion matrix", ["cat", "dog"], [[7, 1], [2, 31]]),
@@ -256,3 +257,27 @@ async def test_the_importance_of_columns_is_drawn_as_bars_and_named(done, until,
         bars = {line.split()[0]: line.count("█") for line in text_of(pilot).splitlines()[-23:]
                 if line.split()[:1] and line.split()[0] in ("visits", "plan", "age")}  # fmt: skip
     assert bars == {"visits": 24, "plan": 12, "age": 0}
+
+
+async def test_tables_are_sorted_by_each_column_and_the_other_way(done, until, text_of) -> None:
+    rows = [["b", 0.5, 3], ["C", None, 2], ["a", 0.75, 1], ["d", 0.25, 4]]
+    report = json.loads(done.report.path.read_text())
+    view = Table("Classes", ["class", "f1", "samples"], rows).record()
+    done.report.path.write_text(json.dumps(report | {"views": [view]}))
+    app = DltuiApp(done.id)
+    async with app.run_test(size=(80, 24)) as pilot:
+
+        def order() -> str:
+            found = app.screen.query_one(TableView)
+            return "".join(row[0] for _, row in found.items)
+
+        await until(pilot, lambda: "Classes" in text_of(pilot))
+        await pilot.press("2")
+        await until(pilot, lambda: order() == "bCad")
+        for key, expected in (("o", "abdC"), ("O", "dbaC"), ("o", "dbCa"), ("o", "abCd")):
+            await pilot.press(key)
+            await until(pilot, lambda expected=expected: order() == expected)
+        assert "class▲" in text_of(pilot)
+        await pilot.press("enter")
+        await until(pilot, lambda: "Classes, row 3" in text_of(pilot))
+        assert "0.7500" in text_of(pilot)

@@ -100,3 +100,14 @@ def test_a_run_whose_folder_is_gone_is_told_without_a_number_of_the_system(tmp_p
     (tmp_path / "gone" / "report.json").mkdir(parents=True)
     with pytest.raises(RunError, match=r"report.json: Is a directory\.$"):
         run.report.read()
+
+
+@pytest.mark.parametrize(
+    ("kind", "meant"), [("resnet", ""), ("cn", "cnn"), ("imagetransformer", "image_transformer")]
+)
+def test_only_a_kind_that_is_alike_is_suggested(
+    capsys: pytest.CaptureFixture[str], kind: str, meant: str
+) -> None:
+    error = refused(capsys, "run", "digits-cnn", f"model.kind={kind}")
+    assert f"no model is called '{kind}'" in error
+    assert (f"did you mean {meant}?" in error) if meant else ("did you mean" not in error)

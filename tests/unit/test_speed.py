@@ -127,7 +127,7 @@ def test_an_automatic_strategy_is_like_the_one_that_it_came_to(tmp_path: Path) -
 def test_the_time_is_said_with_its_source() -> None:
     assert run_time(ESTIMATE) == ""
     known = replace(ESTIMATE, speed=Speed(update=2.0, around=15.0, runs=3))
-    assert run_time(known) == "about 1:35, 20 s an epoch (as 3 runs)"
+    assert run_time(known) == "about 1:35, 20 s an epoch (by 3 earlier runs)"
     measured = replace(ESTIMATE, speed=Speed(update=0.125, evaluation=0.25))
     assert run_time(measured) == "about 6 s of training, 1.5 s an epoch (measured)"
     assert Estimate.from_record(known.record()) == known

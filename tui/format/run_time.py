@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engine.reports.counted import counted
 from engine.reports.estimate import Estimate
 from tui.format.numbers import duration
 
@@ -11,8 +12,7 @@ def run_time(estimate: Estimate) -> str:
     speed = estimate.speed
     if speed is None or estimate.seconds is None or estimate.epoch_seconds is None:
         return ""
-    source = "measured" if not speed.runs else "as 1 run" if speed.runs == 1 else ""
-    source = source or f"as {speed.runs} runs"
+    source = f"by {counted(speed.runs, 'earlier run')}" if speed.runs else "measured"
     whole = duration(estimate.seconds) + (" of training" if speed.around is None else "")
     return f"about {whole}, {_short(estimate.epoch_seconds)} an epoch ({source})"
 

@@ -17,31 +17,24 @@ from textual.widgets import Static
 
 from engine.files.sanitize import plain
 from engine.reports.picture import PictureGroup
-from engine.reports.views import Cell, Matrix, Pictures, Shaded, Table, Texts, View
 from engine.reports.views import Lines as LinesView
+from engine.reports.views import Matrix, Pictures, Shaded, Table, Texts, View
 from tui.charts.band import Band
 from tui.charts.chart import STYLES, Chart, Curve
 from tui.charts.heatmap import heatmap
 from tui.format.captions import caption_width, captioned
-from tui.format.numbers import number
 from tui.format.text import literal
 from tui.format.whole import whole_row
-from tui.widgets.columns import Column
 from tui.widgets.lines import Lines
 from tui.widgets.listing import Listing
 from tui.widgets.pictures.layout import GAP
 from tui.widgets.pictures.shaded_text import shaded_lines
 from tui.widgets.pictures.sheet import PictureSheet
-from tui.widgets.progress import bar
+from tui.widgets.table_view import RANKED, NumberedRow, TableView
 
-_WIDEST = 40
 _CAPTION = 20
 """Cells of the longest caption of a text."""
-_BAR = 24
-"""Cells of the longest bar beside a row."""
-_RANKED = "Importance of columns"
-"""Beginning of the title of tables whose first number is drawn as a bar."""
-_TOLD = (_RANKED, "Reliability: ")
+_TOLD = (RANKED, "Reliability: ")
 """Beginnings of titles of tables that say more than that of their tab."""
 _SHORT = 6
 """Lines of a view that stands above others in full."""
@@ -85,7 +78,7 @@ class ViewPanel(Container):
             case Table(title=title):
                 if _explains(self._view):
                     yield Static(literal(title, 200), classes="title")
-                yield _listing(self._view, self._opens)
+                yield TableView(self._view, self._opens)
             case LinesView():
                 yield Chart()
             case Pictures():
@@ -104,7 +97,7 @@ class ViewPanel(Container):
     @on(Listing.Selected)
     def _selected(self, event: Listing.Selected) -> None:
         event.stop()
-        current: tuple[int, Sequence[Cell]] | None = self.query_one(Listing).current
+        current: NumberedRow | None = self.query_one(TableView).current
         if isinstance(self._view, Table) and current is not None:
             title = f"{self._view.title}, row {current[0] + 1}"
             self.post_message(self.Opened(title, whole_row(self._view.columns, current[1])))
@@ -113,7 +106,7 @@ class ViewPanel(Container):
         """Show the content."""
         match self._view:
             case Table():
-                self.query_one(Listing).set_items(list(enumerate(self._view.rows)))
+                self.query_one(TableView).fill()
             case LinesView():
                 plot_view(self.query_one(Chart), self._view)
             case Matrix():
@@ -229,48 +222,3 @@ def texts(view: Texts) -> list[Content]:
             lines.append(captioned(name, literal(text or "—", 5000), width, _CAPTION))
         lines.append(Content(""))
     return lines
-
-
-def _listing(table: Table, opens: bool) -> Listing[tuple[int, Sequence[Cell]]]:
-    columns = [
-        Column(str(title), *_widths(str(title), [row[place] for row in table.rows]), right=right)
-        for place, title in enumerate(table.columns)
-        for right in [all(isinstance(row[place], int | float | None) for row in table.rows)]
-    ]
-    longest = _longest(table)
-    if longest:
-        columns.append(Column("", _BAR, _BAR))
-    return Listing(
-        columns,
-        lambda row: [*(_cell(value) for value in row[1]), *_bar(row[1], longest)],
-        lambda row: row[0],
-        choosable=opens,
-    )
-
-
-def _longest(table: Table) -> float:
-    """Return the largest value of bars, without a sign; 0 where the table has none."""
-    if not table.title.startswith(_RANKED):
-        return 0.0
-    values = [row[1] for row in table.rows if len(row) > 1]
-    return max((abs(value) for value in values if isinstance(value, float)), default=0.0)
-
-
-def _bar(row: Sequence[Cell], longest: float) -> list[Content]:
-    """Return the bar of a row's first number, where there are bars."""
-    if not longest:
-        return []
-    value = row[1] if isinstance(row[1], float) else 0.0
-    return [Content.styled(bar(abs(value) / longest, _BAR), "$primary")]
-
-
-def _widths(title: str, values: Sequence[Cell]) -> tuple[int, int]:
-    """Return a width at which most is visible, and one at which all is."""
-    longest = max([len(title), *(_cell(value).cell_length for value in values)])
-    return min(longest, 16), min(longest + 2, _WIDEST)
-
-
-def _cell(value: Cell) -> Content:
-    if isinstance(value, float):
-        return Content(number(value))
-    return literal("–" if value is None else value)

@@ -231,6 +231,11 @@ class TestLines:
         assert len(lines) == 9
         assert lines[-1] == "and 2 more; c compares runs"
 
+    def test_a_setting_that_was_empty_is_called_so(self) -> None:
+        changed = (Row("task.target", ("", "klass")), Row("task.ignore", (["id"], [])))
+        lines = texts(below(shown(before="first", changed=changed), 60, "c"))
+        assert lines[2:] == ["target         (empty) → klass", "ignore         id → (empty)"]
+
     def test_six_differences_alone_are_all_shown(self) -> None:
         changed = tuple(Row(f"train.a{n}", (0, n)) for n in range(6))
         lines = texts(below(shown(before="first", changed=changed), 60, "c"))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from engine.errors import RunError
 from engine.files.paths import runs_folder
-from engine.runs.comparison import Comparison, Row, compare, text_of, write_comparison
+from engine.runs.comparison import Comparison, Row, compare, shown_text, write_comparison
 from engine.runs.directory import RunDirectory
 from engine.runs.spread import Alike
 from tui.cli import console
@@ -78,7 +78,7 @@ def show_spreads(groups: Sequence[Alike]) -> None:
 
 
 def _cells(row: Row) -> list[str]:
-    texts = (text_of(value) or "(empty)" for value in row.values)
+    texts = (shown_text(value) for value in row.values)
     return [text + "*" * (place in row.best) for place, text in enumerate(texts)]
 
 

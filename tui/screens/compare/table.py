@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from textual.content import Content
 
-from engine.runs.comparison import Comparison, Row, text_of
+from engine.runs.comparison import Comparison, Row, shown_text, text_of
 from engine.runs.history import History
 from tui.format.captions import caption_width, captioned
 from tui.format.live_changes import live_changes
@@ -76,5 +76,4 @@ def _cell(row: Row, place: int) -> Content:
     value = row.values[place]
     if place in row.best:
         return Content.styled(f"{text_of(value)} ◆", "bold $success")
-    text = text_of(value) or "(empty)"
-    return literal(text, _WIDEST).stylize(_MUTED if value in (None, "", []) else "")
+    return literal(shown_text(value), _WIDEST).stylize(_MUTED if value in (None, "", []) else "")

@@ -10,6 +10,7 @@ from textual.content import Content
 
 from engine.reports.note_table import notes_in, tally
 from engine.runs.history import History
+from tui.format.captions import captioned
 from tui.format.headline import headline
 from tui.format.numbers import duration
 from tui.format.settings_used import SettingsUsed, settings_lines
@@ -77,7 +78,7 @@ def _about(report: Mapping[str, Any]) -> Iterator[Content]:
         text = f"epoch {best:.3g} of {epochs} by {report.get('metric')}"
         yield Content.styled("best         ", _MUTED) + literal(text)
     for name, text in verdict(report).items():
-        yield literal(f"{name:<13}").stylize(_MUTED) + literal(text, 200)
+        yield captioned(name, literal(text, 200), 12, gap=" ")
     yield Content.styled("ended        ", _MUTED) + literal(report.get("ending", "–"))
     yield Content.styled("trained for  ", _MUTED) + literal(duration(report.get("seconds")))
 

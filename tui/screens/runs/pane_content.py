@@ -9,7 +9,7 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.timer import Timer
 
-from engine.runs.comparison import text_of
+from engine.runs.comparison import shown_text
 from engine.runs.summary import RunSummary
 from tui.charts.canvas import Canvas
 from tui.charts.chart import Chart
@@ -133,7 +133,7 @@ def below(glance: Glance, width: int, compare_key: str) -> Iterator[Content]:
 
 def _changes(glance: Glance, width: int, compare_key: str) -> Iterator[Content]:
     rows: Sequence[tuple[str, str]] = [
-        (row.name.rpartition(".")[2], f"{text_of(row.values[0])} → {text_of(row.values[1])}")
+        (row.name.rpartition(".")[2], f"{shown_text(row.values[0])} → {shown_text(row.values[1])}")
         for row in glance.changed
     ]
     head = f"differs from {glance.before} in" if rows else f"the same settings as {glance.before}"
