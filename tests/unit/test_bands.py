@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
+
 import numpy as np
 import pytest
 import torch
@@ -221,11 +223,13 @@ def test_a_window_that_is_shifted_and_scaled_moves_its_forecast(kind: str) -> No
 
 
 def test_dates_on_an_axis_are_few_and_lie_within_the_part_that_is_seen() -> None:
-    labels = {float(x): f"day {x}" for x in range(-20, 41)}
+    first = date(2024, 2, 1)
+    labels = {float(x): str(first + timedelta(days=x)) for x in range(-20, 41)}
     values, texts = label_ticks(labels, -5.0, 30.0, 7)
     assert len(values) == 3
+    assert len(label_ticks({x: f"no {x:.0f}" for x in labels}, -5.0, 30.0, 7)[0]) == 6  # short
     assert texts == [labels[x] for x in values]
     assert all(-5 <= x <= 30 for x in values)
     assert label_ticks(labels, 50.0, 60.0, 7) == ([], [])
     picture = draw(Plot([Line("a", [(0.0, 1.0), (30.0, 2.0)], (9, 9, 9))], labels=labels), 70, 12)
-    assert "day " in picture[-1].plain
+    assert "2024-02-" in picture[-1].plain

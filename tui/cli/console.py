@@ -11,10 +11,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rich.cells import cell_len
-
 from engine.files.sanitize import plain
-from tui.format.cells import aligned, cut, padded, widths
+from tui.format.cells import aligned, cell_len, cut, padded, widths
 
 _LONGEST = 2000
 _GAP = "  "

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from rich.cells import cell_len
 from textual.content import Content
 from textual.css.types import TextAlign, TextOverflow
 from typing_extensions import override
 
 from engine.files.sanitize import plain
-from tui.format.cells import cut, padded
+from tui.format.cells import cell_len, cut, padded
 
 _LEAST = 20
 """Cells of a value below which it takes the whole width instead."""

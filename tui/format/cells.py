@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich.cells import cell_len, set_cell_size
+from engine.processes.later import Later
+
+_cells = Later("rich.cells")
+"""Lists of runs and presets are shown before it would be imported."""
+
+
+def cell_len(text: str) -> int:
+    """Return the cells that a text takes."""
+    return len(text) if text.isascii() else int(_cells.cell_len(text))
+
+
+def set_cell_size(text: str, cells: int) -> str:
+    """Return a text that takes so many cells, with blanks behind it or cut."""
+    return f"{text:{cells}}"[:cells] if text.isascii() else str(_cells.set_cell_size(text, cells))
 
 
 def padded(text: str, cells: int) -> str:

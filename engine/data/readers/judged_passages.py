@@ -16,6 +16,7 @@ from engine.data.raw import TEST, TRAIN, VALIDATION, RawData, Skip
 from engine.data.readers.reading import read_bytes, read_text
 from engine.errors import DataError
 from engine.files import safe_json
+from engine.files.paths import is_folder
 from engine.files.sanitize import plain
 from engine.reports.counted import counted
 from engine.reports.note import Note
@@ -45,7 +46,7 @@ class JudgedFolder:
 
 def judged_folder(folder: Path) -> JudgedFolder | None:
     """Return the files of a folder of BEIR; ``None`` for any other folder or a file."""
-    if not folder.is_dir():
+    if not is_folder(folder):
         return None
     corpus, queries = (_lines_called(folder, name) for name in (_CORPUS, _QUERIES))
     inside = folder / _JUDGMENTS
