@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
-from textual.message import Message
 from textual.widgets import Static
 
 from engine.errors import UserError
@@ -94,12 +91,6 @@ def _shortened(value: object) -> object:
 class Exchange(Vertical):
     """An input, and below it the models' answers side by side."""
 
-    @dataclass
-    class Resized(Message):
-        """An exchange is higher than before."""
-
-        exchange: Exchange
-
     def __init__(self, asked: Content, runs: Sequence[str]) -> None:
         super().__init__()
         self._asked = asked
@@ -111,16 +102,21 @@ class Exchange(Vertical):
         yield Static(self._asked)
         yield Horizontal(*self.replies)
 
-    def on_resize(self) -> None:
-        """Tell that there is more of it, as images that are drawn after their answer."""
-        self.post_message(self.Resized(self))
-
 
 class Exchanges(VerticalScroll, can_focus=False):
     """The latest exchanges, of which the newest one is in sight."""
 
     _followed: Exchange | None = None
     """The one that stays in sight while its answers come."""
+    _height = 0
+    """Height of all exchanges when it was last scrolled to."""
+
+    def on_mount(self) -> None:
+        """Look after each layout whether there is more, as images that are drawn after an answer.
+
+        Widgets miss ``Resize`` where something asks for their region before the layout.
+        """
+        self.screen.screen_layout_refresh_signal.subscribe(self, self._follow)
 
     async def add(self, exchange: Exchange) -> None:
         """Show an exchange below the others; the oldest one makes room."""
@@ -134,10 +130,10 @@ class Exchanges(VerticalScroll, can_focus=False):
         self._followed = exchange
         self.call_after_refresh(self.scroll_to_widget, exchange, top=True, animate=False)
 
-    @on(Exchange.Resized)
-    def _follow(self, event: Exchange.Resized) -> None:
-        if event.exchange is self._followed:
-            self.go_to(event.exchange)
+    def _follow(self, _: object) -> None:
+        if self._followed is not None and self.virtual_size.height != self._height:
+            self._height = self.virtual_size.height
+            self.go_to(self._followed)
 
     def turn(self, pages: int) -> None:
         """Scroll by pages."""
