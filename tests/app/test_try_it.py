@@ -265,7 +265,8 @@ async def test_the_answer_below_an_image_comes_in_sight(
     digits, digit_files, advisor, until, monkeypatch
 ) -> None:
     monkeypatch.setenv("COLORTERM", "truecolor")
-    async with DltuiApp().run_test(size=(80, 24)) as pilot:
+    # So wide that the path takes one line: an image, its path and its answer just fit.
+    async with DltuiApp().run_test(size=(160, 24)) as pilot:
         await opened(pilot, TryItScreen(digits, advisor.ask), until)
         shown = pilot.app.screen.query_one(Exchanges)
         for asked, (path, _) in enumerate(digit_files[:2], 1):
