@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from typing_extensions import override
 
-from engine.batches.source import Batch, Noise, Source, TensorSource, mixed, on_device
+from engine.batches.source import Batch, Noise, Source, TensorSource, joins_last, mixed, on_device
 
 MANY_BYTES = 1 << 25
 """Splits larger than this are memory-mapped rather than held in memory …"""
@@ -135,9 +135,7 @@ class _Plan(Sequence[Tensor]):
         self._order = order
         self._batch_size = batch_size
         batches = -(-order.count // batch_size)
-        self._joined = (
-            batch_size > 1 and batches > 1 and order.count - (batches - 1) * batch_size == 1
-        )
+        self._joined = joins_last(order.count, batch_size)
         self._all = batches - self._joined
         self._part = range(self._all) if part is None else part
 

@@ -121,13 +121,18 @@ class Source(ABC):
         return 0
 
 
-def split_rows(rows: Tensor, batch_size: int) -> list[Tensor]:
-    """Split ``rows`` by ``batch_size``; a last batch of one joins the batch before.
+def joins_last(count: int, batch_size: int) -> bool:
+    """Return whether a last batch of one row joins the batch before.
 
-    Unless all batches are of one row: there may be memory for no more.
+    It does unless all batches are of one row: there may be memory for no more.
     """
+    return batch_size > 1 and count > batch_size and count % batch_size == 1
+
+
+def split_rows(rows: Tensor, batch_size: int) -> list[Tensor]:
+    """Split ``rows`` by ``batch_size``; a last batch of one joins the batch before."""
     pieces = list(torch.split(rows, batch_size))
-    if batch_size > 1 and len(pieces) > 1 and len(pieces[-1]) == 1:
+    if joins_last(len(rows), batch_size):
         last = pieces.pop()
         pieces[-1] = torch.cat([pieces[-1], last])
     return pieces

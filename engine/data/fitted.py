@@ -25,3 +25,8 @@ class Fitted(BaseModel):
 
     file_format: FileFormat | None = None
     """Format of the training file, by which later files are read; ``None`` for one without any."""
+
+    @property
+    def numeric_columns(self) -> frozenset[str]:
+        """Columns of numbers, whatever marks those of the training rows have in their texts."""
+        return frozenset()

@@ -225,7 +225,7 @@ def _drawn(
         found.tally.add(plain(fault), path)
         return None
     fitting = [one for one in regions if one.size in (None, stated if turned else size)]
-    for _ in regions[len(fitting) :]:
+    for _ in range(len(regions) - len(fitting)):
         found.tally.add("run lengths are of an image of another size", path)
     regions = fitting
     if turned:

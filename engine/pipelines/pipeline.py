@@ -37,6 +37,8 @@ class DataPipeline(ABC, Generic[F]):
     """Whether rows of a later file are read as texts, whose spelling the fitted state knows."""
     rows_alone: ClassVar[bool] = True
     """Whether each row is measured by itself; steps of a series are not."""
+    fills_columns: ClassVar[bool] = False
+    """Whether values of columns that a row does not have are predicted as missing."""
     section: TaskConfig
     """The task's fields; each pipeline says which kind."""
 

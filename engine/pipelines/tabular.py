@@ -46,6 +46,7 @@ class TabularPipeline(DataPipeline[F]):
 
     section: TabularConfig
     reads_texts = True
+    fills_columns = True
     target_kind: ClassVar[TargetKind]
 
     @override

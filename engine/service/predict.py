@@ -29,8 +29,6 @@ from engine.errors import DataError
 from engine.files.paths import expanded
 from engine.files.sanitize import plain
 from engine.pipelines.abilities import ArrangesFiles, TakesFuture
-from engine.pipelines.tables.fitted import TabularFitted
-from engine.pipelines.tabular import TabularPipeline
 from engine.reports.gallery import Gallery
 from engine.reports.note import Note
 from engine.reports.picture import Picture
@@ -121,7 +119,7 @@ def answer(
         beside, gallery = _named(predicted, inputs), predicted.gallery
     elif rows:
         table = table_of(rows, inputs)
-        if isinstance(task.pipeline, TabularPipeline):
+        if task.pipeline.fills_columns:
             notes += _not_given(rows, inputs)
         found = _predict(task, fitted, network, table, device, notes, drawn)
         shown, gallery = task.presentation(network, fitted), found.gallery
@@ -214,10 +212,7 @@ def _read(
         table = pipeline.arranged(table, names)
     beside = pipeline.beside(fitted, table.column_names)
     chosen = _columns_of(path, table, names, beside, notes)
-    if isinstance(fitted, TabularFitted):  # whatever marks the numbers of the training rows have
-        numeric = {column.name for column in fitted.features.columns if column.type == "numeric"}
-        chosen = with_numbers(chosen, reading.numbers & numeric)
-    return table, chosen
+    return table, with_numbers(chosen, reading.numbers & fitted.numeric_columns)
 
 
 def _ahead(task: Task[Any], fitted: Fitted) -> tuple[str, ...]:
@@ -305,6 +300,8 @@ def _in_order(task: Task[Any], fitted: Fitted, network: nn.Module, source: Sourc
             ordered |= {row: [record] for row, record in zip(rows, records, strict=True)}
         else:
             ordered[rows[0]] = records
+    if not leaves_out and next(planned, None) is not None:
+        raise ValueError("The source has fewer batches than its plan.")
     rows = sorted(ordered)
     found = [record for row in rows for record in ordered[row]]
     return Predictions(found, rows if leaves_out else None)

@@ -85,7 +85,7 @@ class Meter:
         finite = all(map(math.isfinite, losses))
         overflow = norm is not None and not math.isfinite(norm)
         self.overflows = self.overflows + 1 if finite and overflow else 0
-        if finite and overflow and self._scaled and self.overflows <= _MOST_OVERFLOWS:
+        if self._scaled and 0 < self.overflows <= _MOST_OVERFLOWS:
             return True
         self._last_norm = self._last_norm if norm is None else norm
         return finite and not overflow

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from threading import Lock
+from typing import TypeVar
 
+from engine.data.image_limits import ImageFault
 from engine.data.raw import Skip
 from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.runs.events import Event, Log
 
-TRAINED_TOGETHER = 2
+T = TypeVar("T")
+_TRAINED_TOGETHER = 2
 """Images that a batch of training has at least: batch norm cannot train on one."""
 
 
@@ -26,15 +29,43 @@ class LeftOut:
         self._new: dict[str, list[int]] = {}
         self._lock = Lock()
 
-    def add(self, row: int, fault: str) -> None:
-        """Note a row that cannot be read, once."""
+    def tried(self, row: int, read: Callable[[], T]) -> T | None:
+        """Return what ``read`` returns; ``None`` for a row that cannot be read, which is noted."""
+        if row in self.rows:
+            return None
+        try:
+            return read()
+        except ImageFault as fault:
+            self._add(row, plain(fault))
+            return None
+
+    def _add(self, row: int, fault: str) -> None:
         with self._lock:
             if row not in self.rows:
                 self.rows.add(row)
-                self._new.setdefault(plain(fault), []).append(row)
-                self._first = self._first or f"{plain(self._names[row])}: {plain(fault)}"
+                self._new.setdefault(fault, []).append(row)
+                self._first = self._first or f"{plain(self._names[row])}: {fault}"
 
-    def others(self, row: int) -> Iterator[int]:
+    def fill(
+        self,
+        taken: list[tuple[int, T]],
+        wanted: Sequence[int],
+        read: Callable[[int], T | None],
+    ) -> None:
+        """Add rows to those of a batch that were ``taken``, until it can be trained on.
+
+        The batch ``wanted`` more than can be read. Raises :class:`DataError` where there is none.
+        """
+        known = {row for row, _ in taken}
+        for row in self._others(wanted[-1]):
+            if len(taken) >= min(_TRAINED_TOGETHER, len(wanted)):
+                return
+            if row not in known and (one := read(row)) is not None:
+                taken.append((row, one))
+        if not taken:
+            self.check()
+
+    def _others(self, row: int) -> Iterator[int]:
         """Yield the rows behind ``row``, and then those before it, that may be read."""
         count = len(self._names)
         behind = ((row + step) % count for step in range(1, count))

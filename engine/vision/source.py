@@ -13,13 +13,12 @@ from torch import Tensor
 from typing_extensions import override
 
 from engine.batches.source import Batch, Noise, Source, TensorSource, moved
-from engine.data.image_limits import ImageFault
 from engine.data.images import Pixels
 from engine.data.raw import Skip
 from engine.data.threads import threads
 from engine.vision.augmentation.crops import Crop
 from engine.vision.files.pixel_cache import PixelCache
-from engine.vision.left_out import TRAINED_TOGETHER, LeftOut
+from engine.vision.left_out import LeftOut
 from engine.vision.preparation import Preparation
 
 RESIDENT_BYTES = 1 << 30
@@ -176,32 +175,21 @@ class StoredImages(Source):
         return image
 
     def _one(self, row: int, crop: Crop | None = None) -> Pixels | None:
-        if row in self._unread.rows:
-            return None
-        try:
-            return self._decode(row, crop)
-        except ImageFault as fault:
-            self._unread.add(row, str(fault))
-            return None
+        return self._unread.tried(row, lambda: self._decode(row, crop))
 
     def _kept(
         self, rows: Tensor, futures: list[Future[list[Pixels | None]]], noise: Noise | None
     ) -> tuple[list[Pixels], Tensor]:
         """Return the images that can be decoded, and their rows."""
-        decoded = [image for future in futures for image in future.result()]
-        kept = [row for row, image in zip(rows.tolist(), decoded, strict=True) if image is not None]
-        whole = [image for image in decoded if image is not None]
-        if noise is not None and len(whole) < len(rows):
-            for row in self._unread.others(int(rows[-1])):
-                if len(whole) >= min(TRAINED_TOGETHER, len(rows)):
-                    break
-                [image] = self._some(torch.tensor([row]), noise)
-                if image is not None and row not in kept:
-                    kept.append(row)
-                    whole.append(image)
-            if not whole:
-                self._unread.check()
-        return whole, torch.tensor(kept, dtype=torch.int64)
+        numbers = rows.tolist()
+        decoded = (image for future in futures for image in future.result())
+        whole = [
+            (row, image) for row, image in zip(numbers, decoded, strict=True) if image is not None
+        ]
+        if noise is not None and len(whole) < len(numbers):
+            self._unread.fill(whole, numbers, lambda row: self._some(torch.tensor([row]), noise)[0])
+        kept = torch.tensor([row for row, _ in whole], dtype=torch.int64)
+        return [image for _, image in whole], kept
 
 
 def name_table(names: Sequence[str], rows: Tensor) -> pa.Table:

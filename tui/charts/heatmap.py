@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from rich.cells import cell_len
 from textual.color import Color
 from textual.content import Content
 from textual.style import Style
 
 from engine.reports.views import Matrix
+from tui.format.cells import cell_len
 from tui.format.text import literal
 
 _LABEL = 14

@@ -75,8 +75,9 @@ class TryItScreen(Screen[None]):
         self._exchanges = Exchanges(id="answers")
         self._waiting = 0
         self._wanted = ""
-        self._several = False
         """The request for input, once the model is loaded."""
+        self._several = False
+        """Whether the model takes values of several columns."""
         self._explains = False
         self._last: Mapping[str, str] = {}
         """The row that was typed last."""

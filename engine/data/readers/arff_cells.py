@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 Cells = Sequence[str | None]
 
-_QUOTED = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
-WORD = re.compile(rf"\s*(?:({_QUOTED})|([^\s,{{}}'\"][^\s,{{}}]*))")
+QUOTED = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
+"""A name or a value in quotes."""
+WORD = re.compile(rf"\s*(?:({QUOTED})|([^\s,{{}}'\"][^\s,{{}}]*))")
 """A name or a value up to a blank, a comma or a brace."""
-_CELL = re.compile(rf"[^\S,\t]*(?:({_QUOTED})|([^,\t'\"][^,\t]*?|))[^\S,\t]*(?:[,\t]|$)")
-_SPARSE = re.compile(rf"\s*(\d+)\s+(?:({_QUOTED})|([^,{{}}'\"]+?))\s*(?:,|$)")
+_CELL = re.compile(rf"[^\S,\t]*(?:({QUOTED})|([^,\t'\"][^,\t]*?|))[^\S,\t]*(?:[,\t]|$)")
+_SPARSE = re.compile(rf"\s*(\d+)\s+(?:({QUOTED})|([^,{{}}'\"]+?))\s*(?:,|$)")
 _WEIGHT = re.compile(r"[,\t]\s*\{\s*[-+.\deE]+\s*\}\s*$")
 _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)")
 _ESCAPED = {"n": "\n", "r": "\r", "t": "\t"}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from engine.data.readers.arff_cells import WORD, unquoted
+from engine.data.readers.arff_cells import QUOTED, WORD, unquoted
 from engine.errors import DataError
 from engine.files.sanitize import plain
 
@@ -16,6 +16,7 @@ DAY_AND_TIME = "yyyy-MM-dd'T'HH:mm:ss"
 """Format of dates whose declaration has none."""
 _NUMBERS = ("numeric", "real", "integer")
 _BETWEEN = re.compile(r"\s*(?:,|$)")
+_VALUE = re.compile(rf"\s*(?:({QUOTED})|([^,'\"][^,]*))")
 _COMMENT = re.compile(r"\s*(?:%.*)?$")
 
 
@@ -104,9 +105,6 @@ def _values(path: Path, number: int, kind: str) -> tuple[str, ...]:
         values.append(unquoted(found[1] or found[2].strip()))
         place = end.end()
     return tuple(values)
-
-
-_VALUE = re.compile(r"\s*(?:('(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")|([^,'\"][^,]*))")
 
 
 def _wrong(path: Path, number: int, what: str) -> DataError:

@@ -20,10 +20,11 @@ def as_json(values: Sequence[Any]) -> list[str | None] | None:
     """
     if not all(value is None or isinstance(value, str) or _are_objects(value) for value in values):
         return None
-    return [None if value is None or value == [] else _written(value) for value in values]
+    return [None if value is None or value == [] else written(value) for value in values]
 
 
-def _written(value: Any) -> str:
+def written(value: Any) -> str:
+    """Return a text as it is, and objects or lists as JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 

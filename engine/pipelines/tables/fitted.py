@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Self
 
 from pydantic import Field
+from typing_extensions import override
 
 from engine.data.fitted import Fitted
 from engine.data.tables.schema import Column, Features
@@ -23,6 +24,11 @@ class TabularFitted(Fitted):
     """Edges of the bins of each numeric feature, as it is encoded; empty where none are used."""
     members: list[int] = Field(default_factory=list)
     """Members of the trained ensemble that were kept, by number; empty where all were."""
+
+    @property
+    @override
+    def numeric_columns(self) -> frozenset[str]:
+        return frozenset(one.name for one in self.features.columns if one.type == "numeric")
 
     def without_network(self) -> Self:
         """Return what holds of any model on these features, not of the trained network alone."""

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from engine.data.on_disk import in_windows
 from engine.data.raw import RawData
+from engine.data.readers.turns import written
 from engine.files.sanitize import plain
 from engine.reports.note import Note
 from engine.text.chat.tools import is_call
@@ -27,7 +28,7 @@ def with_called_turns(raw: RawData) -> RawData:
     if not question or not calls or not by_name(raw.train, _TOOLS):
         return raw
     first = [value for value in raw.train[calls][:_LOOKED_AT].to_pylist() if value]
-    if not first or not all(is_call(_written(value)) for value in first):
+    if not first or not all(is_call(written(value)) for value in first):
         return raw
     splits = {split: _conversations(table, question, calls) for split, table in raw.splits.items()}
     why = f"{plain(calls, 40)} has calls of tools, which answer {plain(question, 40)}"
@@ -52,14 +53,10 @@ def _talk(question: Any, calls: Any) -> str | None:
     """Return the JSON of two turns; the second is empty where there is no call."""
     if question is None:
         return None
-    written = _written(calls)
-    called = {"tool_calls": json.loads(written)} if is_call(written) else {}
+    text = written(calls)
+    called = {"tool_calls": json.loads(text)} if is_call(text) else {}
     turns = [
         {"role": USER, "content": str(question)},
         {"role": ASSISTANT, "content": "", **called},
     ]
     return json.dumps(turns, ensure_ascii=False)
-
-
-def _written(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -12,7 +12,7 @@ import pyarrow as pa
 from engine.config.tasks.embedding import SCORE_LOSSES, EmbeddingConfig
 from engine.errors import DataError
 from engine.files.sanitize import plain
-from engine.text.columns import by_name, chosen, is_text
+from engine.text.columns import IDS, by_name, chosen, is_text
 from engine.text.pairs.judgments import (
     RELEVANCE,
     SIMILARITIES,
@@ -35,7 +35,6 @@ _PAIRS = (
 )  # fmt: skip
 _NEGATIVE = re.compile(r"(hard_)?neg(ative)?s?(_passages?)?[_-]?\d*", re.IGNORECASE)
 _NONE = "-"
-_IDS = re.compile(r"(.*_)?id", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -134,7 +133,7 @@ def _found(texts: pa.Table, section: EmbeddingConfig) -> tuple[str, str]:
         for name in texts.column_names
         if name not in (section.anchor, section.positive, section.score, *section.negatives)
         and not _NEGATIVE.fullmatch(name)
-        and not _IDS.fullmatch(name)
+        and not IDS.fullmatch(name)
     ]
     given = [name for name in (section.anchor, section.positive) if name]
     if len(rest) + len(given) == 2:

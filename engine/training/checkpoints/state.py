@@ -167,7 +167,7 @@ def trained_weights(network: nn.Module) -> dict[str, Tensor]:
 
 
 def load_optimizer(optimizer: torch.optim.Optimizer, saved: dict[str, Any]) -> None:
-    """Load a saved state, but for what follows from the configuration.
+    """Load a saved state, except what follows from the configuration.
 
     Earlier versions had other scales for layers whose outputs are in the units of the data.
     """

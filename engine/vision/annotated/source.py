@@ -15,12 +15,11 @@ from torch import Generator, Tensor
 from typing_extensions import override
 
 from engine.batches.source import LEAST_WEIGHT, Batch, Noise, Source, moved
-from engine.data.image_limits import ImageFault
 from engine.data.images import Pixels
 from engine.data.raw import Skip
 from engine.data.threads import in_threads, threads
 from engine.vision.augmentation.placement import PlacedAugmentation, Placement
-from engine.vision.left_out import TRAINED_TOGETHER, LeftOut
+from engine.vision.left_out import LeftOut
 from engine.vision.preparation import Normalisation
 from engine.vision.source import RESIDENT_BYTES
 
@@ -160,7 +159,7 @@ class AnnotatedImages(Source):
         found = zip(numbers, pool.map(self._one, numbers), strict=True)
         whole = [(row, one) for row, one in found if one is not None]
         if noise is not None and len(whole) < len(numbers):
-            self._fill(whole, numbers)
+            self._unread.fill(whole, numbers, self._one)
         if not whole:
             return [], torch.empty(0), None, 0.0
         stacked = _stacked([one for _, one in whole])
@@ -171,20 +170,6 @@ class AnnotatedImages(Source):
     def _weight(self, one: _Read) -> float:
         _, target = one
         return 1.0 if target is None else self._images.weigh(target)
-
-    def _fill(self, whole: list[tuple[int, _Read]], wanted: Sequence[int]) -> None:
-        """Add images to those that can be decoded, so that the rest of a batch can be trained on.
-
-        Raises :class:`DataError` where there is none.
-        """
-        known = {row for row, _ in whole}
-        for row in self._unread.others(wanted[-1]):
-            if len(whole) >= min(TRAINED_TOGETHER, len(wanted)):
-                return
-            if row not in known and (one := self._one(row)) is not None:
-                whole.append((row, one))
-        if not whole:
-            self._unread.check()
 
     def _hold(self) -> None:
         found = list(in_threads(self._one, range(len(self._images))))
@@ -200,13 +185,7 @@ class AnnotatedImages(Source):
         )  # fmt: skip
 
     def _one(self, row: int) -> _Read | None:
-        if row in self._unread.rows:
-            return None
-        try:
-            return self._images.read(row)
-        except ImageFault as fault:
-            self._unread.add(row, str(fault))
-            return None
+        return self._unread.tried(row, lambda: self._images.read(row))
 
 
 def _stacked(found: Iterable[_Read]) -> tuple[Tensor, Tensor | None]:
