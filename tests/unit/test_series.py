@@ -280,6 +280,14 @@ def test_numbers_that_were_learned_as_counts_stay_counts() -> None:
     assert series.times.tolist() == [20230101, 20230102, 20230103]
 
 
+def test_numbers_of_two_bytes_are_read_like_larger_ones() -> None:
+    halves = np.arange(40, dtype=np.float16) / 4
+    table = pa.table({"step": np.arange(40, dtype=np.float16), "y": halves})
+    series = read_series(table, find_roles(table))
+    assert series.times.tolist() == list(range(40))
+    assert series.values[:, 0].tolist() == [i / 4 for i in range(40)]
+
+
 HOURLY = pd.date_range("2023-01-30", periods=48, freq="h")
 
 

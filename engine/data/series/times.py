@@ -211,6 +211,7 @@ def _counts(column: pa.ChunkedArray) -> bool:
 def _whole_numbers(column: pa.Array) -> Times | None:
     """The values as int64, if all are whole numbers or texts of digits alone."""
     if pt.is_floating(column.type):
+        column = column.cast(pa.float32()) if pt.is_float16(column.type) else column
         whole = pc.all(pc.and_(pc.is_finite(column), pc.equal(pc.floor(column), column))).as_py()
     elif is_text(column.type):
         column = pc.utf8_trim_whitespace(column)
