@@ -9,13 +9,14 @@ from functools import partial
 
 from engine.errors import RunError, TrainingFailed, UserError
 from engine.files.disk_space import why_not_written
+from engine.launch.interruption import interrupted
 from engine.loggers.base import notified, reported
 from engine.processes.heartbeat import beating
 from engine.processes.identity import ProcessIdentity
 from engine.processes.signals import Terminated, Termination
 from engine.processes.spawn import open_log
 from engine.runs.directory import RunDirectory
-from engine.runs.events import Event, EventLog, Failed, Interrupted
+from engine.runs.events import Event, EventLog, Failed
 from engine.runs.log_file import trim_logs
 from engine.runs.session import RunSession
 
@@ -47,7 +48,7 @@ def attempt(run: RunDirectory, work: Work, patience: float = 0.0) -> Event:
                     with reported(session):
                         last = work(session)
             except Terminated:
-                last = Interrupted(step=0, seconds=0.0)
+                last = interrupted(run)
             except Exception as error:
                 known = correctable(run, error)
                 if known is None:

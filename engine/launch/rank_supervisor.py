@@ -21,7 +21,7 @@ from engine.launch.rank_files import final_event
 from engine.launch.rendezvous import hosted, rendezvous
 from engine.processes.signals import Terminated
 from engine.runs import control
-from engine.runs.events import Event, Log, Stalled
+from engine.runs.events import Event, Interrupted, Log, Stalled
 from engine.runs.session import RunSession
 from engine.vision.files.pixel_cache import delete_unused_caches
 
@@ -64,11 +64,14 @@ def train_in_ranks(session: RunSession) -> Event:
             result = run_agent(agent)
     finally:
         handler.shutdown()
+    last = final_event(run, 0)
     if result.is_failed() and termination.asked():
+        # Processes of other nodes may be the first to exit, after the main one has saved.
+        if isinstance(last, Interrupted):
+            return last
         raise Terminated
     if result.is_failed():
         raise agent.cause.error()
-    last = final_event(run, 0)
     if last is None:
         raise TrainingFailed(f"Process 1 of {train.processes} exited without an error message.")
     return last

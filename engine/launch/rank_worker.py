@@ -15,13 +15,14 @@ import time
 from contextlib import nullcontext, suppress
 from pathlib import Path
 
+from engine.launch.interruption import interrupted
 from engine.launch.rank import Rank
 from engine.launch.rank_files import PEER_LOST, log_file, report_file, write_final_event
 from engine.processes.collector import collector_paused
 from engine.processes.signals import Terminated, Termination
 from engine.processes.spawn import open_log
 from engine.runs.directory import RunDirectory
-from engine.runs.events import EventLog, Interrupted
+from engine.runs.events import EventLog
 
 _POLL_SECONDS = 1.0
 
@@ -48,7 +49,7 @@ def main(arguments: list[str]) -> int:
                     from engine.launch.rank_training import train_rank  # torch, for seconds
                 status, last = train_rank(rank, events, termination)
         except Terminated:
-            status, last = 0, Interrupted(step=0, seconds=0.0)
+            status, last = 0, interrupted(rank.run)
     if last is not None:
         # After the log of events has given up the room that it had reserved on the disk.
         write_final_event(rank.run, rank.number, last)

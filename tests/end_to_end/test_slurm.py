@@ -142,7 +142,8 @@ def test_a_job_is_queued_again_with_a_checkpoint_and_resumes(
     assert isinstance(last, Interrupted)
     assert checkpoint.found(run.checkpoints)[0].step == last.step
 
-    asked("scontrol", "update", f"jobid={number}", "StartTime=now")
+    # A node refuses a job that begins anew in the second in which its last attempt was ended.
+    asked("scontrol", "update", f"jobid={number}", "StartTime=now+5")
     wait_for(lambda: sum(1 for _ in run.events.newest(Started)) == 2)
     assert next(run.events.newest(Started)).resumed_step == last.step
     run.requests.send(Request(control.STOP))

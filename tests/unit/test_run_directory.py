@@ -22,6 +22,7 @@ from engine.processes.identity import ProcessIdentity
 from engine.processes.spawn import open_log
 from engine.runs.directory import RunDirectory, all_runs
 from engine.runs.events import (
+    CheckpointSaved,
     Event,
     EventLog,
     Failed,
@@ -445,6 +446,27 @@ def test_a_signal_outside_of_the_loop_ends_an_attempt_as_interrupted(run: RunDir
     assert isinstance(attempt(run, work), Interrupted)
     assert run.status.state() is State.INTERRUPTED
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_run_interrupted_while_it_prepares_ends_at_the_checkpoint_that_it_resumes_from(
+    run: RunDirectory,
+) -> None:
+    def work(session: RunSession) -> Event:
+        for step in (20, 40):
+            session.events.write(
+                Progress(
+                    step=step, steps=99, epoch=1.0, epochs=2, loss=0.5, learning_rate=0.1,
+                    seconds=step / 10,
+                )
+            )  # fmt: skip
+            if step == 20:
+                session.events.write(CheckpointSaved(step=step, name="step-000000020", size=1))
+        signal.raise_signal(signal.SIGTERM)
+        raise AssertionError("unreachable")
+
+    last = attempt(run, work)
+    assert isinstance(last, Interrupted)
+    assert (last.step, last.seconds) == (20, 2.0)
 
 
 def test_a_signal_within_the_loop_is_only_noted(run: RunDirectory) -> None:
