@@ -54,7 +54,13 @@ from engine.pipelines.series.known_future import (
     past_rows,
 )
 from engine.pipelines.series.many_series import fit_panel
-from engine.pipelines.series.notes import repeat_notes, role_notes, time_notes, without_truth
+from engine.pipelines.series.notes import (
+    repeat_notes,
+    role_notes,
+    targets_without_truth,
+    time_notes,
+    without_truth,
+)
 from engine.pipelines.series.one_series import check_lengths, fit_series
 from engine.pipelines.series.reader import SeriesReader
 from engine.pipelines.series.summary import summarize_series
@@ -105,6 +111,9 @@ class ForecastingPipeline(DataPipeline[SeriesFitted]):
                 parts, self.config.data, section.split_rows, section.window
             )
             check_lengths(splits, section.window, section.horizon)
+            for name, part in splits.items():
+                own = np.arange(len(part)) >= context[name]
+                notes += targets_without_truth(name, part, own, roles)
             tables = {
                 name: series_table(part, roles, context[name]) for name, part in splits.items()
             }
@@ -141,6 +150,9 @@ class ForecastingPipeline(DataPipeline[SeriesFitted]):
             *cuts,
             *length_notes(splits, contexts, roles, window, horizon),
         ]
+        for name, some in splits.items():
+            own = some.steps >= np.repeat(contexts[name], some.lengths)
+            notes += targets_without_truth(name, some, own, roles)
         tables = {name: panel_table(part, roles, contexts[name]) for name, part in splits.items()}
         return raw.with_splits(tables, *notes)
 
