@@ -13,7 +13,9 @@ from engine.pipelines.create import create_pipeline
 
 
 @pytest.mark.parametrize("shops", [("A",), ("A", "B")])
-def test_a_split_without_a_value_of_a_target_is_told(shops: tuple[str, ...], tmp_path: Path) -> None:
+def test_a_split_without_a_value_of_a_target_is_told(
+    shops: tuple[str, ...], tmp_path: Path
+) -> None:
     day = pd.date_range("2024-01-01", periods=100)
     heat = np.where(np.arange(100) < 72, np.arange(100.0) % 9, np.nan)
     table = pd.DataFrame({"day": day, "sales": np.arange(100) % 7, "heat": heat})

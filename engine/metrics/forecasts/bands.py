@@ -88,7 +88,8 @@ def calibrate(
     whole = torch.stack(factors, 2)
     none = ~known.flatten(0, 1).any(0)
     if none.any():
-        whole[:, none] = _without_truth(forecast, error, levels) if before is None else before[:, none]
+        others = _without_truth(forecast, error, levels) if before is None else before[:, none]
+        whole[:, none] = others
     return whole.sort(2).values if forecast.ndim == 3 else whole
 
 
