@@ -105,8 +105,10 @@ def targets_without_truth(split: str, part: Series | Panel, own: Mask, roles: Ro
     """Return notes on the targets of a split without a value in its ``own`` rows, ``[rows]``."""
     if part.filled is None:
         return []
-    empty = part.filled[own, : len(roles.targets)].all(0)
-    names = [plain(name, 60) for name, none in zip(roles.targets, empty, strict=True) if none]
+    values = part.filled[own].T
+    names = [
+        plain(name, 60) for name, lost in zip(roles.targets, values, strict=False) if lost.all()
+    ]
     why = f"no row of {split} has a value, so its errors do not count there"
     return [Note(f"{name}: {why}", name, split, int(own.sum())) for name in names]
 
