@@ -46,6 +46,7 @@ from engine.data.series.time_ranges import with_beginnings
 from engine.data.tables.other_marks import other_marks
 from engine.data.tables.schema import Column
 from engine.pipelines.pipeline import DataPipeline
+from engine.pipelines.series.doubts import far_values, far_values_of_panel, sums_of_others
 from engine.pipelines.series.fitted import SeriesFitted, frequency_of, roles_of
 from engine.pipelines.series.known_future import (
     ahead_of_panel,
@@ -104,7 +105,7 @@ class ForecastingPipeline(DataPipeline[SeriesFitted]):
                 )
                 notes += [replace(note, why=f"{name}: {note.why}") for note in parts[name].notes]
             check_holidays(section.holidays, same_step(parts))
-            notes += time_notes(raw.train, roles, train)
+            notes += [*far_values(train, roles), *time_notes(raw.train, roles, train)]
             notes += role_notes(raw.train, roles, section)
             notes += repeat_notes(raw.train, roles, self._reader.times(raw.train, roles))
             splits, context, cuts = cut_in_time(
@@ -144,6 +145,8 @@ class ForecastingPipeline(DataPipeline[SeriesFitted]):
         )
         notes = [
             *panel.notes,
+            *far_values_of_panel(panel, roles),
+            *sums_of_others(panel, roles),
             *(without_truth(name, raw.splits[name].num_rows) for name in lacking),
             *self._reader.format_notes(raw.train, formats),
             *role_notes(raw.train, roles, section),
