@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from engine.metrics.uncertainty.intervals import Interval
 from engine.metrics.uncertainty.paired import PairedRows, ScoredRows
+from engine.metrics.uncertainty.window_draws import WindowPlaces
 from engine.reports.views import View
 
 if TYPE_CHECKING:  # a preview of data loads no torch
@@ -30,6 +31,8 @@ class Evaluation:
     """Errors of single rows or windows, for a comparison in pairs."""
     block: int = 1
     """Errors next to each other that depend on one another."""
+    places: WindowPlaces | None = None
+    """Series and times of windows of several series, whose errors depend on one another."""
     fitted: Any = None
     """State that was fitted on these rows, such as the width of bands."""
     intervals: Mapping[str, Interval] = field(default_factory=dict)

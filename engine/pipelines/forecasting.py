@@ -46,6 +46,7 @@ from engine.data.series.time_ranges import with_beginnings
 from engine.data.tables.other_marks import other_marks
 from engine.data.tables.schema import Column
 from engine.pipelines.pipeline import DataPipeline
+from engine.pipelines.series.doubts import far_values, far_values_of_panel, sums_of_others
 from engine.pipelines.series.fitted import SeriesFitted, frequency_of, roles_of
 from engine.pipelines.series.known_future import (
     ahead_of_panel,
@@ -54,7 +55,13 @@ from engine.pipelines.series.known_future import (
     past_rows,
 )
 from engine.pipelines.series.many_series import fit_panel
-from engine.pipelines.series.notes import repeat_notes, role_notes, time_notes, without_truth
+from engine.pipelines.series.notes import (
+    repeat_notes,
+    role_notes,
+    targets_without_truth,
+    time_notes,
+    without_truth,
+)
 from engine.pipelines.series.one_series import check_lengths, fit_series
 from engine.pipelines.series.reader import SeriesReader
 from engine.pipelines.series.summary import summarize_series
@@ -98,13 +105,16 @@ class ForecastingPipeline(DataPipeline[SeriesFitted]):
                 )
                 notes += [replace(note, why=f"{name}: {note.why}") for note in parts[name].notes]
             check_holidays(section.holidays, same_step(parts))
-            notes += time_notes(raw.train, roles, train)
+            notes += [*far_values(train, roles), *time_notes(raw.train, roles, train)]
             notes += role_notes(raw.train, roles, section)
             notes += repeat_notes(raw.train, roles, self._reader.times(raw.train, roles))
             splits, context, cuts = cut_in_time(
                 parts, self.config.data, section.split_rows, section.window
             )
             check_lengths(splits, section.window, section.horizon)
+            for name, part in splits.items():
+                own = np.arange(len(part)) >= context[name]
+                notes += targets_without_truth(name, part, own, roles)
             tables = {
                 name: series_table(part, roles, context[name]) for name, part in splits.items()
             }
@@ -135,12 +145,17 @@ class ForecastingPipeline(DataPipeline[SeriesFitted]):
         )
         notes = [
             *panel.notes,
+            *far_values_of_panel(panel, roles),
+            *sums_of_others(panel, roles),
             *(without_truth(name, raw.splits[name].num_rows) for name in lacking),
             *self._reader.format_notes(raw.train, formats),
             *role_notes(raw.train, roles, section),
             *cuts,
             *length_notes(splits, contexts, roles, window, horizon),
         ]
+        for name, some in splits.items():
+            own = some.steps >= np.repeat(contexts[name], some.lengths)
+            notes += targets_without_truth(name, some, own, roles)
         tables = {name: panel_table(part, roles, contexts[name]) for name, part in splits.items()}
         return raw.with_splits(tables, *notes)
 

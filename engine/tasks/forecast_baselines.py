@@ -84,8 +84,7 @@ def _own_rows(table: Any, fitted: SeriesFitted) -> tuple[Rows, Rows, Numbers, Ma
         return places, times, rows.values[first:, :count], marks[first:, :count]
     panel, context = split_panel(table)
     places = find_keys(fitted.own.keys, key_texts(panel.keys, fitted.series))
-    steps = np.arange(len(panel.times)) - np.repeat(panel.starts[:-1], panel.lengths)
-    own = (steps >= np.repeat(context, panel.lengths)) & (places[panel.codes] >= 0)
+    own = (panel.steps >= np.repeat(context, panel.lengths)) & (places[panel.codes] >= 0)
     marks = _marks(panel.values, panel.filled)[own, :count]
     return places[panel.codes][own], panel.times[own], panel.values[own, :count], marks
 

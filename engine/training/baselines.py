@@ -78,4 +78,4 @@ def _verdict(result: Evaluation | None, baseline: Baseline) -> AnyVerdict | None
     known = int(np.isfinite(theirs.errors).sum())
     if known < min(_FEWEST, len(theirs.errors)):
         return None
-    return judge(baseline.name, result.errors, theirs.errors, theirs.block)
+    return judge(baseline.name, result.errors, theirs.errors, theirs.block, result.places)

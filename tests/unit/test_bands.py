@@ -143,6 +143,27 @@ def test_values_that_were_filled_in_do_not_widen_a_band() -> None:
     assert calibrate(LEVELS, forecast, truth, torch.zeros_like(known)) is None
 
 
+def test_steps_and_targets_without_a_truth_get_the_bands_of_the_others() -> None:
+    forecast, truth = drawn(500, 8)
+    known = torch.ones_like(truth, dtype=torch.bool)
+    known[:, 2, 0] = known[..., 1] = False
+    factors = calibrate(LEVELS, forecast[..., 1], truth, known)
+    assert factors is not None
+    kept = truth[:, [0, 1, 3], 0].double().numpy()
+    whole = [[-np.sort(-kept.ravel())[1350], 0.0, np.sort(kept.ravel())[1350]]]  # 1,351 of 1,501
+    assert factors[2].tolist() == pytest.approx(np.array(whole * 2), rel=1e-6)
+    assert factors[0, 1].tolist() == pytest.approx(whole[0], rel=1e-6)
+    assert factors[0, 0, 2].item() == pytest.approx(np.sort(truth[:, 0, 0].numpy())[450])
+    # A network's own quantiles are left as they are, and those that were fitted before, too.
+    own = calibrate(LEVELS, forecast, truth, known)
+    assert own is not None
+    assert own[:, 1].tolist() == [[-1.0, 0.0, 1.0]] * 4
+    before = torch.full((4, 2, 3), 7.0)
+    later = calibrate(LEVELS, forecast, truth, known, before=before)
+    assert later is not None
+    assert torch.equal(later[:, 1], before[:, 1])
+
+
 @pytest.mark.parametrize("single", [True, False])
 def test_quantiles_never_cross_after_the_correction(single: bool) -> None:
     generator = torch.Generator().manual_seed(6)

@@ -155,6 +155,8 @@ def test_a_comma_between_cells_is_no_decimal_mark() -> None:
         ("0,1", ["7.5,8", "9,9"], True),
         ("id,", ["1,x", "2,y"], True),  # nothing above texts
         ("red,big", ["red,small", "blue,big", "red,big"], False),  # values occur again
+        ("time,0", ["2024-01-01,5.5", "2024-01-02,7.5"], True),  # a name above dates, as of Darts
+        ("null,3", ["2024-01-01,5", "2024-01-02,7"], False),
         ("2024-01-01,x", ["2024-01-02,y", "2024-01-03,z", "2024-01-04,z"], False),
     ],
 )

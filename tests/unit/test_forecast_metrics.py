@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -55,6 +57,18 @@ def pair() -> tuple[torch.Tensor, torch.Tensor]:
     generator = torch.Generator().manual_seed(0)
     truth = torch.randn(40, 5, 2, generator=generator)
     return truth + 0.3 * torch.randn(40, 5, 2, generator=generator), truth
+
+
+def test_a_target_without_a_truth_leaves_the_metrics_of_the_others(
+    pair: tuple[torch.Tensor, torch.Tensor],
+) -> None:
+    forecast, truth = pair
+    known = torch.ones_like(truth, dtype=torch.bool)
+    known[..., 1] = False
+    first = Scales(*(part[:1] for part in (SCALES.targets, SCALES.mean, SCALES.std)), (1.5,))
+    alone = evaluate(forecast[..., :1], truth[..., :1], first)
+    both = evaluate(forecast, truth, replace(SCALES, naive_error=(1.5, 1.0)), known=known)
+    assert both.metrics == pytest.approx(alone.metrics)
 
 
 def test_metrics_are_those_of_scikit_learn(pair: tuple[torch.Tensor, torch.Tensor]) -> None:

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from engine.metrics.forecasts.cutoffs import WindowErrors
 from engine.metrics.uncertainty.verdict import judge
+from engine.metrics.uncertainty.window_draws import WindowPlaces
 from engine.runs.history import History
 from tui.format.headline import headline
 from tui.format.run_facts import metrics_table
@@ -66,6 +68,49 @@ def test_windows_that_overlap_widen_the_interval() -> None:
     assert widened == pytest.approx(np.sqrt(10) * np.sqrt(2 / 3), rel=0.2)
 
 
+def of_shops(
+    random: np.random.Generator, shared: float, own: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64], WindowPlaces]:
+    """Errors of 20 series at 100 times, of a network and of a baseline, in days of six windows."""
+    theirs = random.uniform(1, 2, (20, 100))
+    by_time = np.repeat(random.normal(0, 1, 25), 4)
+    errors = theirs + shared * by_time + own * random.normal(0, 1, (20, 1))
+    series, times = np.repeat(np.arange(20), 100), np.tile(6 * np.arange(100), 20)
+    return errors.ravel(), theirs.ravel(), WindowPlaces(series, times, 24)
+
+
+def test_bad_times_that_series_share_widen_the_interval() -> None:
+    errors, theirs, places = of_shops(np.random.default_rng(6), shared=0.2, own=0.0)
+    apart, together = judge("naive", errors, theirs, 4), judge("naive", errors, theirs, 4, places)
+    assert apart is not None
+    assert together is not None
+    # By hand: 25 independent days, whatever the number of series.
+    days = (errors - theirs).reshape(20, 25, 4).mean((0, 2)).std(ddof=1) / np.sqrt(25)
+    width = 2 * 2.064 * days / theirs.mean()  # by Student's distribution of 24 degrees
+    # Blocks that begin at any window vary by two thirds of what whole days do.
+    assert together.high - together.low == pytest.approx(np.sqrt(2 / 3) * width, rel=0.2)
+    assert together.high - together.low > 3 * (apart.high - apart.low)
+
+
+def test_series_that_are_hard_at_all_times_widen_the_interval() -> None:
+    errors, theirs, places = of_shops(np.random.default_rng(7), shared=0.0, own=0.2)
+    verdict = judge("naive", errors, theirs, 4, places)
+    assert verdict is not None
+    each = (errors - theirs).reshape(20, 100).mean(1).std(ddof=1) / np.sqrt(20)
+    width = 2 * 2.093 * each / theirs.mean()  # 19 degrees
+    assert verdict.high - verdict.low == pytest.approx(width, rel=0.1)
+
+
+def test_an_interval_of_few_windows_is_that_of_students_distribution() -> None:
+    theirs = np.full(5, 2.0)
+    errors = np.array([1.0, 1.5, 2.0, 2.5, 3.0])
+    verdict = judge("naive", errors, theirs, 1, WindowPlaces(np.arange(5), np.zeros(5, int), 0))
+    assert verdict is not None
+    wide = np.log((2 + 2.776 * errors.std(ddof=1) / np.sqrt(5)) / 2)
+    assert np.log1p(verdict.high) == pytest.approx(wide, rel=0.15)
+    assert verdict.low > -1
+
+
 def test_errors_that_are_not_known_are_left_out_in_pairs() -> None:
     errors, theirs = np.array([1.0, np.nan, 3.0]), np.array([2.0, 50.0, 6.0])
     verdict = judge("naive", errors, theirs)
@@ -117,9 +162,10 @@ def test_cutoffs_lie_a_horizon_apart_back_from_the_last_window() -> None:
     windows = WindowErrors()
     truth = torch.arange(20.0)
     # Two series at the same times: errors of t and t + 1.
-    for shift in (0.0, 1.0):
+    for series, shift in enumerate((0.0, 1.0)):
         difference = (truth + shift)[:, None, None].expand(20, 4, 1)
-        windows.update(difference, torch.ones(20, 4, 1), torch.arange(20))
+        numbers = torch.full((20,), series)
+        windows.update(difference, torch.ones(20, 4, 1), torch.arange(20), numbers)
     table = windows.at_cutoffs(3, 4, str)
     assert table is not None
     times = np.array([11, 15, 19])
@@ -134,6 +180,19 @@ def test_cutoffs_lie_a_horizon_apart_back_from_the_last_window() -> None:
     metrics = windows.metrics_at_cutoffs(3, 4)
     assert metrics == {"mse_cutoffs": pytest.approx(squared.mean()), "mae_cutoffs": 15.5}
     assert windows.metrics_at_cutoffs(0, 4) == {}
+
+
+def test_cutoffs_count_back_from_the_end_of_each_series() -> None:
+    windows = WindowErrors()
+    # A series of ten windows that ends at 9, and one of every third step that ends at 47.
+    for series, times in enumerate((torch.arange(10), torch.arange(20, 50, 3))):
+        difference = times[:, None, None].expand(10, 2, 1).float()
+        windows.update(difference, torch.ones(10, 2, 1), times, torch.full((10,), series))
+    table = windows.at_cutoffs(3, 2, str)
+    assert table is not None
+    assert [row[0] for row in table.rows[:3]] == ["5 to 35", "7 to 41", "9 to 47"]
+    assert [row[2] for row in table.rows[:3]] == [20.0, 24.0, 28.0]
+    assert windows.metrics_at_cutoffs(3, 2)["mae_cutoffs"] == 24.0
 
 
 @pytest.mark.parametrize(

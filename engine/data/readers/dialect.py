@@ -22,6 +22,8 @@ _DELIMITERS = ("\t", ";", "|", ",")
 _NAMED = {"tab": "\t", "\\t": "\t", "space": " ", "comma": ",", "semicolon": ";"}
 LINE_END = re.compile(r"\r\n?|\n")
 _NUMBER = re.compile(r"[-+]?(\d+([.,]\d*)?|[.,]\d+)([eE][-+]?\d+)?")
+_DATE = re.compile(r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}(?!\d)")
+_MISSING = ("na", "n/a", "nan", "nat", "null", "none")
 _DECIMAL_COMMA = re.compile(
     r"[-+]?(?:\d*,(?:\d{1,2}|\d{4,})|(?:0|\d{4,}),\d{3}|\d{1,3}(?:\.\d{3})+,\d+)"
 )
@@ -164,7 +166,7 @@ def _is_header(rows: Sequence[Sequence[str]]) -> bool:
     if _counts_columns(first):
         return True
     columns = [[row[i].strip() for row in rows[1:] if i < len(row)] for i in range(len(first))]
-    if _counts_behind_names(first, columns):
+    if _counts_behind_names(first, columns) or any(map(_is_above_dates, first, columns)):
         return True
     kinds = [mostly_numbers(column) for column in columns]
     named = [_NUMBER.fullmatch(name) is None for name in first]
@@ -179,6 +181,12 @@ def _is_header(rows: Sequence[Sequence[str]]) -> bool:
     return not any(
         name and column.count(name) > 1 for name, column in zip(first, columns, strict=True)
     )
+
+
+def _is_above_dates(cell: str, below: Sequence[str]) -> bool:
+    """Whether a cell without digits, a name, stands above dates, as numbers do beside it."""
+    named = cell[:1].isalpha() and cell.lower() not in _MISSING and not re.search(r"\d", cell)
+    return named and sum(map(bool, map(_DATE.match, below))) > _MOSTLY * len(below) > 0
 
 
 def _is_value(cell: str, below: Sequence[str]) -> bool:

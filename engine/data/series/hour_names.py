@@ -24,7 +24,12 @@ _WORDS = {
 """Minutes that a counted column takes, by the word before its number."""
 _CLOCK_STEPS = (60, 30, 20, 15, 10, 5)
 _MARK = r"(?P<mark>a|[ _]?(?:b|dst|\*)|[_.][12])?"
-_COUNTED = re.compile(rf"(?P<word>[a-z]+(?:[ _-][a-z]+)?)[ _.-]*(?P<number>\d{{1,3}}){_MARK}")
+_WORD = "|".join(sorted((word.replace(" ", "[ _-]") for word in _WORDS), key=len, reverse=True))
+_COUNTED = re.compile(
+    rf"(?:(?P<before>.*[^ _.-])[ _.-]+)?(?P<word>{_WORD})[ _.-]*(?P<number>\d{{1,3}}){_MARK}"
+)
+_LAGS = re.compile(r"(.*[^a-z])?(lag|lags|lead|shift|past|ahead|fc|pred|prediction|forecast|t)")
+"""Ends of names before a number of hours that are counted from the row, not from midnight."""
 _BEFORE_WORD = re.compile(rf"(?P<number>\d{{1,2}}) ?(?:h|hr|hrs|hour|uhr){_MARK}")
 _CLOCK = re.compile(
     r"(?P<before>[^\d:]*?)(?P<hour>\d{1,2})[:.h](?P<minute>\d{2})(?::00)?"
@@ -56,6 +61,12 @@ class HourNames:
     """Those of ``columns`` that have an hour for the second time."""
     beyond: tuple[str, ...] = ()
     """Columns behind those of a day, such as ``h25``."""
+    of: str = ""
+    """The beginning of the names, such as ``load`` of ``load_h1``; empty where there is none."""
+
+    def like(self, other: HourNames) -> bool:
+        """Return whether both have the same times of a day."""
+        return (self.minutes, self.step, self.ends) == (other.minutes, other.step, other.ends)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,34 +87,53 @@ class _Part:
     step: int
     """Minutes of a counted name; 0 of a time of day or a bare number."""
     second: bool
+    of: str = ""
+    """The beginning of the name, as it is written."""
 
 
-def find_hour_names(names: Sequence[str]) -> HourNames | Unclear | None:
-    """Return the columns that are named after all parts of a day; ``None`` where there are none."""
+def find_hour_names(names: Sequence[str]) -> tuple[HourNames, ...] | Unclear | None:
+    """Return the columns that are named after all parts of a day; ``None`` where there are none.
+
+    There are several where each has a beginning of its own, such as ``load_h1`` and ``temp_h1``.
+    """
     families: dict[str, list[tuple[str, _Part]]] = defaultdict(list)
     for name in names:
         if part := _part(name):
             families[part.family].append((name, part))
-    read = (_of_family(family) for family in families.values())
-    found = [one for one in read if one is not None]
-    if len(found) > 1:
-        columns = tuple(column for one in found for column in one.columns)
-        why = f"{found[0].columns[0]} and {found[1].columns[0]} both seem to begin a day"
-        return Unclear(why, columns)
-    return found[0] if found else None
+    each = (_of_family(family) for family in families.values())
+    found = [one for one in each if one is not None]
+    read = tuple(one for one in found if isinstance(one, HourNames))
+    unclear = [one for one in found if isinstance(one, Unclear)]
+    if len(found) == 1:
+        return read or unclear[0]
+    if not found or (not unclear and _are_apart(read)):
+        return read or None
+    columns = tuple(column for one in found for column in one.columns)
+    why = f"{found[0].columns[0]} and {found[1].columns[0]} both seem to begin a day"
+    return Unclear(why, columns)
+
+
+def _are_apart(families: Sequence[HourNames]) -> bool:
+    """Return whether families have beginnings of their own, and the same times of a day."""
+    begin = {family.of for family in families} - {""}
+    return len(begin) == len(families) and all(one.like(families[0]) for one in families)
 
 
 def _part(name: str) -> _Part | None:
     text = " ".join(name.split()).lower()
-    if (match := _COUNTED.fullmatch(text)) and _word(match["word"]) in _WORDS:
-        word = _word(match["word"])
-        return _Part(word, int(match["number"]), _WORDS[word], _is_second(match["mark"]))
+    if match := _COUNTED.fullmatch(text):
+        word, before = _word(match["word"]), match["before"] or ""
+        if _LAGS.fullmatch(before):
+            return None
+        number, second = int(match["number"]), _is_second(match["mark"])
+        return _Part(f"{before} {word}", number, _WORDS[word], second, _begun(name, before))
     if match := _BEFORE_WORD.fullmatch(text):
         return _Part("before", int(match["number"]), _HOUR, _is_second(match["mark"]))
     if match := _CLOCK.fullmatch(text) or _HALF_DAY.fullmatch(text) or _DIGITS.fullmatch(text):
         minute = _minute(match)
         family = f"clock {match['before']}"
-        return None if minute is None else _Part(family, minute, 0, _is_second(match["mark"]))
+        of = _begun(name, match["before"])
+        return None if minute is None else _Part(family, minute, 0, _is_second(match["mark"]), of)
     if match := _RANGE.fullmatch(text):
         begin, end = int(match["number"]), int(match["end"])
         right = end == begin + 1 or (begin, end) == (23, 0)
@@ -111,6 +141,11 @@ def _part(name: str) -> _Part | None:
     if match := _BARE.fullmatch(text):
         return _Part("bare", int(match["number"]), 0, match["mark"] == "b")
     return None
+
+
+def _begun(name: str, before: str) -> str:
+    """Return how a name begins, as it is written: ``Load`` of ``Load_H1``."""
+    return " ".join(name.split())[: len(before)].strip(" _.-")
 
 
 def _word(text: str) -> str:
@@ -153,7 +188,7 @@ def _of_family(family: Sequence[tuple[str, _Part]]) -> HourNames | Unclear | Non
     parts += [(day.minutes_of[place], 1, name) for place, name in second.items()]
     minutes, _, ordered = zip(*sorted(parts), strict=True)
     again = tuple(second.values())
-    return HourNames(ordered, minutes, day.step, day.ends, again, day.beyond)
+    return HourNames(ordered, minutes, day.step, day.ends, again, day.beyond, family[0][1].of)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from engine.reports.note import Note
 
 TIME, VALUE, SERIES = "time", "value", "series"
 _TARGET, _STARTS, _FREQUENCY = "target", ("start", "start_time"), "freq"
+_CATEGORIES = "feat_static_cat"
 _IDS = ("item_id", "id", "unique_id")
 _TIMES = ("timestamp", "timestamps", "time", "times", "date", "dates", "ds")
 
@@ -165,9 +166,16 @@ def _spread_lists(
         ]
         return {name: pa.array(values)}
     widest = max(len(row or ()) for row in rows)
+    coded = name == _CATEGORIES
     return {
-        f"{name}_{at + 1}": pa.array(
-            [row[at] if row is not None and len(row) > at else None for row in rows]
+        f"{name}_{at + 1}": _own_values(
+            [row[at] if row is not None and len(row) > at else None for row in rows], coded
         ).take(pa.array(owner))
         for at in range(widest)
     }
+
+
+def _own_values(values: Sequence[Any], coded: bool) -> pa.Array:
+    """One value a series; numbers that are ``coded`` categories are texts."""
+    made = pa.array(values)
+    return made.cast(pa.string()) if coded else made

@@ -59,6 +59,11 @@ class Panel:
         """``[rows]``, the number of the series of each row."""
         return np.repeat(np.arange(len(self)), self.lengths)
 
+    @property
+    def steps(self) -> Rows:
+        """``[rows]``, the number of each row in its series."""
+        return np.arange(len(self.times)) - np.repeat(self.starts[:-1], self.lengths)
+
     def ranges(self, begins: Rows, ends: Rows) -> Panel:
         """Return some rows of each series, from ``begins`` to ``ends``, both counted in all rows.
 

@@ -189,8 +189,7 @@ def panel_table(panel: Panel, roles: Roles, context: Rows) -> pa.Table:
     kind = pa.timestamp("us") if panel.frequency.dated else pa.int64()
     columns[roles.time] = pa.array(panel.times).cast(kind)
     columns |= {name: pa.array(panel.values[:, i]) for i, name in enumerate(roles.channels)}
-    steps = np.arange(len(panel.times)) - np.repeat(panel.starts[:-1], panel.lengths)
-    columns[_OWN] = pa.array(steps >= np.repeat(context, panel.lengths))
+    columns[_OWN] = pa.array(panel.steps >= np.repeat(context, panel.lengths))
     if panel.filled is not None:
         marks = zip(roles.channels, panel.filled.T, strict=True)
         columns |= {_FILLED + name: pa.array(mark) for name, mark in marks}

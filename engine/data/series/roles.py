@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -18,8 +20,20 @@ from engine.data.series.times import find_time_column
 from engine.errors import DataError
 from engine.files.sanitize import plain
 
+_LEAST_COUNTED = 20
+"""Fewer rows may rise by one by accident."""
+_ROW_NUMBER = re.compile(
+    r"unnamed: ?\d+|column_1|#|(id|index|idx|instant|obs|sno|s\.no\.?|nr|no)"
+    r"|(row|record|line)([ _-]?(id|nr|no|num|number|index))?"
+)
 _TARGET_NAMES = ("target", "y", "value", "ot")
-_LIKELY_NAMES = (("price",), ("close", "adj close"), ("sales", "demand", "load"))
+_LIKELY_NAMES = (
+    ("price",),
+    ("close", "adj close"),
+    ("quantity", "qty", "units", "units_sold", "units sold", "num_sold", "count", "cnt", "revenue",
+     "turnover", "consumption", "umsatz", "absatz", "menge", "verbrauch", "ventes", "ventas"),
+    ("sales", "demand", "load", "unit_sales", "weekly_sales", "daily_sales"),
+)  # fmt: skip
 """Names of columns that are forecast more often than those beside them, from group to group."""
 
 
@@ -114,6 +128,8 @@ def find_roles(
         and not ROW_NUMBERS.fullmatch(name)
         and has_numbers(table[name], decimal_mark_of(table))
     ]
+    if time:
+        numeric = [name for name in numeric if not _counts_rows(name, table[name])] or numeric
     if not targets:
         if not numeric:
             raise _no_numbers(table, [name for name in table.column_names if name not in taken])
@@ -177,6 +193,16 @@ def _check_apart(roles: Roles) -> None:
                 f"The column {plain(name, 60)!r} is in task.{first[name]} and in task.inputs.",
                 "Take it out of one of them.",
             )
+
+
+def _counts_rows(name: str, column: pa.ChunkedArray) -> bool:
+    """Whether whole numbers are named as those of rows, and rise by one from row to row."""
+    if _ROW_NUMBER.fullmatch(name.strip().lower()) is None:
+        return False
+    if not pa.types.is_integer(column.type) or column.null_count or len(column) < _LEAST_COUNTED:
+        return False
+    steps = np.diff(column.to_numpy().astype(np.int64))
+    return bool((steps == 1).all())
 
 
 def _likely_target(table: pa.Table, numeric: Sequence[str]) -> str:

@@ -113,8 +113,7 @@ def _changes(panel: Panel, targets: int, season: int, power: int = 1) -> Numbers
     if len(values) > season:
         change[season:] = np.abs(values[season:] - values[:-season]) ** power
         pairs[season:] = known[season:] & known[:-season]
-    steps = np.arange(len(values)) - np.repeat(panel.starts[:-1], panel.lengths)
-    pairs &= (steps >= season)[:, None]
+    pairs &= (panel.steps >= season)[:, None]
     sums = np.add.reduceat(change * pairs, panel.starts[:-1])
     counts = np.add.reduceat(pairs, panel.starts[:-1], dtype=np.int64)
     return np.asarray(sums / np.maximum(counts, 1), np.float64)

@@ -49,6 +49,8 @@ def file_with_a_row_a_step(table: pa.Table, names: Collection[str], time: str = 
     if {*names} <= {*table.column_names}:
         return table
     form = _form_of(table, time)
+    if isinstance(form, HourColumns):
+        form = replace(form, named={own.of for own in form.families} <= {*names})
     return table if form is None or isinstance(form, Unclear) else form.rows(table)
 
 

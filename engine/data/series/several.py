@@ -230,7 +230,8 @@ def _of_repeated(
         f"The column {plain(roles.time, 60)!r} repeats each time about "
         f"{max(2, round(len(times) / len(np.unique(times))))} times: the data seems to hold "
         "several series.",
-        "Name the columns that tell them apart in task.series.",
+        "Name the columns that tell them apart in task.series. Several rows of one time in one "
+        "series, such as single sales, are to be summed or averaged before.",
     )
 
 

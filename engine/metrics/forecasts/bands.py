@@ -62,11 +62,14 @@ def calibrate(
     truth: Tensor,
     known: Tensor,
     fewest: int = _FEWEST,
+    before: Tensor | None = None,
 ) -> Tensor | None:
     """Factors of :class:`Bands` that hold on windows which the network was not trained on.
 
     ``forecast`` is ``[windows, horizon, targets]`` or has the levels behind that; ``known`` marks
-    the truths that count. Of fewer windows than ``fewest``, all steps share a factor.
+    the truths that count. Of fewer windows than ``fewest``, all steps share a factor. A target
+    without any truth gets the factors ``before``, else those of all targets together, or the
+    network's own quantiles.
     Split-conformal prediction of each tail by itself, with distances relative to the network's own
     quantiles where it has them: Romano, Patterson and Candès 2019, "Conformalized Quantile
     Regression"; Sesia and Candès 2020 for the relative form.
@@ -77,13 +80,40 @@ def calibrate(
     widths = _widths(forecast, bands.median).clamp(min=_THINNEST)
     error = truth - bands.point(forecast)
     error = error.where(known, torch.nan)
-    pooled = len(error) < fewest
     factors = []
     for place, level in enumerate(levels):
         scores = error / widths[..., place if forecast.ndim == 4 else 0]
-        found = torch.zeros(error.shape[1:]) if level == 0.5 else _tail(scores, level, pooled)
-        factors.append(found.clamp(max=0) if level < 0.5 else found.clamp(min=0))
-    return torch.stack(factors, 2).sort(2).values if forecast.ndim == 3 else torch.stack(factors, 2)
+        found = _tail(scores, level, pooled=len(error) < fewest)
+        factors.append(_outward(_of_target(found, scores, level), level))
+    whole = torch.stack(factors, 2)
+    none = ~known.flatten(0, 1).any(0)
+    if none.any():
+        others = _without_truth(forecast, error, levels) if before is None else before[:, none]
+        whole[:, none] = others
+    return whole.sort(2).values if forecast.ndim == 3 else whole
+
+
+def _of_target(found: Tensor, scores: Tensor, level: float) -> Tensor:
+    """The factors ``[horizon, targets]``; those of steps without a truth are of all steps."""
+    none = ~scores.isfinite().any(0)
+    return found.where(~none, _tail(scores, level, pooled=True)) if none.any() else found
+
+
+def _without_truth(forecast: Tensor, error: Tensor, levels: Sequence[float]) -> Tensor:
+    """The factors ``[horizon, 1, levels]`` of a target without any truth."""
+    horizon = error.shape[1]
+    if forecast.ndim == 4:
+        return torch.tensor(levels).sub(0.5).sign().expand(horizon, 1, -1)
+    scores = error.reshape(len(error), -1, 1)
+    tails = (_outward(_tail(scores, q, pooled=True)[:horizon], q) for q in levels)
+    return torch.stack([*tails], 2)
+
+
+def _outward(factors: Tensor, level: float) -> Tensor:
+    """Factors that lead away from the point forecast, which has none."""
+    if level == 0.5:
+        return torch.zeros_like(factors)
+    return factors.clamp(max=0) if level < 0.5 else factors.clamp(min=0)
 
 
 def _tail(scores: Tensor, level: float, pooled: bool) -> Tensor:

@@ -85,8 +85,9 @@ class ForecastErrors:
         return {"rmsse": np.sqrt(_divided(mse, naive))} if len(naive) else {}
 
     def metrics(self) -> dict[str, float]:
-        """The means over the targets."""
-        return {name: float(values.mean()) for name, values in self.by_target().items()}
+        """The means over the targets that have truths, or a scale; NaN where none has."""
+        each = ((name, values[np.isfinite(values)]) for name, values in self.by_target().items())
+        return {name: float(known.mean()) if len(known) else math.nan for name, known in each}
 
     def views(self) -> list[View]:
         """Metrics by target, and errors by step."""

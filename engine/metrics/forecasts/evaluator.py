@@ -118,7 +118,8 @@ class ForecastEvaluator(Evaluator):
             self._series.update(batch.inputs["series"], own, relative, known)
         sums = torch.stack([part.sum(0) for part in parts])
         self._sums = sums if self._sums is None else self._sums + sums
-        self._windows.update(own, known, batch.inputs["time"])
+        order = batch.inputs.get("order") if self._series is not None else None
+        self._windows.update(own, known, batch.inputs["time"], order)
         if quantiles is not None:
             self._has_quantiles = True
             self._quantiles.update(quantiles, truth, known, exact)
@@ -168,7 +169,8 @@ class ForecastEvaluator(Evaluator):
         apart = max(1, sums.horizon // self._stride)
         shown = self._views(sums, apart) if views else []
         metrics = sums.metrics() | self._windows.metrics_at_cutoffs(self._cutoffs, apart)
-        return Evaluation(metrics, shown, self._windows.absolute(), apart)
+        absolute, places = self._windows.absolute(), self._windows.places(apart)
+        return Evaluation(metrics, shown, absolute, apart, places=places)
 
     def _views(self, sums: ForecastErrors, apart: int) -> list[View]:
         by_series = None if self._series is None else self._series.table()

@@ -40,7 +40,8 @@ def recent_bands(bands: Bands, latest: Windows, count: int, every: int = 1) -> B
     if bands.factors is None or count < FEWEST:
         return bands
     forecast, truth, known = (part[-max(1, RECENT // every) :] for part in latest)
-    found = calibrate(bands.levels, forecast, truth, known, fewest=FEWEST // every)
+    fewest, before = FEWEST // every, bands.factors.cpu()
+    found = calibrate(bands.levels, forecast, truth, known, fewest, before)
     if found is None:
         return bands
     share = count / RECENT

@@ -9,8 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-_DRAWS = 1000
+from engine.metrics.uncertainty.window_draws import WindowPlaces, draws_of
+
 _SHARE = 0.95
+_SMALLEST = 1e-9
+"""A ratio of errors that is as good as none."""
 _ROUNDING = 1e-6
 """Differences of errors in standard deviations that are those of float32."""
 
@@ -110,13 +113,17 @@ class ExactVerdict:
 
 
 def judge(
-    baseline: str, errors: NDArray[np.float64], theirs: NDArray[np.float64], block: int = 1
+    baseline: str,
+    errors: NDArray[np.float64],
+    theirs: NDArray[np.float64],
+    block: int = 1,
+    places: WindowPlaces | None = None,
 ) -> Verdict | ExactVerdict | None:
     """Compare errors of the same windows by a paired bootstrap; ``None`` where nothing is known.
 
-    Windows next to each other overlap, so they are drawn in blocks of ``block`` (circular block
-    bootstrap, Politis and Romano 1992). Errors, in standard deviations, that are not numbers are
-    left out in pairs.
+    Windows next to each other overlap, so they are drawn in blocks of ``block``. Those of several
+    series, which ``places`` tell apart, are drawn by time and by series: the wider interval counts.
+    Errors, in standard deviations, that are not numbers are left out in pairs.
     """
     if len(errors) != len(theirs):
         return None
@@ -124,35 +131,33 @@ def judge(
     errors, theirs = errors[known], theirs[known]
     if len(errors) < 2:
         return None
-    drawn = _drawn_means(errors, theirs, block)
-    if (drawn[1] > 0).all():
-        low, high = _interval(drawn[0] / drawn[1] - 1)
-        return Verdict(baseline, float(errors.mean() / theirs.mean() - 1), low, high)
+    drawn = [*draws_of(errors, theirs, block, None if places is None else places.chosen(known))]
+    if all((draws.means[1] > 0).all() for draws in drawn):
+        middle = float(errors.mean() / theirs.mean())
+        # Of logarithms, as a ratio that is widened stays above 0.
+        ends = [
+            _interval(_log(draws.means[0] / draws.means[1]), float(_log(middle)), draws.widening)
+            for draws in drawn
+        ]
+        low, high = np.exp(max(ends, key=_width)) - 1
+        return Verdict(baseline, middle - 1, float(low), float(high))
     # A baseline that is exact in nearly all windows has draws without any error.
-    low, high = _interval(drawn[0] - drawn[1])
     difference = float(errors.mean() - theirs.mean())
+    ends = [
+        _interval(draws.means[0] - draws.means[1], difference, draws.widening) for draws in drawn
+    ]
+    low, high = max(ends, key=_width)
     return ExactVerdict(baseline, difference, low, high, float((theirs == 0).mean()))
 
 
-def _drawn_means(
-    errors: NDArray[np.float64], theirs: NDArray[np.float64], block: int
-) -> NDArray[np.float64]:
-    """Mean errors of the windows that were drawn, ``[2, draws]``."""
-    block = min(max(1, block), max(1, len(errors) // 2))
-    sums = [_block_sums(part, block) for part in (errors, theirs)]
-    generator = np.random.default_rng(0)
-    draws = -(-len(errors) // block)
-    chosen = (generator.integers(len(errors), size=draws) for _ in range(_DRAWS))
-    return np.array([[part[at].mean() / block for part in sums] for at in chosen]).T
+def _log(ratio: Any) -> NDArray[np.float64]:
+    return np.asarray(np.log(np.maximum(ratio, _SMALLEST)), np.float64)
 
 
-def _interval(drawn: NDArray[np.float64]) -> tuple[float, float]:
+def _interval(drawn: NDArray[np.float64], middle: float, widening: float) -> tuple[float, float]:
     low, high = np.quantile(drawn, [(1 - _SHARE) / 2, (1 + _SHARE) / 2])
-    return float(low), float(high)
+    return middle + widening * float(low - middle), middle + widening * float(high - middle)
 
 
-def _block_sums(values: NDArray[np.float64], block: int) -> NDArray[np.float64]:
-    """The sum of each value and the ``block - 1`` behind it, around the end."""
-    totals = np.concatenate([[0.0], np.cumsum(np.concatenate([values, values[: block - 1]]))])
-    sums: NDArray[np.float64] = totals[block:] - totals[:-block]
-    return sums
+def _width(ends: tuple[float, float]) -> float:
+    return ends[1] - ends[0]

@@ -11,6 +11,7 @@ from engine.config.tasks.forecasting import ForecastingConfig
 from engine.data.raw import VALIDATION, RawData
 from engine.data.series.frequency import Times
 from engine.data.series.indicators import category_notes
+from engine.data.series.panel import Mask, Panel
 from engine.data.series.read import Series
 from engine.data.series.roles import Roles, unused_columns
 from engine.data.series.several import named_for_series, suspect_series
@@ -98,6 +99,18 @@ def season_notes(season: int, section: ForecastingConfig) -> Iterator[Note]:
             "baseline repeats the last value, and the network never sees a whole season"
         )
         yield Note(why, "", "season", change="task.window")
+
+
+def targets_without_truth(split: str, part: Series | Panel, own: Mask, roles: Roles) -> list[Note]:
+    """Return notes on the targets of a split without a value in its ``own`` rows, ``[rows]``."""
+    if part.filled is None:
+        return []
+    values = part.filled[own].T
+    names = [
+        plain(name, 60) for name, lost in zip(roles.targets, values, strict=False) if lost.all()
+    ]
+    why = f"no row of {split} has a value, so its errors do not count there"
+    return [Note(f"{name}: {why}", name, split, int(own.sum())) for name in names]
 
 
 def without_truth(split: str, rows: int) -> Note:

@@ -130,9 +130,71 @@ def test_too_few_rows_are_explained_by_columns_that_may_be_hours(tmp_path: Path)
 
 
 def test_words_of_another_meaning_are_no_hours() -> None:
-    for word in ("std", "time", "V", "lag_h"):
+    for word in ("std", "time", "V", "lag_h", "load_lag_h", "forecast_h"):
         table = wide([f"{word}_{n}" for n in range(24)])
         assert arranged(table) == (table, [])
+
+
+LOAD, TEMPERATURE = ([f"{of}{n}" for n in range(1, 25)] for of in ("Load_H", "temp_H"))
+
+
+def test_two_values_with_columns_of_the_same_hours_are_two_columns() -> None:
+    found, notes = arranged(wide([*LOAD, *TEMPERATURE]))
+    assert found.column_names == ["date", "hour", "Load", "temp"]
+    assert found["hour"].to_pylist() == [*range(24)] * 30
+    # `wide` gives the columns the minutes of 48 half hours, one after the other.
+    for name, first in (("Load", 0), ("temp", 720)):
+        assert found[name].to_pylist() == [
+            value(day, first + 30 * hour) for day in range(30) for hour in range(24)
+        ]
+    assert [why.split(", ")[0] for why in notes] == [
+        "24 columns from Load_H1 to Load_H24 are the times of a day of Load",
+        "24 columns from temp_H1 to temp_H24 are the times of a day of temp",
+    ]
+
+
+def test_columns_of_one_value_may_begin_with_its_name() -> None:
+    found, notes = arranged(wide(LOAD))
+    assert (found.column_names, found.num_rows) == (["date", "hour", "value"], 720)
+    assert "24 columns from Load_H1 to Load_H24 are the times of a day, Load_H1" in notes[0]
+    # A later file has the hours of both values, or of one of them.
+    later = wide([*LOAD, *TEMPERATURE])
+    assert file_with_a_row_a_step(later, ["date", "Load", "temp"]).num_rows == 720
+    one = file_with_a_row_a_step(wide(LOAD), ["date", "hour", "Load", "temp"])
+    assert one.column_names == ["date", "hour", "Load"]
+
+
+def test_a_second_hour_of_both_values_is_one_row() -> None:
+    second: list[Any] = [9.0 if day == date(2024, 10, 27) else None for day in DAYS]
+    more = {"Load_H3b": second, "temp_H3b": pa.nulls(30, pa.float64())}
+    found, _ = arranged(wide([*LOAD, *TEMPERATURE], **more))
+    rows = [row for row in found.to_pylist() if row["date"] == "2024-10-27"]
+    assert (len(rows), found.num_rows) == (25, 721)
+    assert (rows[3]["hour"], rows[3]["Load"], rows[3]["temp"]) == (2, 9.0, None)
+
+
+@pytest.mark.parametrize(("table", "why"), [
+    (wide([*LOAD, *(f"temp {n:02}:00" for n in range(0, 24, 2))]), "both seem to begin a day"),
+    (wide([*LOAD, *COUNTED]), "both seem to begin a day"),
+    (wide([*LOAD, *TEMPERATURE], temp=[1] * 30), "there is a column 'temp' too"),
+    (wide(LOAD).set_column(0, "date", pa.array([f"{day} {day.day % 24}:00" for day in DAYS])),
+     "date has times of day itself"),
+])  # fmt: skip
+def test_columns_of_several_values_that_are_not_clear_stay_columns(
+    table: pa.Table, why: str
+) -> None:
+    found, notes = arranged(table)
+    assert found is table
+    assert len(notes) == 1
+    assert why in notes[0]
+
+
+def test_sums_of_a_day_of_either_value_are_left_out() -> None:
+    table = wide([*LOAD, *TEMPERATURE])
+    sums = [sum(row[name] for name in TEMPERATURE) for row in table.to_pylist()]
+    found, notes = arranged(wide([*LOAD, *TEMPERATURE], heat=sums))
+    assert "heat" not in found.column_names
+    assert "heat is the sum of the columns of the day: not used" in notes
 
 
 def test_columns_that_are_named_in_the_settings_stay_columns() -> None:
@@ -185,6 +247,26 @@ def test_numbers_behind_a_name_are_a_header(tmp_path: Path) -> None:
     counts = ",".join(map(str, range(1, 25)))
     path.write_text("".join(f"{day},{counts}\n" for day in DAYS))  # a row of values counts as well
     assert read_file(path, ReadOptions()).table.num_rows == 30
+
+
+def test_one_value_of_two_is_forecast_and_the_other_is_known_ahead(tmp_path: Path) -> None:
+    table = wide([*LOAD, *TEMPERATURE])
+    lines = [",".join(map(str, row.values())) for row in table.to_pylist()]
+    (tmp_path / "meters.csv").write_text("\n".join([",".join(table.column_names), *lines]) + "\n")
+    task = {"kind": "forecasting", "window": 48, "horizon": 24}
+    source = {"kind": "file", "path": str(tmp_path / "meters.csv")}
+
+    def roles(**fields: Any) -> list[str]:
+        config = {"task": task | fields, "data": source, "model": {"kind": "dlinear"}}
+        pipeline: Any = create_pipeline(RunConfig.parse(config))
+        raw = pipeline.load()
+        columns = pipeline.summarize(raw, pipeline.fit(raw)).columns
+        return [f"{column.name}: {column.role}" for column in columns]
+
+    assert roles() == ["date hour: time", "Load: target", "temp: input"]
+    known = roles(targets=["Load"], known_future=["temp"])
+    assert known == ["date hour: time", "Load: target", "temp: known ahead"]
+    assert roles(targets=["temp"]) == ["date hour: time", "temp: target", "Load: input"]
 
 
 def test_meters_are_learned_as_hourly_series(tmp_path: Path) -> None:

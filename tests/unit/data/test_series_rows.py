@@ -151,7 +151,7 @@ def test_lists_of_gluonts_are_rows_with_what_goes_along() -> None:
     found = arranged(gluonts()).to_pylist()
     assert [row["time"] for row in found] == [1, 2, 3, 1, 2, 3, 4]
     assert found[5] == {
-        "item_id": "T1", "time": 3, "feat_static_cat_1": 7, "feat_static_cat_2": 1,
+        "item_id": "T1", "time": 3, "feat_static_cat_1": "7", "feat_static_cat_2": "1",
         "feat_dynamic_real_1": 1.0, "value": value(1, 2),
     }  # fmt: skip
     note = with_a_row_a_step(RawData({"train": gluonts()})).notes[0]
