@@ -14,7 +14,7 @@ _FALLS, _RISES, _ZERO = "falls", "rises", "│"
 
 @dataclass(frozen=True, slots=True)
 class SignedBars:
-    """The scale of some bars: the name, lowest and highest of their values, and the cells of all."""
+    """The scale of bars: the name of their values, the lowest and the highest, and the cells."""
 
     name: str
     low: float
@@ -31,7 +31,7 @@ class SignedBars:
 
     @property
     def heading(self) -> str:
-        """What each side says."""
+        """The meaning of each side."""
         if not self.low:
             return self._named(_RISES, self.cells)
         return f"{self._named(_FALLS, self._left):>{self._left}}{_ZERO}{_RISES * bool(self.high)}"

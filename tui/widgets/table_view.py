@@ -43,9 +43,7 @@ class TableView(Listing[NumberedRow]):
         signed = [_signed(table, place) for place in range(len(table.columns))]
         shown = [list(map(_cell, row, signed)) for row in table.rows]
         columns = [
-            Column(
-                str(title), *_widths(str(title), [row[place] for row in shown]), right=right
-            )
+            Column(str(title), *_widths(str(title), [row[place] for row in shown]), right=right)
             for place, title in enumerate(table.columns)
             for right in [_numeric(table, place)]
         ]
