@@ -29,6 +29,7 @@ from engine.models.build import build_model
 from engine.models.images.mirrored import Mirrored, both_sides
 from engine.models.shapes import ImageShape
 from engine.pipelines.image_classification import ImageClassificationPipeline
+from engine.reports.class_records import class_record, labels_record, said
 from engine.reports.explanation import Explanation
 from engine.reports.gallery import Gallery
 from engine.reports.picture import Picture
@@ -48,7 +49,7 @@ from engine.vision.files.column import images_of
 from engine.vision.files.processor_file import write_processor
 from engine.vision.fitted import ImageFitted
 from engine.vision.pictures import picture, pictures_of
-from engine.vision.prediction import class_record, labels_record, said, shown
+from engine.vision.prediction import shown
 from engine.vision.preparation import Normalisation, Preparation, ProgressiveSize
 from engine.vision.start_size import check_start_size
 

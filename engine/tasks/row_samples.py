@@ -7,6 +7,7 @@ from typing import Any
 
 from engine.pipelines.tabular_classification import ClassesFitted
 from engine.pipelines.tabular_regression import NumbersFitted
+from engine.reports.class_records import said
 
 _UNKNOWN = "—"
 """The class of a row that no training row has."""
@@ -15,7 +16,7 @@ _UNKNOWN = "—"
 def class_sample(record: Mapping[str, Any], target: float, fitted: ClassesFitted) -> dict[str, str]:
     """Return the predicted class with its probability, and the true one, by its encoded target."""
     label = _UNKNOWN if target < 0 else fitted.classes[int(target)]
-    return {"predicted": f"{record['label']} ({record['score']:.0%})", "label": label}
+    return {"predicted": said(record), "label": label}
 
 
 def number_sample(

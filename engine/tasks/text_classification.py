@@ -29,6 +29,7 @@ from engine.pipelines.text_classification import (
     TextClassificationFitted,
     TextClassificationPipeline,
 )
+from engine.reports.class_records import class_record, labels_record, said
 from engine.reports.gallery import Gallery
 from engine.runs.events import Report
 from engine.tasks.galleries.rows import texts_gallery
@@ -123,8 +124,8 @@ class TextClassification(TextTask[TextClassificationFitted]):
         logits = logits_of(network, batch.inputs).float()
         if fitted.multi_label:
             rows = logits.sigmoid().tolist()
-            return [_labels_record(row, fitted.classes) for row in rows]
-        return [_class_record(row, fitted.classes) for row in logits.softmax(1).tolist()]
+            return [labels_record(row, fitted.classes) for row in rows]
+        return [class_record(row, fitted.classes) for row in logits.softmax(1).tolist()]
 
     def shown(
         self, rows: pa.Table, records: list[dict[str, Any]], fitted: TextClassificationFitted
@@ -132,7 +133,7 @@ class TextClassification(TextTask[TextClassificationFitted]):
         """Text, prediction and label."""
         text_of = self._text_of(fitted)
         return [
-            {"text": text, "predicted": _joined(_predicted(record)), "label": _joined(label)}
+            {"text": text, "predicted": said(record), "label": _joined(label)}
             for text, record, label in zip(
                 text_of(rows), records, _labels(rows, fitted), strict=True
             )
@@ -206,20 +207,3 @@ def _codes(table: pa.Table, fitted: TextClassificationFitted) -> pa.Array:
 
 def _joined(names: Label) -> str:
     return ", ".join(names_in(names)) or "—"
-
-
-def _class_record(row: Sequence[float], classes: Sequence[str]) -> dict[str, Any]:
-    likeliest = sorted(range(len(row)), key=lambda index: -row[index])[:5]
-    scores = {classes[index]: row[index] for index in likeliest}
-    return {"label": classes[likeliest[0]], "score": row[likeliest[0]], "scores": scores}
-
-
-def _labels_record(row: Sequence[float], classes: Sequence[str]) -> dict[str, Any]:
-    scores = dict(sorted(zip(classes, row, strict=True), key=lambda item: -item[1]))
-    labels = [name for name, score in scores.items() if score > 0.5]
-    return {"labels": labels, "scores": dict(list(scores.items())[:5])}
-
-
-def _predicted(record: dict[str, Any]) -> Label:
-    label: Label = record["labels"] if "labels" in record else record["label"]
-    return label

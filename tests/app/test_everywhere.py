@@ -8,6 +8,10 @@ from itertools import combinations
 from typing import Any
 
 import pytest
+from rich.cells import cell_len
+from rich.segment import Segment
+from rich.style import Style
+from textual.color import Color
 from textual.events import Resize
 from textual.geometry import Size
 from textual.pilot import Pilot
@@ -24,6 +28,7 @@ from engine.service.client import Superseded
 from engine.sweep.directory import SweepConfig, SweepDirectory
 from engine.sweep.table import SweepTable, TrialRow
 from tui.app import DltuiApp
+from tui.charts.chart import SERIES, marker_of
 from tui.screens.adapters.screen import AdaptersScreen
 from tui.screens.dialogs.actions import actions_of
 from tui.screens.dialogs.confirm import ConfirmScreen
@@ -39,11 +44,12 @@ from tui.screens.sweeps.new_sweep import NewSweepScreen
 from tui.screens.sweeps.screen import SweepsScreen
 from tui.screens.sweeps.sweep import SweepScreen
 from tui.settings import Settings
-from tui.terminal.ascii import plain_text
+from tui.terminal.ascii import PlainCharacters, plain_text
 from tui.terminal.vocabulary import MOVES
 from tui.widgets.form.choice import ChoiceScreen
 from tui.widgets.form.path_picker import PathPickerScreen
 from tui.widgets.form.several import SeveralScreen
+from tui.widgets.steady_footer import SteadyFooter
 
 SIZES = [(80, 24), (120, 40), (300, 80), (80, 24), (20, 5), (100, 30)]
 HARMFUL = {
@@ -238,6 +244,21 @@ async def test_text_from_outside_does_nothing_on_a_screen(name, screens, until, 
 
 
 @pytest.mark.parametrize("name", NAMES)
+async def test_a_narrow_screen_has_the_keys_that_leave_and_that_list_all(
+    name, screens, until
+) -> None:
+    async with DltuiApp().run_test(size=(40, 24)) as pilot:
+        await show(pilot, screens("usual")[name](), until)
+        for footer in pilot.app.screen.query(SteadyFooter):
+            await until(pilot, lambda footer=footer: footer._keys)
+            line = str(footer.render())
+            leaves = [key.text for key in footer._keys if key.key in ("escape", "q")]
+            assert leaves
+            assert all(text in line for text in leaves)
+            assert line.endswith("? Keys")
+
+
+@pytest.mark.parametrize("name", NAMES)
 async def test_all_keys_of_a_screen_are_reported(name, screens, until, text_of) -> None:
     app = DltuiApp()
     async with app.run_test(size=(120, 80)) as pilot:
@@ -268,11 +289,55 @@ async def test_all_keys_of_a_screen_are_reported(name, screens, until, text_of) 
     [
         ("plain", "plain"),
         ("│─┌┐╭╰", "|-++++"),
-        ("é ü ñ", "e u n"),
+        ("é ü ñ ø ł", "e u n o l"),
         ("日本", "????"),
-        ("▶ ✓ ● … █▌", "> + o ~ #|"),
+        ("▶ ✓ ● █▌", "> + o #|"),
         ("\u2800\u28ff\u2809\u28c0", " |'."),
+        ("１２！", "1 2 ! "),
+        ("👨\u200d👩\u200d👧 ❤️ e\u0301", "?? ?? e"),
+        ("▁▂▃▄▅▆▇█", "_.-=+*%#"),
     ],
 )
 def test_plain_characters_are_as_wide_as_those_they_stand_for(text: str, plain: str) -> None:
     assert plain_text(text) == plain
+    assert cell_len(text) == len(plain)
+
+
+@pytest.mark.parametrize("text", ["½", "Ⅳ", "㎏", "№", "⅓"])
+def test_plain_characters_are_no_part_of_a_number_or_unit(text: str) -> None:
+    assert plain_text(text) == "?" * cell_len(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("0.96 ± 0.02  yes", "0.96+/-0.02  yes"),
+        ("a = b, a ≠ b  ", "a = b, a !=b  "),
+        ("0.003 → 0.001", "0.003-->0.001"),
+        ("70 °C     2 W", "70 degC   2 W"),
+        ("loading the model …     ", "loading the model ...   "),
+        ("│tabular_cl…│next│", "|tabular_...|next|"),
+        ("digits-c… 0.93 cnn", "digits... 0.93 cnn"),
+        ("name c… cnn", "name .. cnn"),
+        ("  …/folder/file.csv", ".../folder/file.csv"),
+        ("a … b", "a...b"),
+        ("│…│…│", "|.|.|"),
+    ],
+)
+def test_signs_that_are_longer_in_ascii_move_nothing_beside_them(text: str, plain: str) -> None:
+    assert plain_text(text) == plain
+    assert cell_len(text) == len(plain)
+
+
+def test_longer_signs_keep_the_colours_of_a_line() -> None:
+    red, blue, none = Style(color="red"), Style(color="blue"), None
+    line = [Segment("0.9 ±", red), Segment(" 0.1 ", blue), Segment("  é…│", none)]
+    assert PlainCharacters().apply(line, Color(0, 0, 0)) == [
+        Segment("0.9+/-", red), Segment("0.1 ", blue), Segment("e...|", none),
+    ]  # fmt: skip
+
+
+def test_curves_have_different_markers_in_plain_characters() -> None:
+    markers = [plain_text(marker_of(style)) for style in SERIES]
+    assert len(set(markers)) == len(SERIES)
+    assert plain_text("◆") not in markers  # the best evaluation

@@ -16,6 +16,7 @@ from tui.format.topics import tab_title
 from tui.screens.results.head import head
 from tui.screens.results.reading import Results, read_results
 from tui.screens.results.screen import ResultsScreen
+from tui.widgets.signed_bars import signed_bars
 from tui.widgets.table_view import TableView
 
 VIEWS = [
@@ -254,9 +255,41 @@ async def test_the_importance_of_columns_is_drawn_as_bars_and_named(done, until,
         await pilot.press("2")
         await until(pilot, lambda: title in text_of(pilot))
         await until(pilot, lambda: "visits" in text_of(pilot))
-        bars = {line.split()[0]: line.count("█") for line in text_of(pilot).splitlines()[-23:]
-                if line.split()[:1] and line.split()[0] in ("visits", "plan", "age")}  # fmt: skip
-    assert bars == {"visits": 24, "plan": 12, "age": 0}
+        lines = [line for line in text_of(pilot).splitlines() if "│" in line]
+    shown = {line.split()[0]: line for line in lines}
+    zero = shown["column"].index("│")
+    assert "accuracy falls│rises" in shown["column"]
+    assert "-0.4000   +1.5" in shown["visits"]
+    assert [shown[name].index("│") for name in ("visits", "plan", "age")] == [zero] * 3
+    sides = {name: [side.count("█") for side in line.split("│")] for name, line in shown.items()}
+    assert sides == {"column": [0, 0], "visits": [15, 0], "plan": [0, 7], "age": [0, 0]}
+
+
+@pytest.mark.parametrize(
+    ("values", "heading", "bars"),
+    [
+        ([-4.0, -2.0], "   r2 falls│", ["███████████│", "     ▐█████│"]),
+        ([4.0, 2.0], "r2 rises", ["████████████", "██████"]),
+        ([6.0, -3.0], "falls│rises", ["     │██████", "  ███│"]),
+        ([0.0, 0.0], "", []),
+    ],
+)
+def test_bars_of_changes_begin_at_zero_and_end_on_the_side_of_their_sign(
+    values, heading, bars
+) -> None:
+    found = signed_bars("r2", values, 12)
+    assert (found.heading if found else "") == heading
+    for value, bar in zip(values, bars, strict=False):
+        assert found
+        assert str(found.bar(value)) == bar
+
+
+def test_bars_on_the_side_of_the_smaller_changes_have_another_colour() -> None:
+    found = signed_bars("r2", [6.0, -3.0], 12)
+    assert found
+    colours = {value: {span.style for span in found.bar(value).spans} for value in (6.0, -3.0)}
+    assert "$primary" in colours[6.0]
+    assert "$warning" in colours[-3.0]
 
 
 async def test_tables_are_sorted_by_each_column_and_the_other_way(done, until, text_of) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import random
+import re
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,7 @@ def test_what_is_known_of_texts_is_reported_with_the_rows_left_out(reviews: Path
     assert reasons == {"review is empty": 1, "verdict is empty": 1}
     shown = events_of(run, Samples)[0].items[0]
     assert set(shown) == {"text", "predicted", "label"}
+    assert re.fullmatch(r"(positive|negative) \(\d+%\)", shown["predicted"])
 
 
 def test_a_finished_run_is_a_model_to_begin_with(reviews: Path) -> None:

@@ -24,7 +24,7 @@ SERIES = tuple(f"series-{place}" for place in range(1, 13))
 MOST_SERIES = len(SERIES)
 """Number of curves that can be distinguished."""
 _MARKERS = {"train": "", "validation": "●", "other": "▲", "third": "■"} | dict(
-    zip(SERIES, "●▲■▼○△□▽+×*#", strict=True)
+    zip(SERIES, "●▲■▼○△□▽+×%&", strict=True)
 )
 SMOOTHING = 0.9
 _LEGEND_LINES = 3

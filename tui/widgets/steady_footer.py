@@ -15,6 +15,7 @@ from typing_extensions import override
 from tui.format.text import literal
 
 _NAME = 80
+_LEAVING = ("escape", "q")
 _KEY = "bold $footer-key-foreground on $footer-key-background"
 _TEXT = "$footer-description-foreground on $footer-description-background"
 
@@ -28,6 +29,11 @@ class FooterKey:
     text: str
     enabled: bool
     tooltip: str
+
+    @property
+    def leaves(self) -> bool:
+        """Whether it leads out of the screen."""
+        return self.key in _LEAVING
 
     @property
     def content(self) -> Content:
@@ -52,20 +58,24 @@ class PlacedKey:
 
 
 def fitting(keys: Sequence[FooterKey], width: int) -> list[PlacedKey]:
-    """Return the keys that fit a line: the first ones, and always the last one.
+    """Return the keys that fit a line: those that leave and the last one, then the first ones.
 
     The last one lists all keys.
     """
     contents = [(key, key.content) for key in keys]
-    last = contents[-1][1].cell_length if contents else 0
+    leaving = [place for place, key in enumerate(keys) if key.leaves]
+    chosen: set[int] = set()
+    left = width + 1
+    for place in (*range(len(keys))[-1:], *leaving, *range(len(keys))):
+        cells = contents[place][1].cell_length + 1
+        if place not in chosen and (cells <= left or not chosen):
+            chosen.add(place)
+            left -= cells
     placed: list[PlacedKey] = []
     start = 0
-    for place, (key, content) in enumerate(contents):
-        end = start + content.cell_length
-        is_last = place == len(contents) - 1
-        if is_last or end + 1 + last <= width:
-            placed.append(PlacedKey(key, start, content))
-            start = end + 1
+    for place in sorted(chosen):
+        placed.append(PlacedKey(contents[place][0], start, contents[place][1]))
+        start = placed[-1].end + 1
     return placed
 
 

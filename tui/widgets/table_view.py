@@ -15,11 +15,14 @@ from tui.format.numbers import number
 from tui.format.text import literal
 from tui.widgets.columns import Column
 from tui.widgets.listing import Listing
-from tui.widgets.progress import bar
+from tui.widgets.signed_bars import SignedBars, signed_bars
 
 RANKED = "Importance of columns"
 """Beginning of the title of tables whose first number is drawn as a bar."""
+_CHANGES = ("change", "difference")
+"""Beginnings of the titles of columns whose numbers have a sign."""
 _WIDEST = 40
+_NAME = 20
 _BAR = 24
 """Cells of the longest bar beside a row."""
 
@@ -37,21 +40,21 @@ class TableView(Listing[NumberedRow]):
 
     def __init__(self, table: Table, opens: bool) -> None:
         """If ``opens``, enter asks to see a row whole."""
+        signed = [_signed(table, place) for place in range(len(table.columns))]
+        shown = [list(map(_cell, row, signed)) for row in table.rows]
         columns = [
-            Column(
-                str(title), *_widths(str(title), [row[place] for row in table.rows]), right=right
-            )
+            Column(str(title), *_widths(str(title), [row[place] for row in shown]), right=right)
             for place, title in enumerate(table.columns)
             for right in [_numeric(table, place)]
         ]
-        longest = _longest(table)
-        if longest:
-            columns.append(Column("", _BAR, _BAR))
+        bars = _bars(table)
+        if bars:
+            columns.append(Column(bars.heading, _BAR, _BAR))
         self._table = table
         self._sorted: tuple[int, bool] | None = None
         super().__init__(
             columns,
-            lambda row: [*(_cell(value) for value in row[1]), *_bar(row[1], longest)],
+            lambda row: [*shown[row[0]], *_bar(row[1], bars)],
             lambda row: row[0],
             choosable=opens,
         )
@@ -108,29 +111,36 @@ def _numeric(table: Table, place: int) -> bool:
     return all(isinstance(row[place], int | float | None) for row in table.rows)
 
 
-def _longest(table: Table) -> float:
-    """Return the largest value of bars, without a sign; 0 where the table has none."""
+def _signed(table: Table, place: int) -> bool:
+    """Return whether the numbers of a column are changes."""
+    ranked = table.title.startswith(RANKED)
+    return bool(ranked and place) or str(table.columns[place]).startswith(_CHANGES)
+
+
+def _bars(table: Table) -> SignedBars | None:
+    """Return the bars of a table's first numbers, where it has bars."""
     if not table.title.startswith(RANKED):
-        return 0.0
-    values = [row[1] for row in table.rows if len(row) > 1]
-    return max((abs(value) for value in values if isinstance(value, float)), default=0.0)
+        return None
+    name = literal(table.columns[1], _NAME).plain if len(table.columns) > 1 else ""
+    return signed_bars(name, [_first_number(row) for row in table.rows], _BAR)
 
 
-def _bar(row: Sequence[Cell], longest: float) -> list[Content]:
-    """Return the bar of a row's first number, where there are bars."""
-    if not longest:
-        return []
-    value = row[1] if isinstance(row[1], float) else 0.0
-    return [Content.styled(bar(abs(value) / longest, _BAR), "$primary")]
+def _bar(row: Sequence[Cell], bars: SignedBars | None) -> list[Content]:
+    return [bars.bar(_first_number(row))] if bars else []
 
 
-def _widths(title: str, values: Sequence[Cell]) -> tuple[int, int]:
+def _first_number(row: Sequence[Cell]) -> float:
+    value = row[1] if len(row) > 1 else None
+    return float(value) if isinstance(value, int | float) else 0.0
+
+
+def _widths(title: str, cells: Sequence[Content]) -> tuple[int, int]:
     """Return a width at which most is visible, and one at which all is."""
-    longest = max([len(title), *(_cell(value).cell_length for value in values)])
+    longest = max([len(title), *(cell.cell_length for cell in cells)])
     return min(longest, 16), min(longest + 2, _WIDEST)
 
 
-def _cell(value: Cell) -> Content:
+def _cell(value: Cell, signed: bool) -> Content:
     if isinstance(value, float):
-        return Content(number(value))
+        return Content("+" * (signed and value > 0) + number(value))
     return literal("–" if value is None else value)

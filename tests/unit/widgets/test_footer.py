@@ -21,9 +21,10 @@ def line(width: int) -> str:
     return " ".join(str(placed.content) for placed in fitting(KEYS, width))
 
 
-def test_keys_are_shown_whole_and_the_list_of_all_keys_always() -> None:
+def test_keys_are_shown_whole_and_those_that_leave_and_list_all_keys_always() -> None:
     assert line(29) == "n New P Presets q Quit ? Keys"
-    assert line(28) == "n New P Presets ? Keys"
+    assert line(28) == "n New q Quit ? Keys"
+    assert line(13) == "q Quit ? Keys"
     assert line(12) == "n New ? Keys"
     assert line(5) == "? Keys"
     assert fitting([], 80) == []
