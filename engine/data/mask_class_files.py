@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Callable, Iterator
 
 
@@ -42,8 +43,16 @@ def _table_of_values(text: str) -> list[str]:
     return [f"{int(row[0])}={row[1].strip()}" for row in rows if len(row) > 1]
 
 
+def _table_of_ade(text: str) -> list[str]:
+    """A table with tabs, ``Idx … Name``, of ADE20K; the first of several names of a class."""
+    rows = [[cell.strip() for cell in line.split("\t")] for line in text.splitlines() if line]
+    names = [(int(row[0]), re.split("[,;]", row[-1])[0]) for row in rows[1:] if len(row) > 1]
+    return ["0=other", *(f"{value}={name}" for value, name in names)]
+
+
 CLASS_FILES: dict[str, Callable[[str], list[str]]] = {
     "classes.txt": _names, "class_names.txt": _names_of_labelme, "labelmap.txt": _colours,
     "class_dict.csv": _table_of_colours, "_classes.csv": _table_of_values,
+    "objectinfo150.txt": _table_of_ade,
 }  # fmt: skip
 """Readers of the classes by the name of the file; they raise ``ValueError`` for another content."""

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 
 from engine.config.data.image_masks import ImageMasksConfig
+from engine.data.boxes.instance_masks import CLASSES as INSTANCE_CLASSES
+from engine.data.boxes.instance_masks import load_instance_masks
 from engine.data.image_files import files_below, folder_of
 from engine.data.image_index import images_below
 from engine.data.image_sets import listed_splits
 from engine.data.mask_class_files import CLASS_FILES
 from engine.data.mask_pairs import MaskNames, of_one_kind, split_by_folder
 from engine.data.outlines import load_outlines
+from engine.data.panoptic import load_panoptic
 from engine.data.raw import TEST, TRAIN, VALIDATION, RawData, Skip
 from engine.errors import DataError
 from engine.files.sanitize import plain
@@ -23,6 +26,7 @@ from engine.reports.note import Note
 CLASSES = b"mask classes"
 """Key in a table's metadata of the classes that were found beside the masks, ``value=name``."""
 _LARGEST_LIST = 1_000_000
+_Load = Callable[[Path, Sequence[Path], Sequence[Path]], tuple[RawData, list[str]] | None]
 
 
 def load_masks(config: ImageMasksConfig) -> RawData:
@@ -34,7 +38,9 @@ def load_masks(config: ImageMasksConfig) -> RawData:
     masks = of_one_kind(all_masks)
     known = set(all_masks)
     others = [image for image in images if image not in known]
-    if not masks and (drawn := _from_outlines(root, images)) is not None:
+    if (segments := _with_found(load_panoptic, root, images)) is not None:
+        return segments
+    if not masks and (drawn := _with_found(load_outlines, root, images)) is not None:
         return drawn
     if not masks or not others:
         raise DataError(
@@ -43,6 +49,9 @@ def load_masks(config: ImageMasksConfig) -> RawData:
         )
     pairs = names.pairs(others, masks)
     if not any(pairs.values()):
+        united = load_instance_masks(root, images, names)
+        if united is not None:
+            return with_mask_classes(united, INSTANCE_CLASSES)
         raise DataError(
             f"{plain(root)}: no mask is called as an image, such as "
             f"{plain(others[0].stem)} for {plain(others[0])}.",
@@ -63,9 +72,10 @@ def load_masks(config: ImageMasksConfig) -> RawData:
     return _with_classes(RawData(found, (), tuple(_skips(pairs, all_masks, masks, unlisted))), root)
 
 
-def _from_outlines(root: Path, images: Sequence[Path]) -> RawData | None:
+def _with_found(load: _Load, root: Path, images: Sequence[Path]) -> RawData | None:
+    """Return the masks that annotations beside the images describe, and their classes."""
     known = set(images)
-    found = load_outlines(root, [file for file in files_below(root) if file not in known], images)
+    found = load(root, [file for file in files_below(root) if file not in known], images)
     return None if found is None else with_mask_classes(*found)
 
 

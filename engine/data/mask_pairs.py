@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from itertools import takewhile
 from pathlib import Path
@@ -13,7 +14,7 @@ from engine.data.readers.files import split_of
 
 _FOLDERS = frozenset((
     "masks", "mask", "labels", "label", "annotations", "segmentationclass", "segmentation",
-    "gt", "groundtruth", "ground_truth", "gtfine", "gtcoarse",
+    "segmentationobject", "gt", "groundtruth", "ground_truth", "gtfine", "gtcoarse",
 ))  # fmt: skip
 """Names of folders that hold masks."""
 _WORDS = frozenset(("mask", "masks", "gt", "gtfine", "gtcoarse", "annotations", "groundtruth",
@@ -25,6 +26,8 @@ _NEUTRAL = FILLERS | {"jpegimages", "photos", "pictures", "rgb", "inputs", "left
 """Names of folders that say nothing of the images in them."""
 _ENDS = ("_mask", "_masks", "_label", "_labels", "_gt", "_seg", "_labelids")
 """Ends of names that masks have and their images have not."""
+_OBJECTS = "segmentationobject"
+"""Folder of masks of single objects in Pascal VOC, beside those of classes."""
 _KINDS = ("_labeltrainids", "_labelids")
 """Ends of the masks of classes where several kinds are kept for an image, the best first."""
 _BEFORE, _BEHIND = re.compile(r".*[-_. ]"), re.compile(r"[-_. ].*")
@@ -62,6 +65,30 @@ class MaskNames:
             found.append({image: by_key.get(self._key(image, of_image)) for image in images})
         return max(found, key=_number)
 
+    def groups(self, images: Sequence[Path]) -> tuple[dict[Path, list[Path]], list[Path]] | None:
+        """Return the masks of each image that has one for each of its objects, and other images.
+
+        They lie in a folder of masks beside that of the image, ``a/images/a.png`` and
+        ``a/masks/1.png``, or in one called as the image, ``masks/a/1.png``. ``None`` for others.
+        """
+        masks = [image for image in images if self._in_folder(image)]
+        by_key: dict[tuple[str, ...], list[Path]] = defaultdict(list)
+        for mask in masks:
+            by_key[self._folders(mask)].append(mask)
+        others = [image for image in images if not self._in_folder(image)]
+        in_folder = Counter(self._folders(image) for image in others)
+        groups = {}
+        for image in others:
+            folders = self._folders(image)
+            own = by_key.get((*folders, image.stem))
+            if own is None and in_folder[folders] == 1 and folders[1:]:
+                own = by_key.get(folders)
+            if own:
+                groups[image] = own
+        if not any(len(own) > 1 for own in groups.values()):
+            return None
+        return groups, [image for image in others if image not in groups]
+
     def _in_folder(self, image: Path) -> bool:
         return any(map(self._is_folder, image.parts[:-1]))
 
@@ -74,12 +101,16 @@ class MaskNames:
 
     def _key(self, image: Path, cut: Cut) -> tuple[str, ...]:
         """Return split, folders and name by which an image and its mask belong together."""
+        return (*self._folders(image), cut(image.stem))
+
+    def _folders(self, image: Path) -> tuple[str, ...]:
+        """Return split and folders, without those that tell images from masks."""
         folders = [
             part
             for part in image.parts[:-1]
             if part.lower() not in _NEUTRAL and not self._is_folder(part) and not named_split(part)
         ]
-        return (split_by_folder(image), *folders, cut(image.stem))
+        return (split_by_folder(image), *folders)
 
 
 def split_by_folder(image: Path) -> str:
@@ -90,6 +121,8 @@ def split_by_folder(image: Path) -> str:
 
 def of_one_kind(masks: Sequence[Path]) -> list[Path]:
     """Return the masks of classes, where colours and instances are kept beside, as Cityscapes."""
+    whole = [mask for mask in masks if _OBJECTS not in map(str.lower, mask.parts)]
+    masks = whole or masks
     for end in _KINDS:
         if own := [mask for mask in masks if mask.stem.lower().endswith(end)]:
             return own

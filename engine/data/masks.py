@@ -28,6 +28,7 @@ _BETWEEN = 0.1
 """Share of pixels at edges, where values of a JPEG lie between black and white."""
 _NOISE = 2
 """Largest value of a JPEG that is black everywhere."""
+_TWO = 2
 _GREY = 0x010101
 _WHITE = 0xFFFFFF
 _INDEXED = ("1", "L", "P", "I", "I;16", "I;16B")
@@ -67,6 +68,17 @@ def look_at_mask(record: Any) -> MaskLook:
     pixels = dict(zip(values.tolist(), counts.tolist(), strict=True))
     stored = _stored(values, read.in_colour)
     return MaskLook(width, height, pixels, stored, read.lossy, palette=read.palette)
+
+
+def object_pixels(record: Any) -> NDArray[np.bool_]:
+    """Return the pixels of the only object in a mask; raises :class:`ImageFault`.
+
+    Those are the pixels that are not black.
+    """
+    codes = _read(record).codes
+    if len(np.unique(codes)) > _TWO:
+        raise ImageFault("the mask of one object has more than two values")
+    return np.asarray(codes != 0, np.bool_)
 
 
 def palettes_of(looks: Iterable[MaskLook]) -> Palettes:

@@ -1,11 +1,11 @@
-"""Masks that are drawn from outlines: those of COCO and CVAT, and polygons of LabelMe."""
+"""Masks that are drawn from outlines: those of COCO, CVAT, LabelMe and VIA."""
 
 from __future__ import annotations
 
 import io
 from collections import defaultdict
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +25,10 @@ from engine.data.boxes.coco_runs import runs_of
 from engine.data.boxes.cvat import marked_images
 from engine.data.boxes.labelme_pixels import pixel_runs
 from engine.data.boxes.one_entry import rightful_split
-from engine.data.boxes.records import Tally
-from engine.data.boxes.shapes import Marked, Points, document_of, points_of
+from engine.data.boxes.records import ONLY_CLASS, Tally
+from engine.data.boxes.shapes import Marked, Points, points_of
 from engine.data.boxes.supervisely import is_supervisely, marked_image
+from engine.data.boxes.via import annotations_in, via_images
 from engine.data.boxes.yolo import read_yolo_outlines
 from engine.data.image_index import ImageIndex, stated_split
 from engine.data.image_limits import ImageFault
@@ -41,6 +42,8 @@ from engine.reports.note import Note
 
 BACKGROUND = "background"
 _MOST_CLASSES = 254
+_FARTHEST = 1e6
+"""Pixels; pycocotools walks along each edge in memory, however far it reaches."""
 Stated = tuple[Any, Any]
 """Width and height as annotations state them; anything but two numbers states nothing."""
 
@@ -114,20 +117,13 @@ def load_outlines(
     found = _Outlines(root, ImageIndex(images))
     _add_yolo(files, images, found)
     by_suffix = {end: [file for file in files if file.suffix.lower() == end]
-                 for end in (".xml", ".json")}  # fmt: skip
-    for file in (*by_suffix[".xml"], *without_other_tasks(by_suffix[".json"], found.tally)):
-        if file.suffix.lower() == ".xml":
-            for image in marked_images(root / file, found.tally):
-                _add_marked(image, file, found)
-            continue
-        content = document_of(root / file)
-        if isinstance(content, dict) and isinstance(content.get("shapes"), list):
-            _add_labelme(content, file, found)
-        elif is_supervisely(content):
-            _add_marked(marked_image(content, file, found.tally), file, found, alone=True)
-        elif isinstance(content, dict) and {"images", "annotations"} <= content.keys():
-            _add_coco(content, file, found)
-    by_image = found.by_image()
+                 for end in (".xml", ".json", ".csv")}  # fmt: skip
+    for file in by_suffix[".xml"]:
+        for image in marked_images(root / file, found.tally):
+            _add_marked(image, file, found)
+    for file in (*without_other_tasks(by_suffix[".json"], found.tally), *by_suffix[".csv"]):
+        _add_document(annotations_in(root / file), file, found)
+    by_image = _named(found)
     everything = [region for _, regions in by_image.values() for region in regions]
     if not everything:
         return None
@@ -147,6 +143,39 @@ def load_outlines(
     why = "masks are drawn from outlines, the later ones over the earlier; the rest is background"
     notes = [Note(why, "mask", "masks", len(everything), kind="converted"), *found.tally.notes()]
     return RawData(splits, tuple(notes)), [f"{n}={name}" for n, name in enumerate(classes)]
+
+
+def _add_document(content: Any, file: Path, found: _Outlines) -> None:
+    if isinstance(content, dict) and isinstance(content.get("shapes"), list):
+        _add_labelme(content, file, found)
+    elif is_supervisely(content):
+        _add_marked(marked_image(content, file, found.tally), file, found, alone=True)
+    elif isinstance(content, dict) and {"images", "annotations"} <= content.keys():
+        _add_coco(content, file, found)
+    else:
+        for image in via_images(content, found.tally):
+            _add_marked(image, file, found)
+
+
+def _named(found: _Outlines) -> dict[Path, tuple[str, list[Region]]]:
+    """Return the regions of each image; those without a class are left out, or called alike.
+
+    Where no region has a class, all are of the only one.
+    """
+    by_image = found.by_image()
+    alone = not any(region.label for _, regions in by_image.values() for region in regions)
+    for path, (_, regions) in by_image.items():
+        for place, region in reversed([*enumerate(regions)]):
+            if region.label:
+                continue
+            if alone:
+                regions[place] = replace(region, label=ONLY_CLASS)
+                why = f"an outline has no name, as all others, and is called {ONLY_CLASS}"
+                found.tally.add(why, path, "converted")
+            else:
+                del regions[place]
+                found.tally.add("an outline has no name", path)
+    return by_image
 
 
 def _sides(stated: Sequence[Any]) -> tuple[int, int] | None:
@@ -227,7 +256,7 @@ def _drawn(
     fitting = [one for one in regions if one.size in (None, stated if turned else size)]
     for _ in range(len(regions) - len(fitting)):
         found.tally.add("run lengths are of an image of another size", path)
-    regions = fitting
+    regions = [one for one in fitting if _is_near(one, found, path)]
     if turned:
         found.tally.add("outlines on an image that its camera has turned are turned like it", path,
                         "converted")  # fmt: skip
@@ -236,6 +265,15 @@ def _drawn(
         reason = "an image has another size than its annotations state: its mask may be wrong"
         found.tally.add(reason, path, "doubt")
     return png_of(regions, size, classes)
+
+
+def _is_near(region: Region, found: _Outlines, path: Path) -> bool:
+    """Return whether an outline can be drawn; what is far beyond any image is counted."""
+    sides = (side for polygon in region.polygons for point in polygon for side in point)
+    if all(abs(side) <= _FARTHEST for side in sides):  # also false for what is not a number
+        return True
+    found.tally.add("an outline is not of numbers, or reaches far beyond its image", path)
+    return False
 
 
 def _add_yolo(files: Sequence[Path], images: Sequence[Path], found: _Outlines) -> None:

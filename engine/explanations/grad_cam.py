@@ -20,6 +20,8 @@ from torch import Tensor, nn
 
 _LATEST = 48
 """Layers that are tried, from the last one on."""
+_SHARES = (nn.Dropout, nn.Softmax)
+"""Layers whose square outputs may be attention: how much each token looks at each other one."""
 _MOST_PREFIXES = 8
 """Tokens before those of the patches at most: of the class, and registers."""
 
@@ -87,6 +89,8 @@ def _recorded(network: nn.Module) -> Iterator[list[tuple[str, Tensor]]]:
 def _has_places(module: nn.Module, output: Tensor) -> bool:
     """Return whether an output has several places: a square of them, or normalized tokens."""
     if output.ndim == 4:
+        if isinstance(module, _SHARES):
+            return False
         _, first, second, third = output.shape
         return (second == third > 1) or (first == second > 1)
     is_norm = "norm" in type(module).__name__.lower()

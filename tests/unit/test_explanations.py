@@ -100,6 +100,25 @@ def test_tokens_of_patches_are_places_as_long_as_the_class_looks_at_them() -> No
     assert heat.weights.shape == (3, 3)
 
 
+class WithAttention(TinyViT):
+    """A ViT whose attention, ``[1, heads, tokens, tokens]``, passes through a dropout."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.share = nn.Dropout(0.5)
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits = super().forward(images)
+        square = self.share(images.new_ones(1, 2, 10, 10) * images.sum())
+        return logits + square.sum()
+
+
+def test_attention_between_tokens_is_no_place_of_the_image() -> None:
+    heat = grad_cam(WithAttention().eval(), torch.rand(1, 4, 3, 3), 1)
+    assert heat is not None
+    assert heat.layer == "before"
+
+
 def test_a_network_without_places_has_no_map() -> None:
     network = nn.Sequential(nn.Flatten(), nn.Linear(4, 2))
     assert grad_cam(network, torch.rand(1, 1, 2, 2), 0) is None

@@ -104,12 +104,14 @@ def test_lists_of_pascal_voc_choose_the_splits(tmp_path: Path) -> None:
          ["0=background", "2=car"]),
         ("class_dict.csv", "name,r,g,b\nSky,128,128,128\nCar, 64, 0, 128\n",
          ["#808080=Sky", "#400080=Car"]),
+        ("objectInfo150.txt", "Idx\tRatio\tTrain\tVal\tName\n1\t0.15\t9\t2\twall\n"
+         "2\t0.11\t9\t2\tbuilding, edifice\n", ["0=other", "1=wall", "2=building"]),
     ],
 )  # fmt: skip
 def test_classes_are_those_that_tools_write_beside_the_masks(
     tmp_path: Path, name: str, text: str, classes: list[str]
 ) -> None:
-    """labelme, Roboflow, CamVid; whose masks lie in ``train_labels`` beside ``train``."""
+    """labelme, Roboflow, CamVid, ADE20K; whose masks lie in ``train_labels`` beside ``train``."""
     touch(tmp_path, "train/1.png", "train_labels/1_L.png", "val/2.png", "val_labels/2_L.png")
     (tmp_path / name).write_text(text)
     assert pairs(tmp_path) == [("train/1.png", "train_labels/1_L.png")]

@@ -1,4 +1,4 @@
-"""COCO's annotations: one JSON file a split."""
+"""COCO's annotations: one JSON file a split, of objects or of panoptic segments."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def read_coco(root: Path, files: Sequence[Path], images: ImageIndex) -> Annotati
             f"{plain(root)}: no JSON file has images and annotations, as COCO's have.",
             "Set data.format if the annotations are in another format.",
         )
-    names = {file: _categories(record, file) for file, record in read.items()}
+    names = {file: _things(record, file) for file, record in read.items()}
     found.classes = list(dict.fromkeys(name for own in names.values() for name in own.values()))
     for file, record in read.items():
         objects = _objects(record, names[file], file, found.tally)
@@ -105,7 +105,15 @@ def entries_of(record: Mapping[str, Any], name: str) -> Iterable[Mapping[str, An
     return [entry for entry in found if isinstance(entry, dict)] if isinstance(found, list) else []
 
 
-def _categories(record: Mapping[str, Any], file: Path) -> dict[Any, str]:
+def is_panoptic(content: Any) -> bool:
+    """Whether parsed JSON has the segments of images, whose pixels are in PNG files."""
+    return isinstance(content, dict) and any(
+        isinstance(entry.get("segments_info"), list) for entry in entries_of(content, "annotations")
+    )
+
+
+def category_names(record: Mapping[str, Any], file: Path) -> dict[Any, str]:
+    """Return the names of the classes by their ids; raises :class:`DataError` for none."""
     names = {
         key: str(entry.get("name", key))
         for entry in entries_of(record, "categories")
@@ -116,12 +124,42 @@ def _categories(record: Mapping[str, Any], file: Path) -> dict[Any, str]:
     return names
 
 
+def _things(record: Mapping[str, Any], file: Path) -> dict[Any, str]:
+    """Return the names of the classes that have single objects: of segments, not the sky."""
+    names = category_names(record, file)
+    if not is_panoptic(record):
+        return names
+    stuff = {
+        reference(entry.get("id"))
+        for entry in entries_of(record, "categories")
+        if entry.get("isthing") == 0
+    }
+    return {key: name for key, name in names.items() if key not in stuff}
+
+
+def _entries(
+    record: Mapping[str, Any], file: Path, names: Mapping[Any, str], tally: Tally
+) -> Iterator[Mapping[str, Any]]:
+    """Yield annotations of objects, also those of panoptic segments."""
+    known = category_names(record, file)
+    for entry in entries_of(record, "annotations"):
+        if not isinstance(entry.get("segments_info"), list):
+            yield entry
+            continue
+        for segment in entries_of(entry, "segments_info"):
+            kind = reference(segment.get("category_id"))
+            if kind in known and kind not in names:
+                tally.add("a segment is of a surface such as sky, not of an object", file)
+            else:
+                yield {**segment, "image_id": entry.get("image_id")}
+
+
 def _objects(
     record: Mapping[str, Any], names: Mapping[Any, str], file: Path, tally: Tally
 ) -> dict[Any, list[dict[str, Any]]]:
     """Return the objects of each image by its number, boxes as left, top, right, bottom."""
     objects: dict[Any, list[dict[str, Any]]] = defaultdict(list)
-    for entry in entries_of(record, "annotations"):
+    for entry in _entries(record, file, names, tally):
         place = f"{file}, annotation {entry.get('id')}"
         label = names.get(reference(entry.get("category_id")))
         if entry.get("iscrowd"):

@@ -5,7 +5,6 @@ Format: https://docs.cvat.ai/docs/dataset_management/formats/format-cvat/.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from xml.etree import ElementTree
@@ -16,11 +15,12 @@ from engine.data.boxes.records import Annotations, Tally
 from engine.data.boxes.shapes import (
     AROUND,
     Marked,
-    Points,
     Shape,
     around,
+    ellipse,
     points_of,
     runs_within,
+    turned,
 )
 from engine.data.image_index import ImageIndex, stated_split
 from engine.data.raw import TRAIN
@@ -33,8 +33,6 @@ _LARGEST = 1 << 29
 """Bytes of the annotations of all images."""
 _BEGINNING = 1 << 12
 """Bytes in which the outermost element begins."""
-_CORNERS = 64
-"""Corners of the polygon that stands for an ellipse."""
 
 
 def read_cvat(root: Path, files: Sequence[Path], images: ImageIndex) -> Annotations | None:
@@ -116,29 +114,15 @@ def _rectangle(mark: ElementTree.Element, label: str, size: tuple[str, str]) -> 
     del size
     left, top, right, bottom = _numbers(mark, "xtl", "ytl", "xbr", "ybr")
     corners = [(left, top), (right, top), (right, bottom), (left, bottom)]
-    turned = float(mark.get("rotation") or 0)
+    degrees = float(mark.get("rotation") or 0)
     middle = ((left + right) / 2, (top + bottom) / 2)
-    return Shape(label, _turned(corners, middle, turned), turned % 90 == 0)
+    return Shape(label, turned(corners, middle, degrees), degrees % 90 == 0)
 
 
 def _ellipse(mark: ElementTree.Element, label: str, size: tuple[str, str]) -> Shape:
     del size
     x, y, across, down = _numbers(mark, "cx", "cy", "rx", "ry")
-    angles = [2 * math.pi * corner / _CORNERS for corner in range(_CORNERS)]
-    points = [(x + across * math.cos(angle), y + down * math.sin(angle)) for angle in angles]
-    return Shape(label, _turned(points, (x, y), float(mark.get("rotation") or 0)))
-
-
-def _turned(points: Points, middle: tuple[float, float], degrees: float) -> Points:
-    """Return points that are turned clockwise, as seen, about ``middle``."""
-    if not degrees:
-        return points
-    across, down = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
-    x, y = middle
-    return [
-        (x + (a - x) * across - (b - y) * down, y + (a - x) * down + (b - y) * across)
-        for a, b in points
-    ]
+    return Shape(label, ellipse((x, y), across, down, float(mark.get("rotation") or 0)))
 
 
 def _polygon(mark: ElementTree.Element, label: str, size: tuple[str, str]) -> Shape:

@@ -1,4 +1,4 @@
-"""Boxes as drawing tools write them into JSON: LabelMe, VIA, CreateML and Label Studio.
+"""Boxes as drawing tools write them: LabelMe, VIA, CreateML and Label Studio.
 
 LabelMe has a file an image, the others one for all. Outlines, circles and rotated boxes are read as
 the boxes around them, and counted.
@@ -20,11 +20,12 @@ from engine.data.boxes.shapes import (
     Object,
     Points,
     around,
-    document_of,
     finite,
+    numbers_of,
     points_of,
 )
 from engine.data.boxes.supervisely import is_supervisely, marked_image
+from engine.data.boxes.via import annotations_in, via_images
 from engine.data.image_index import ImageIndex, stated_split
 from engine.data.image_suffixes import SUFFIXES
 from engine.data.raw import TRAIN
@@ -34,7 +35,6 @@ _UPLOADED = 9
 """Characters that Label Studio puts before the name of a file that was uploaded: ``1a2b3c4d-``."""
 _MARKED = ("rectanglelabels", "polygonlabels", "ellipselabels", "labels")
 """Keys of the classes of a mark of Label Studio, by its tool."""
-_NAMES = ("class", "label", "name", "type", "category", "object")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +51,11 @@ class _Image:
 
 
 def read_drawn(root: Path, files: Sequence[Path], images: ImageIndex) -> Annotations | None:
-    """Read JSON files below ``root``; ``None`` where none is of these tools."""
+    """Read JSON files, and VIA's CSV, below ``root``; ``None`` where none is of these tools."""
     found = Annotations()
     seen = False
     for file in files:
-        for image in _images(document_of(root / file), file, found.tally):
+        for image in _images(annotations_in(root / file), file, found.tally):
             seen = True
             path = next(filter(None, (images.find(name, file) for name in image.names)), None)
             if path is None:
@@ -94,7 +94,7 @@ def _images(content: Any, file: Path, tally: Tally) -> Iterator[_Image]:
     if isinstance(content, dict) and isinstance(content.get("shapes"), list):
         yield _of_labelme(content, file, tally)
     elif is_supervisely(content):
-        yield _of_shapes(marked_image(content, file, tally), tally)
+        yield _of_shapes(marked_image(content, file, tally), tally, alone=True)
     elif are_tasks(content):
         yield from (_of_label_studio(task, file, tally) for task in content)
     elif isinstance(content, list) and any(map(_is_short_task, content)):
@@ -105,22 +105,16 @@ def _images(content: Any, file: Path, tally: Tally) -> Iterator[_Image]:
             for one in content
             if isinstance(one, dict) and isinstance(one.get("annotations"), list) and "image" in one
         )
-    elif isinstance(content, dict):
-        project = content.get("_via_img_metadata", content)
-        entries = list(project.values()) if isinstance(project, dict) else []
-        yield from (
-            _of_via(entry, file, tally)
-            for entry in entries
-            if isinstance(entry, dict) and "filename" in entry and "regions" in entry
-        )
+    else:
+        yield from (_of_shapes(image, tally) for image in via_images(content, tally))
 
 
-def _of_shapes(image: Marked, tally: Tally) -> _Image:
+def _of_shapes(image: Marked, tally: Tally, alone: bool = False) -> _Image:
     for shape in image.shapes:
         if not shape.is_upright:
             tally.add(AROUND, image.name, "converted")
     objects = [around(shape.label, shape.points) for shape in image.shapes]
-    return _Image((image.name,), image.size, objects, alone=True)
+    return _Image((image.name,), image.size, objects, alone)
 
 
 def _of_labelme(content: Mapping[str, Any], file: Path, tally: Tally) -> _Image:
@@ -146,52 +140,11 @@ def _of_createml(entry: Mapping[str, Any]) -> _Image:
     objects = []
     for one in filter(_is_object, entry["annotations"]):
         place = one.get("coordinates")
-        x, y, width, height = _numbers(place, ("x", "y", "width", "height"))
+        x, y, width, height = numbers_of(place, ("x", "y", "width", "height"))
         label = one.get("label")
         box = corners([x - width / 2, y - height / 2, width, height])
         objects.append({"label": "" if label is None else str(label), "box": finite(box)})
     return _Image((str(entry["image"]),), (None, None), objects)
-
-
-def _of_via(entry: Mapping[str, Any], file: Path, tally: Tally) -> _Image:
-    regions = entry["regions"]
-    regions = list(regions.values()) if isinstance(regions, dict) else regions
-    objects = []
-    for region in filter(_is_object, regions if isinstance(regions, list) else ()):
-        shape = region.get("shape_attributes") or {}
-        points = _via_points(shape)
-        if len(points) < 2:
-            tally.add("a point or a line has no box", file)
-            continue
-        if shape.get("name") != "rect":
-            tally.add(AROUND, file, "converted")
-        objects.append(around(_via_label(region.get("region_attributes")), points))
-    return _Image((str(entry["filename"]),), (None, None), objects)
-
-
-def _via_points(shape: Mapping[str, Any]) -> Points:
-    if shape.get("name") == "rect":
-        x, y, width, height = _numbers(shape, ("x", "y", "width", "height"))
-        return [(x, y), (x + width, y + height)]
-    if "cx" in shape:
-        x, y = _numbers(shape, ("cx", "cy"))
-        across, down = _numbers(shape, ("rx", "ry") if "rx" in shape else ("r", "r"))
-        return [(x - across, y - down), (x + across, y + down)]
-    xs, ys = shape.get("all_points_x"), shape.get("all_points_y")
-    if shape.get("name") != "polygon" or not isinstance(xs, list) or not isinstance(ys, list):
-        return []
-    return points_of(list(zip(xs, ys, strict=False)))
-
-
-def _via_label(attributes: Any) -> str:
-    """Return the class of a region: of the attribute that is called so, else of the first one."""
-    if not isinstance(attributes, dict) or not attributes:
-        return ""
-    lower = {str(name).lower(): value for name, value in reversed(attributes.items())}
-    value = next((lower[name] for name in _NAMES if name in lower), next(iter(attributes.values())))
-    if isinstance(value, dict):  # a box that was ticked for each class
-        value = next((name for name, ticked in value.items() if ticked), "")
-    return str(value)
 
 
 def _of_label_studio(task: Mapping[str, Any], file: Path, tally: Tally) -> _Image:
@@ -226,7 +179,7 @@ def _of_marks(marks: Sequence[Any], data: Iterable[Any], file: Path, tally: Tall
             continue
         labels: Any = next((value[kind] for kind in _MARKED if value.get(kind)), [])
         size = (mark.get("original_width"), mark.get("original_height"))
-        width, height = _numbers(mark, ("original_width", "original_height"))
+        width, height = numbers_of(mark, ("original_width", "original_height"))
         points = _pixels(value, width / 100, height / 100) if labels else []
         if not points:
             without += [mark.get("id")] if "original_width" in mark else []
@@ -254,9 +207,9 @@ def _pixels(value: Mapping[str, Any], wide: float, high: float) -> Points:
         return _ellipse(value, wide, high)
     if "width" not in value:
         return []
-    x, y, width, height = _numbers(value, ("x", "y", "width", "height"))
+    x, y, width, height = numbers_of(value, ("x", "y", "width", "height"))
     x, y, width, height = x * wide, y * high, width * wide, height * high
-    angle = math.radians(_numbers(value, ("rotation",))[0]) if value.get("rotation") else 0.0
+    angle = math.radians(numbers_of(value, ("rotation",))[0]) if value.get("rotation") else 0.0
     across, down = math.cos(angle), math.sin(angle)
     return [
         (x + a * across - b * down, y + a * down + b * across)
@@ -266,9 +219,9 @@ def _pixels(value: Mapping[str, Any], wide: float, high: float) -> Points:
 
 def _ellipse(value: Mapping[str, Any], wide: float, high: float) -> Points:
     """Return the corners of the box around an ellipse, which is rotated about its middle."""
-    x, y, across, down = _numbers(value, ("x", "y", "radiusX", "radiusY"))
+    x, y, across, down = numbers_of(value, ("x", "y", "radiusX", "radiusY"))
     x, y, across, down = x * wide, y * high, across * wide, down * high
-    angle = math.radians(_numbers(value, ("rotation",))[0]) if value.get("rotation") else 0.0
+    angle = math.radians(numbers_of(value, ("rotation",))[0]) if value.get("rotation") else 0.0
     width = math.hypot(across * math.cos(angle), down * math.sin(angle))
     height = math.hypot(across * math.sin(angle), down * math.cos(angle))
     return [(x - width, y - height), (x + width, y + height)]
@@ -280,12 +233,3 @@ def _names_image(value: Any) -> bool:
 
 def _is_object(value: Any) -> bool:
     return isinstance(value, dict)
-
-
-def _numbers(record: Any, names: Sequence[str]) -> list[float]:
-    """Return numbers of an object; such as are none become NaN, which no box has."""
-    values = [record.get(name) if isinstance(record, dict) else None for name in names]
-    return [
-        float(one) if isinstance(one, int | float) and not isinstance(one, bool) else math.nan
-        for one in values
-    ]

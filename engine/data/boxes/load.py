@@ -9,8 +9,10 @@ from engine.config.data.image_boxes import ImageBoxesConfig
 from engine.data.boxes.coco import read_coco
 from engine.data.boxes.cvat import read_cvat
 from engine.data.boxes.drawn import read_drawn
+from engine.data.boxes.instance_masks import read_instance_masks
 from engine.data.boxes.one_entry import one_entry_each
 from engine.data.boxes.records import Annotations
+from engine.data.boxes.via import is_via_table
 from engine.data.boxes.voc import read_voc
 from engine.data.boxes.yolo import read_yolo
 from engine.data.image_files import files_below, folder_of
@@ -47,22 +49,25 @@ def _in_format(format: str, root: Path, files: list[Path], images: list[Path]) -
     """
     by_suffix = {end: [file for file in files if file.suffix.lower() == end]
                  for end in (".xml", ".json")}  # fmt: skip
+    drawn = [*by_suffix[".json"], *(file for file in files if _is_via(root, file))]
     readers: dict[str, Callable[[], Annotations]] = {
         "voc": lambda: _of_xml(root, by_suffix[".xml"], ImageIndex(images)),
-        "coco": lambda: _of_json(root, by_suffix[".json"], ImageIndex(images)),
+        "coco": lambda: _of_json(root, drawn, ImageIndex(images)),
         "yolo": lambda: read_yolo(root, _others(files, images), images),
     }
     if format != "auto":
         return readers[format]()
     stems = {image.stem for image in images}
     has_labels = any(file.suffix.lower() == ".txt" and file.stem in stems for file in files)
-    there = {"voc": by_suffix[".xml"], "coco": by_suffix[".json"], "yolo": has_labels}
+    there = {"voc": by_suffix[".xml"], "coco": drawn, "yolo": has_labels}
     fault: DataError | None = None
     for name in [name for name, own in there.items() if own] or ["yolo"]:
         try:
             return readers[name]()
         except DataError as error:
             fault = fault or error
+    if (united := read_instance_masks(root, images)) is not None:
+        return united
     assert fault is not None
     raise fault
 
@@ -83,12 +88,20 @@ def _of_xml(root: Path, files: list[Path], images: ImageIndex) -> Annotations:
 
 def _of_json(root: Path, files: list[Path], images: ImageIndex) -> Annotations:
     try:
-        return read_coco(root, files, images)
+        return read_coco(root, [file for file in files if not _is_csv(file)], images)
     except DataError:
         drawn = read_drawn(root, files, images)
         if drawn is None:
             raise
         return drawn
+
+
+def _is_via(root: Path, file: Path) -> bool:
+    return _is_csv(file) and is_via_table(root / file)
+
+
+def _is_csv(file: Path) -> bool:
+    return file.suffix.lower() == ".csv"
 
 
 def _others(files: list[Path], images: list[Path]) -> list[Path]:

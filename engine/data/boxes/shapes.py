@@ -17,6 +17,8 @@ Points = list[tuple[float, float]]
 AROUND = "an outline is read as the box around it"
 Object = dict[str, Any]
 """A class and its box, as a cell of a table has it."""
+_CORNERS = 64
+"""Corners of the polygon that stands for an ellipse."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,37 @@ def around(label: Any, points: Sequence[tuple[float, float]]) -> Object:
 def finite(box: Sequence[float]) -> list[float]:
     """Return a box; empty where one of its numbers is none, which is counted later."""
     return list(box) if all(map(math.isfinite, box)) else []
+
+
+def numbers_of(record: Any, names: Sequence[str]) -> list[float]:
+    """Return numbers of an object; such as are none become NaN, which no box has."""
+    values = [record.get(name) if isinstance(record, dict) else None for name in names]
+    return [
+        float(one) if isinstance(one, int | float) and not isinstance(one, bool) else math.nan
+        for one in values
+    ]
+
+
+def ellipse(
+    middle: tuple[float, float], across: float, down: float, degrees: float = 0.0
+) -> Points:
+    """Return the corners of an ellipse with two radii, turned clockwise about its middle."""
+    x, y = middle
+    angles = [2 * math.pi * corner / _CORNERS for corner in range(_CORNERS)]
+    points = [(x + across * math.cos(angle), y + down * math.sin(angle)) for angle in angles]
+    return turned(points, middle, degrees)
+
+
+def turned(points: Points, middle: tuple[float, float], degrees: float) -> Points:
+    """Return points that are turned clockwise, as seen, about ``middle``."""
+    if not degrees:
+        return points
+    across, down = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    x, y = middle
+    return [
+        (x + (a - x) * across - (b - y) * down, y + (a - x) * down + (b - y) * across)
+        for a, b in points
+    ]
 
 
 def runs_within(
