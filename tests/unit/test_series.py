@@ -610,6 +610,12 @@ def test_a_time_column_without_values_is_no_unread_one() -> None:
     assert unread_time_column(table) == ""
 
 
+@pytest.mark.parametrize("name", ["week", "Quartal", "semaine"])
+def test_a_part_of_a_year_that_is_not_read_is_an_unread_time(name: str) -> None:
+    table = pa.table({name: [f"wk {n} of 24" for n in range(9)], "y": list(range(9))})
+    assert unread_time_column(table) == name
+
+
 def test_months_with_a_zone_are_shown_by_the_minute() -> None:
     months = Frequency("month", 1, zone="UTC")
     assert months.text(int(microseconds(["2021-12-01 06:00"])[0])) == "2021-12-01 06:00+00:00"
@@ -690,6 +696,16 @@ def test_two_columns_may_tell_series_apart_together() -> None:
     })  # fmt: skip
     with pytest.raises(DataError, match="the columns 'item' and 'store_nbr' tell 4 apart"):
         read_series(table, find_roles(table))
+
+
+def test_three_columns_may_tell_series_apart_together() -> None:
+    days = pd.date_range("2024-01-01", periods=30)
+    names = ["region", "shop", "sku", "day"]
+    parts = pd.MultiIndex.from_product([["N", "S"], ["1", "2"], ["a", "b"], days], names=names)
+    table = pa.Table.from_pandas(parts.to_frame(index=False).assign(y=np.arange(240.0)))
+    with pytest.raises(DataError, match="tell 8 apart") as error:
+        read_series(table, find_roles(table))
+    assert all(repr(name) in error.value.message for name in names[:3])
 
 
 def test_times_that_often_repeat_are_several_series_without_a_name() -> None:
