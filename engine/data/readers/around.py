@@ -35,10 +35,11 @@ _TAIL = 1 << 13
 """Characters at the end in which such lines are looked for."""
 _MOST_HEADERS = 5
 _MISSING = ("", "?", "-", "na", "n/a", "nan", "null", "none")
-_TOTAL = re.compile(
+TOTAL = re.compile(
     r"(?i)(?:grand |sub)?totals?:?|sum:?|summe:?|gesamt:?|insgesamt:?|totale:?|total general:?"
     r"|suma:?|somme:?|razem:?|summa:?|итого:?|всего:?|合計|总计|総計"
 )
+"""Names of totals."""
 _FEW_ROWS = 3
 _ROUNDED = 1e-6
 """Relative difference of a sum that was rounded."""
@@ -272,7 +273,7 @@ def without_total(path: Path, table: pa.Table, decimal: str = "") -> tuple[pa.Ta
     if table.num_rows <= _FEW_ROWS:
         return table, []
     last = table.slice(table.num_rows - 1).to_pylist()[0] if table.num_columns else {}
-    words = [v for v in last.values() if isinstance(v, str) and _TOTAL.fullmatch(v.strip())]
+    words = [v for v in last.values() if isinstance(v, str) and TOTAL.fullmatch(v.strip())]
     if not words:
         return table, []
     rest = table.slice(0, table.num_rows - 1)

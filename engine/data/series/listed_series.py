@@ -95,7 +95,7 @@ def _dates(row: int, start: Any, step: Any, count: int) -> NDArray[np.int64]:
         )
     try:
         moment = pd.Timestamp(start)
-        moment = moment.tz_convert(None) if moment.tz is not None else moment
+        moment = moment.tz_localize(None)  # as its clock shows it
         first = moment.as_unit("us").to_datetime64()
     except (TypeError, ValueError):
         first = np.datetime64("NaT", "us")

@@ -177,6 +177,11 @@ def test_frequencies_are_named_as_any_pandas_names_them(name: str, second: str) 
     assert times == [datetime(2020, 1, 31), datetime.fromisoformat(second)]
 
 
+def test_a_start_with_an_offset_is_the_time_of_its_clock() -> None:
+    table = gluonts(freq="H", start="2020-01-01T00:00:00+02:00")
+    assert arranged(table)["time"][0].as_py() == datetime(2020, 1, 1)
+
+
 @pytest.mark.parametrize(("fields", "message"), [
     ({"freq": "bad"}, "row 1: freq is 'bad', which is no step of time"),
     ({"freq": "0D"}, "row 1: freq is '0D'"),
