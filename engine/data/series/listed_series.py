@@ -90,7 +90,7 @@ def _dates(row: int, start: Any, step: Any, count: int) -> NDArray[np.int64]:
     frequency = frequency_named(str(step))
     if frequency is None:
         raise DataError(
-            f"row {row:,}: {_FREQUENCY} is {plain(str(step), 40)!r}, which is no step of time.",
+            f"row {row:,}: {_FREQUENCY} is {plain(str(step), 40)!r}, which is not a step of time.",
             "Write it as h, D, W, M or 15min, for example, or leave the column out.",
         )
     try:

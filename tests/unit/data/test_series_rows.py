@@ -183,7 +183,7 @@ def test_a_start_with_an_offset_is_the_time_of_its_clock() -> None:
 
 
 @pytest.mark.parametrize(("fields", "message"), [
-    ({"freq": "bad"}, "row 1: freq is 'bad', which is no step of time"),
+    ({"freq": "bad"}, "row 1: freq is 'bad', which is not a step of time"),
     ({"freq": "0D"}, "row 1: freq is '0D'"),
     ({"freq": "D", "start": "soon"}, "row 1: the start is 'soon', which is not a date"),
     ({"freq": "D", "start": None}, "row 1: the start is nothing"),
