@@ -45,7 +45,7 @@ def main(arguments: list[str]) -> int:
     with EventLog(report_file(rank.run, rank.number), reserve) as events:
         try:
             with nullcontext() if rank.number else termination.handled():
-                with collector_paused():
+                with collector_paused(for_good=True):
                     from engine.launch.rank_training import train_rank  # torch, for seconds
                 status, last = train_rank(rank, events, termination)
         except Terminated:

@@ -48,7 +48,7 @@ def _train(session: RunSession) -> Event:
         from engine.launch.rank_supervisor import train_in_ranks
 
         return train_in_ranks(session)
-    with collector_paused():
+    with collector_paused(for_good=True):
         from engine.training.run import train_in
 
     return train_in(session)

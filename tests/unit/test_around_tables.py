@@ -151,6 +151,26 @@ def test_headers_of_three_rows_are_read_as_one(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(("header", "names"), [
+    # As pandas and yfinance write columns of two levels.
+    ("Price,Close,Close,Open,Open\nTicker,ABC,XYZ,ABC,XYZ\nDate,,,,\n",
+     ["Date", "Close ABC", "Close XYZ", "Open ABC", "Open XYZ"]),
+    (",A,A,B,B\nday,sales,price,sales,price\n",
+     ["day", "A sales", "A price", "B sales", "B price"]),
+    ('day,"A, B","A, B",C,C\n,x,y,x,y\n', ["day", "A, B x", "A, B y", "C x", "C y"]),
+    ("day,A,A,B,C\n,x,x,x,x\n", ["day", "A", "A_2", "B", "C"]),  # no name tells them apart
+])  # fmt: skip
+def test_names_of_two_header_rows_are_joined_where_the_first_repeat(
+    tmp_path: Path, header: str, names: list[str]
+) -> None:
+    days = "".join(f"2023-01-{i + 1:02},{i},{2 * i},{3 * i},{4 * i}\n" for i in range(30))
+    raw = load(tmp_path, header + days)
+    assert raw.train.column_names == names
+    assert raw.train[names[4]].to_pylist() == [4 * i for i in range(30)]
+    joined = "names are joined" in raw.notes[0].why
+    assert joined is ("A_2" not in names)
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -213,3 +213,27 @@ def test_cells_of_several_types_in_a_column_are_counted(
     [note] = reading.notes
     assert note.why == "cells of several types: 2 numbers, 1 text, 1 truth value"
     assert (note.column, note.rows, note.kind) == ("a", 4, "converted")
+
+
+@pytest.mark.parametrize("lists", [
+    [[None, 1.5, 2.5], [3.5, None, 4.5]], [[None, None, 1.5], [2.5]], [[], [None, 2.5]],
+    [[None, "a"], ["b", None]], [[[None, 1.5]], [[2.5]]],
+])  # fmt: skip
+def test_missing_values_at_the_beginning_of_lists_stay_in_their_place(
+    tmp_path: Path, lists: list[Any]
+) -> None:
+    """Arrow 26 leaves them out, and gives the lists what follows."""
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps({"x": row}) + "\n" for row in lists))
+    table = read_file(tmp_path / "a.jsonl", ReadOptions()).table
+    table.validate(full=True)
+    assert table["x"].to_pylist() == lists
+
+
+def test_words_for_missing_numbers_in_lists_are_missing(tmp_path: Path) -> None:
+    rows = [{"target": [1, "NaN", 2.5]}, {"target": ["nan"]}, {"target": None}]
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    table = read_file(tmp_path / "a.jsonl", ReadOptions()).table
+    assert table["target"].to_pylist() == [[1.0, None, 2.5], [None], None]
+    (tmp_path / "a.jsonl").write_text('{"x": [1, "b"]}\n{"x": ["NaN", 2]}\n')
+    with pytest.raises(DataError, match="have different shapes"):
+        read_file(tmp_path / "a.jsonl", ReadOptions())

@@ -134,6 +134,10 @@ def test_a_series_with_a_date_far_off_is_left_out() -> None:
     daily = [(i, float(i)) for i in range(10)]
     panel = on_grid(panel_of(daily, [*daily, (3650, 1.0)], daily), ROLES, "linear")
     assert panel.keys["shop"].to_pylist() == ["A", "C"]
+    first = np.datetime64(panel.frequency.text(int(panel.times[0])))
+    jump = f"day jumps from {first + 9} to {first + 3650}"
+    [note] = panel.notes
+    assert note.why.endswith(f"such as shop = B: {jump}")
 
 
 def test_data_of_which_most_series_have_other_steps_is_refused() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta, timezone
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -396,8 +396,7 @@ def test_hours_with_a_zone_are_those_of_its_clocks_if_such_were_trained_on(writt
     series = read_series(later, roles, "linear", known.frequency, known.spelling)
     assert set(microseconds(clocks)) <= set(series.times.tolist())
     assert series.times[-1] == microseconds(clocks)[-1]
-    zone = "+02:00" if written else "Europe/Berlin"
-    said = f"times in the zone {zone} are taken as its clocks show them"
+    said = "times in the zone Europe/Berlin are taken as its clocks show them"
     assert said in [note.why for note in series.notes]
 
 
@@ -445,8 +444,37 @@ def test_texts_with_offsets_are_hours_without_a_gap() -> None:
     start = pd.date_range("2023-03-25", periods=48, freq="h", tz="Europe/Berlin")
     series = read([time.isoformat() for time in start], list(range(48)))
     assert series.times.tolist() == microseconds(start.tz_convert("UTC").tz_localize(None)).tolist()
-    assert series.frequency == Frequency("time", HOUR, zone="+02:00")
-    assert series.frequency.text(int(series.times[0])) == "2023-03-25 01:00+02:00"
+    assert series.frequency == Frequency("time", HOUR, zone="Europe/Berlin")
+    assert series.frequency.text(int(series.times[0])) == "2023-03-25 00:00+01:00"
+    assert [note.why for note in series.notes] == [
+        "times have the offsets of clocks in Europe/Berlin, summer time included, and are shown by "
+        "them"
+    ]
+
+
+@pytest.mark.parametrize(("zone", "found"), [
+    ("Europe/Paris", "Europe/Berlin"), ("America/Toronto", "America/New_York"),
+    ("Australia/Melbourne", "Australia/Sydney"), ("America/Sao_Paulo", "-03:00"),
+    ("Asia/Kolkata", "+05:30"), ("UTC", "UTC"),
+])  # fmt: skip
+def test_calendar_features_of_times_with_offsets_follow_the_clocks(zone: str, found: str) -> None:
+    hours = pd.date_range("2022-01-01", "2023-12-31", freq="h", tz=zone)
+    series = read([time.isoformat() for time in hours], list(range(len(hours))))
+    assert series.frequency.zone == found
+    angles = 2 * np.pi * hours.hour.to_numpy() / 24
+    waves = calendar_features(series.times, series.frequency)[:, :2]
+    assert waves == pytest.approx(np.stack([np.sin(angles), np.cos(angles)], 1), abs=1e-6)
+
+
+def test_offsets_of_no_zone_are_those_of_the_newest_time_with_a_doubt() -> None:
+    hours = pd.date_range("2023-01-01", periods=24 * 8 + 12, freq="h", tz="UTC")
+    zones = (timezone(timedelta(hours=4 - hour.day % 2)) for hour in hours)
+    texts = [hour.astimezone(zone).isoformat() for hour, zone in zip(hours, zones, strict=True)]
+    series = read(texts, list(range(len(texts))))
+    assert series.frequency.zone == "+03:00"
+    [note] = [note for note in series.notes if "offsets" in note.why]
+    assert "+03:00, the newest of several" in note.why
+    assert note.kind == "doubt"
 
 
 @pytest.mark.parametrize("scale", [1, 1_000, 1_000_000])
@@ -582,6 +610,12 @@ def test_a_time_column_without_values_is_no_unread_one() -> None:
     assert unread_time_column(table) == ""
 
 
+@pytest.mark.parametrize("name", ["week", "Quartal", "semaine"])
+def test_a_part_of_a_year_that_is_not_read_is_an_unread_time(name: str) -> None:
+    table = pa.table({name: [f"wk {n} of 24" for n in range(9)], "y": list(range(9))})
+    assert unread_time_column(table) == name
+
+
 def test_months_with_a_zone_are_shown_by_the_minute() -> None:
     months = Frequency("month", 1, zone="UTC")
     assert months.text(int(microseconds(["2021-12-01 06:00"])[0])) == "2021-12-01 06:00+00:00"
@@ -662,6 +696,16 @@ def test_two_columns_may_tell_series_apart_together() -> None:
     })  # fmt: skip
     with pytest.raises(DataError, match="the columns 'item' and 'store_nbr' tell 4 apart"):
         read_series(table, find_roles(table))
+
+
+def test_three_columns_may_tell_series_apart_together() -> None:
+    days = pd.date_range("2024-01-01", periods=30)
+    names = ["region", "shop", "sku", "day"]
+    parts = pd.MultiIndex.from_product([["N", "S"], ["1", "2"], ["a", "b"], days], names=names)
+    table = pa.Table.from_pandas(parts.to_frame(index=False).assign(y=np.arange(240.0)))
+    with pytest.raises(DataError, match="tell 8 apart") as error:
+        read_series(table, find_roles(table))
+    assert all(repr(name) in error.value.message for name in names[:3])
 
 
 def test_times_that_often_repeat_are_several_series_without_a_name() -> None:

@@ -74,6 +74,18 @@ def test_a_series_that_is_the_sum_of_the_others_is_told(tmp_path: Path) -> None:
     assert any(why.startswith(said) for why in notes(gaps, tmp_path))
 
 
+def test_series_that_are_named_as_sums_are_told(tmp_path: Path) -> None:
+    parts = [shops().assign(region=region) for region in "NS"]
+    whole = pd.concat(parts)
+    said = (
+        "2 series, such as region = N, shop = all, are named as sums of others: they are learned, "
+        "and their errors count, beside their parts"
+    )
+    assert said in notes(whole[["day", "shop", "region", "sales"]], tmp_path)
+    alone = whole[whole["shop"] == "all"]
+    assert not any("named as sums" in why for why in notes(alone, tmp_path))
+
+
 def test_numbers_of_rows_are_no_input_and_no_target(tmp_path: Path) -> None:
     table = pd.DataFrame({"day": DAYS, "sales": noise(), "id": range(5, 205)})
     found = notes(table, tmp_path)

@@ -111,6 +111,20 @@ def test_an_interval_of_few_windows_is_that_of_students_distribution() -> None:
     assert verdict.low > -1
 
 
+def test_windows_of_a_single_one_of_many_series_have_an_interval_too() -> None:
+    errors, theirs, places = of_shops(np.random.default_rng(8), shared=0.2, own=0.0)
+    errors[100:] = np.nan  # 19 of the 20 series are not known
+    alone = judge("naive", errors[:100], theirs[:100], 4)
+    verdict = judge("naive", errors, theirs, 4, places)
+    assert alone is not None
+    assert verdict is not None
+    assert (verdict.low, verdict.high) == pytest.approx((alone.low, alone.high))
+    errors[12:] = np.nan  # and fewer windows than two horizons
+    few = judge("naive", errors, theirs, 4, WindowPlaces(places.series, places.times, 120))
+    assert few is not None
+    assert few.high - few.low > verdict.high - verdict.low
+
+
 def test_errors_that_are_not_known_are_left_out_in_pairs() -> None:
     errors, theirs = np.array([1.0, np.nan, 3.0]), np.array([2.0, 50.0, 6.0])
     verdict = judge("naive", errors, theirs)

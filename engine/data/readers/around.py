@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -34,10 +35,11 @@ _TAIL = 1 << 13
 """Characters at the end in which such lines are looked for."""
 _MOST_HEADERS = 5
 _MISSING = ("", "?", "-", "na", "n/a", "nan", "null", "none")
-_TOTAL = re.compile(
+TOTAL = re.compile(
     r"(?i)(?:grand |sub)?totals?:?|sum:?|summe:?|gesamt:?|insgesamt:?|totale:?|total general:?"
     r"|suma:?|somme:?|razem:?|summa:?|итого:?|всего:?|合計|总计|総計"
 )
+"""Names of totals."""
 _FEW_ROWS = 3
 _ROUNDED = 1e-6
 """Relative difference of a sum that was rounded."""
@@ -212,6 +214,23 @@ def further_headers(rows: Sequence[Sequence[str]]) -> int:
     return 0 if alone or not named else count
 
 
+def joined_names(headers: Sequence[Sequence[str]]) -> list[str]:
+    """Return the names of several header rows together, where those of the first repeat.
+
+    Empty where they do not, or where names repeat all the same. A last row with a first cell alone
+    names the index, as pandas writes it.
+    """
+    first, *others = ([cell.strip() for cell in row] for row in headers)
+    given = [name for name in first if name]
+    if len(given) == len({*given}) or any(len(row) != len(first) for row in others):
+        return []
+    index = others[-1][0] if others[-1][0] and not any(others[-1][1:]) else ""
+    columns = zip(first, *(others[:-1] if index else others), strict=True)
+    names = [" ".join(filter(None, parts)) for parts in columns]
+    names[0] = index or names[0]
+    return names if len({*names}) == len(names) and all(names) else []
+
+
 def without_lines(text: str, first: int, count: int) -> str:
     """Return the text without ``count`` of its lines that are not empty, after ``first`` others."""
     ends = []
@@ -220,7 +239,14 @@ def without_lines(text: str, first: int, count: int) -> str:
             ends.append(line.end())
         if len(ends) == first + count:
             break
-    return text[: ends[first - 1]] + text[ends[-1] :]
+    return text[: ends[first - 1] if first else 0] + text[ends[-1] :]
+
+
+def line_of(cells: Sequence[str], delimiter: str) -> str:
+    """Return cells as a line of a CSV file."""
+    text = io.StringIO()
+    csv.writer(text, delimiter=delimiter, lineterminator="\n").writerow(cells)
+    return text.getvalue()
 
 
 def without_repeated_header(path: Path, text: str) -> tuple[str, list[Note]]:
@@ -247,7 +273,7 @@ def without_total(path: Path, table: pa.Table, decimal: str = "") -> tuple[pa.Ta
     if table.num_rows <= _FEW_ROWS:
         return table, []
     last = table.slice(table.num_rows - 1).to_pylist()[0] if table.num_columns else {}
-    words = [v for v in last.values() if isinstance(v, str) and _TOTAL.fullmatch(v.strip())]
+    words = [v for v in last.values() if isinstance(v, str) and TOTAL.fullmatch(v.strip())]
     if not words:
         return table, []
     rest = table.slice(0, table.num_rows - 1)

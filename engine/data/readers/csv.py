@@ -21,6 +21,8 @@ from engine.data.raw import with_decimal_mark
 from engine.data.readers.around import (
     clean_text,
     further_headers,
+    joined_names,
+    line_of,
     without_footer,
     without_lines,
     without_repeated_header,
@@ -129,9 +131,13 @@ def _table_and_dialect(
         text = LINE_END.sub(lambda end: delimiter + end[0], text, count=1)
     if further := further_headers(rows):
         others = ", ".join(plain(" ".join(filter(None, row)), 40) for row in rows[1 : 1 + further])
-        text = without_lines(text, 1, further)
-        why = f"{plain(path.name)} has {further + 1} header rows: names are those of the first"
-        notes.append(Note(f"{why}; left out: {others}", rows=further, kind="dropped"))
+        why = f"{plain(path.name)} has {further + 1} header rows: names are "
+        if names := joined_names(rows[: 1 + further]):
+            text = line_of(names, delimiter) + without_lines(text, 0, 1 + further)
+            notes.append(Note(f"{why}joined", rows=further, kind="converted"))
+        else:
+            text, why = without_lines(text, 1, further), f"{why}those of the first"
+            notes.append(Note(f"{why}; left out: {others}", rows=further, kind="dropped"))
     return text, dialect, [*notes, *repeated]
 
 

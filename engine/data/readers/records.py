@@ -73,6 +73,8 @@ def column_of(path: Path, name: str, values: list[Any]) -> pa.Array:
     except (pa.ArrowException, OverflowError):
         if (spans := span_column(values)) is not None:
             return spans
+        if (lists := _with_numbers(values)) is not None:
+            return pa.array(lists)
         if (written := as_json(values)) is not None:
             return pa.array(written)
         if any(isinstance(value, list | dict) for value in values):
@@ -82,6 +84,28 @@ def column_of(path: Path, name: str, values: list[Any]) -> pa.Array:
         return pa.array([None if value is None else str(value) for value in values])
     check_levels(path, name, column.type)
     return column
+
+
+def _with_numbers(values: list[Any]) -> list[Any] | None:
+    """Lists of numbers in which ``"NaN"`` stands for a missing one, as GluonTS writes it.
+
+    ``None`` for other values.
+    """
+    lists = [value for value in values if value is not None]
+    cells = [cell for one in lists if isinstance(one, list) for cell in one]
+    if not all(isinstance(one, list) for one in lists) or not all(map(_may_be_number, cells)):
+        return None
+
+    def numbers(row: list[Any]) -> list[float | None]:
+        return [None if cell is None or isinstance(cell, str) else float(cell) for cell in row]
+
+    return [None if value is None else numbers(value) for value in values]
+
+
+def _may_be_number(cell: Any) -> bool:
+    if isinstance(cell, str):
+        return cell.lower() == "nan"
+    return cell is None or (isinstance(cell, int | float) and not isinstance(cell, bool))
 
 
 def _mixes_truth_and_numbers(values: list[Any], kind: pa.DataType) -> bool:

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from engine.data.series.frequency_names import frequency_named
 from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.reports.counted import counted
@@ -76,16 +77,32 @@ class ListedSeries:
                 )
             return pc.list_flatten(table[self.time])
         if self.start and _has_frequency(table):
-            pieces = [
-                pd.date_range(start, periods=length, freq=step).to_numpy("datetime64[us]")
-                for start, step, length in zip(
-                    table[self.start].to_pylist(), table[_FREQUENCY].to_pylist(), lengths,
-                    strict=True,
-                )
-            ]  # fmt: skip
-            return pa.array(np.concatenate(pieces))
+            starts, steps = (table[name].to_pylist() for name in (self.start, _FREQUENCY))
+            each = enumerate(zip(starts, steps, lengths.tolist(), strict=True), 1)
+            pieces = [_dates(row, *given) for row, given in each]
+            return pa.array(np.concatenate(pieces).astype("M8[us]"))
         counted_steps = [np.arange(1, length + 1) for length in lengths]
         return pa.array(np.concatenate(counted_steps))
+
+
+def _dates(row: int, start: Any, step: Any, count: int) -> NDArray[np.int64]:
+    """The times of the values of a row: the first at its start, whatever period begins there."""
+    frequency = frequency_named(str(step))
+    if frequency is None:
+        raise DataError(
+            f"row {row:,}: {_FREQUENCY} is {plain(str(step), 40)!r}, which is not a step of time.",
+            "Write it as h, D, W, M or 15min, for example, or leave the column out.",
+        )
+    try:
+        moment = pd.Timestamp(start)
+        moment = moment.tz_localize(None)  # as its clock shows it
+        first = moment.as_unit("us").to_datetime64()
+    except (TypeError, ValueError):
+        first = np.datetime64("NaT", "us")
+    if np.isnat(first):
+        shown = "nothing" if start is None else repr(plain(str(start), 40))
+        raise DataError(f"row {row:,}: the start is {shown}, which is not a date.")
+    return np.asarray(frequency.along(int(first.astype(np.int64)), np.arange(count)), np.int64)
 
 
 def _has_frequency(table: pa.Table) -> bool:

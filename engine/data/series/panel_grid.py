@@ -90,12 +90,7 @@ def _of_one_step(panel: Panel, positions: Rows, roles: Roles) -> tuple[Panel, Ro
     if not other.any():
         return panel, positions
     index = int(other.argmax())
-    times = panel.times[panel.starts[index] : panel.starts[index + 1]]
-    own = find_frequency(times, panel.frequency.dated).name
-    found = (
-        f"{panel.name(index, roles.series)}: {own} in {plain(roles.time, 60)}, where most have "
-        f"{panel.frequency.name}"
-    )
+    found = f"{panel.name(index, roles.series)}: {_unlike_most(panel, index, roles)}"
     if 2 * other.sum() > len(panel):
         raise DataError(
             f"{counted(int(other.sum()), 'series', 'series')} of {len(panel):,} have other steps "
@@ -112,6 +107,18 @@ def _of_one_step(panel: Panel, positions: Rows, roles: Roles) -> tuple[Panel, Ro
     kept = positions[np.repeat(~other, lengths)]
     panel = panel.chosen(~other)
     return replace(panel, notes=(*panel.notes, note)), kept
+
+
+def _unlike_most(panel: Panel, series: int, roles: Roles) -> str:
+    """Return the step of a series; where it is that of most, the longest jump."""
+    times = panel.times[panel.starts[series] : panel.starts[series + 1]]
+    frequency, name = panel.frequency, plain(roles.time, 60)
+    own = find_frequency(times, frequency.dated)
+    if own.name != frequency.name:
+        return f"{own.name} in {name}, where most have {frequency.name}"
+    row = int(np.diff(times).argmax())
+    before, after = (frequency.text(int(time)) for time in times[row : row + 2])
+    return f"{name} jumps from {before} to {after}"
 
 
 def _gap_notes(panel: Panel, positions: Rows, roles: Roles, fill: Fill) -> list[Note]:

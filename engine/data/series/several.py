@@ -42,8 +42,10 @@ _LEAST_ROWS = 2
 _NEARLY_ALL = 0.95
 """Share of the rows that are those of such series: a new shop has a single one."""
 _MOST_TRIED = 12
-_TOGETHER = 2
+_TOGETHER = 3
 """Number of columns that may tell series apart together."""
+_MOST_TOGETHER = 6
+"""Of more columns not all threes are tried."""
 
 
 def refuse_several(table: pa.Table, roles: Roles, times: Times, rows: NDArray[np.int64]) -> None:
@@ -210,7 +212,8 @@ def _of_repeated(
     }  # fmt: skip
     likely = sorted(several, key=lambda name: _rank(table, (name,), columns))[:_MOST_TRIED]
     for count in range(1, _TOGETHER + 1):
-        for names in sorted(combinations(likely, count), key=lambda n: _rank(table, n, columns)):
+        tried = likely if count < _TOGETHER else likely[:_MOST_TOGETHER]
+        for names in sorted(combinations(tried, count), key=lambda n: _rank(table, n, columns)):
             if _tell_apart([columns[name] for name in names], times):
                 return names
     if years or parts:

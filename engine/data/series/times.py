@@ -31,6 +31,7 @@ from engine.data.dates.writing import find_writing
 from engine.data.series.channels import is_number, is_text
 from engine.data.series.frequency import DAY, HOUR, Frequency, Times, clock_times, find_frequency
 from engine.data.series.resolution import check_resolution
+from engine.data.series.summer_time import UTC, zone_note, zone_of
 from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.reports.note import Note
@@ -41,7 +42,6 @@ TIME_NAMES = (
     "fiscalyear", "fiscal year", "fyear", "fy",
 )  # fmt: skip
 """Names of columns of times."""
-_UTC = ("UTC", "Etc/UTC", "GMT", "Z", "+00:00", "-00:00")
 _YEAR_FIRST = ("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y %m %d")
 """Beginnings of spellings that leave no doubt."""
 _LEAST_ROWS = 3
@@ -89,6 +89,8 @@ class _Moments:
     clock: Times
     utc: Times | None = None
     zone: str = ""
+    offsets: bool = False
+    """Whether they were written with several offsets to UTC."""
 
 
 def find_time_column(table: pa.Table) -> str:
@@ -302,7 +304,7 @@ def _of_dates(column: pa.Array) -> _Moments:
         return _Moments(index.as_unit("us").asi8)
     utc = index.tz_convert("UTC").tz_localize(None).as_unit("us").asi8
     zone = str(column.type.tz)
-    if zone in _UTC:
+    if zone in UTC:
         return _Moments(_days_of_midnights(utc), utc, "UTC")
     return _Moments(clock_times(utc, zone), utc, zone)
 
@@ -313,11 +315,7 @@ def _of_texts(read: spellings.Spelled) -> _Moments:
         return _Moments(clock)
     offsets = read.offsets.astype("m8[us]").astype(np.int64)
     utc = clock - offsets
-    # Of offsets that change, the newest is the one that is in force.
-    minutes = int(offsets[utc.argmax()]) // (60 * 1_000_000)
-    sign = "-" if minutes < 0 else "+"
-    zone = f"{sign}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"
-    return _Moments(clock, utc, "UTC" if zone in _UTC else zone)
+    return _Moments(clock, utc, zone_of(utc, offsets), bool((offsets != offsets[0]).any()))
 
 
 def _days_of_midnights(utc: Times) -> Times:
@@ -349,8 +347,7 @@ def _settled(moments: _Moments, frequency: Frequency | None) -> TimeColumn:
     if step.in_days and midnight:
         return TimeColumn(moments.clock, True)
     zone = frequency.zone if frequency else moments.zone
-    note = Note(f"times are in the zone {plain(zone, 40)}", read_as="dates", kind="converted")
-    notes = (note,) if zone and not frequency else ()
+    notes = (zone_note(zone, moments.offsets),) if zone and not frequency else ()
     return TimeColumn(moments.utc, True, zone=zone, notes=notes)
 
 

@@ -12,6 +12,10 @@ from engine.data.series.times import MOMENT, TIME_NAMES
 
 _DATE = r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}"
 """The beginning of texts that are meant to be dates."""
+_PARTS = ("week", "quarter", "semester", "woche", "kw", "kalenderwoche", "quartal", "monat", "mois",
+          "semaine", "trimestre", "mes", "semana", "mese", "settimana", "maand", "kwartaal",
+          "miesiąc", "tydzień")  # fmt: skip
+"""Further names of columns of times."""
 _MOSTLY = 0.8
 """Share of cells from which on they are meant to be dates."""
 
@@ -21,7 +25,9 @@ def unread_time_column(table: pa.Table) -> str:
     filled = [name for name in table.column_names if table[name].null_count < table.num_rows]
     texts = [name for name in filled if is_text(table[name].type)]
     fractions = [name for name in filled if pt.is_floating(table[name].type)]
-    named = [name for name in (*texts, *fractions) if name.strip().lower() in TIME_NAMES]
+    named = [
+        name for name in (*texts, *fractions) if name.strip().lower() in (*TIME_NAMES, *_PARTS)
+    ]
     named += [
         name for name in fractions if MOMENT.fullmatch(name.strip().lower()) and _rises(table[name])
     ]

@@ -71,11 +71,13 @@ def draws_of(
     if places is None:
         yield _in_blocks(pairs, block)
         return
-    series = np.unique(places.series, return_inverse=True)[1]
-    yield _of_groups(_summed(pairs, series % _MOST))
+    by_series = _summed(pairs, np.unique(places.series, return_inverse=True)[1] % _MOST)
+    several = by_series.shape[1] > 1
+    if several:
+        yield _of_groups(by_series)
     times, number = np.unique(places.times, return_inverse=True)
     span = int(times[-1] - times[0])
-    if span >= places.reach > 0:
+    if span >= places.reach > 0 or not several:
         yield _in_blocks(_summed(pairs, number), round(len(times) * places.reach / (span + 1)))
 
 

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.data.series.panel import Mask, Panel, Rows
+from engine.data.readers.around import TOTAL
+from engine.data.series.panel import Mask, Panel, Rows, key_texts
 from engine.data.series.read import Series
 from engine.data.series.roles import Roles
 from engine.files.sanitize import plain
@@ -21,6 +22,7 @@ _FAR = 50.0
 """Standard deviations of the others from which on a value is a mark or a mistake."""
 _FEW = 0.05
 """Share of the rows of a series up to which one value is no usual one."""
+_ALL = ("all", "overall", "alle", "tous", "toutes", "todos", "todas", "tutti", "tutte")
 _LEAST_ROWS = 20
 _LEAST_SERIES = 3
 """Of two series that one is the sum is that the other is 0 or the same."""
@@ -48,7 +50,14 @@ def far_values_of_panel(panel: Panel, roles: Roles) -> list[Note]:
 
 
 def sums_of_others(panel: Panel, roles: Roles) -> list[Note]:
-    """Return a note on a series that is the sum of all others at nearly all times."""
+    """Return a note on a series that is the sum of all others at nearly all times.
+
+    Otherwise one on series that are named as sums.
+    """
+    return _sum_of_all(panel, roles) or _named_as_sums(panel, roles)
+
+
+def _sum_of_all(panel: Panel, roles: Roles) -> list[Note]:
     if len(panel) < _LEAST_SERIES:
         return []
     values = panel.values[:, 0]
@@ -70,6 +79,27 @@ def sums_of_others(panel: Panel, roles: Roles) -> list[Note]:
         )
         for i in found[:1]
     ]
+
+
+def _named_as_sums(panel: Panel, roles: Roles) -> list[Note]:
+    """Return a note on series that are named as totals, such as ``store = All``."""
+    texts = key_texts(panel.keys, roles.series)
+    named = [any(map(_is_total, values)) for values in zip(*texts, strict=True)]
+    count = sum(named)
+    if not count or count == len(panel):
+        return []
+    such = panel.name(named.index(True), roles.series)
+    be, they = ("is", "it is") if count == 1 else ("are", "they are")
+    why = (
+        f"{counted(count, 'series', 'series')}, such as {such}, {be} named as sums of others: "
+        f"{they} learned, and their errors count, beside their parts"
+    )
+    return [Note(why, read_as="series", rows=int(panel.lengths[np.array(named)].sum()))]
+
+
+def _is_total(name: str) -> bool:
+    text = name.strip()
+    return text.lower() in _ALL or TOTAL.fullmatch(text) is not None
 
 
 def _when(part: Series | Panel, row: int) -> str:

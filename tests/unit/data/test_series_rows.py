@@ -163,6 +163,38 @@ def test_a_frequency_makes_dates_of_the_starts() -> None:
     assert found["T1", datetime(2020, 1, 4)] == value(1, 3)
 
 
+@pytest.mark.parametrize(("name", "second"), [
+    ("H", "2020-01-31 01:00"), ("1h", "2020-01-31 01:00"), ("30T", "2020-01-31 00:30"),
+    ("15min", "2020-01-31 00:15"), ("S", "2020-01-31 00:00:01"), ("D", "2020-02-01"),
+    ("W-SUN", "2020-02-07"), ("M", "2020-02-29"), ("MS", "2020-02-29"), ("ME", "2020-02-29"),
+    ("Q-DEC", "2020-04-30"), ("QE", "2020-04-30"), ("A-DEC", "2021-01-31"), ("Y", "2021-01-31"),
+    ("B", "2020-02-03"), ("2D", "2020-02-02"), ("monthly", "2020-02-29"),
+])  # fmt: skip
+def test_frequencies_are_named_as_any_pandas_names_them(name: str, second: str) -> None:
+    """The first value is at the start, in the middle of a period as well."""
+    table = gluonts(freq=name, start="2020-01-31")
+    times = arranged(table)["time"][:2].to_pylist()
+    assert times == [datetime(2020, 1, 31), datetime.fromisoformat(second)]
+
+
+def test_a_start_with_an_offset_is_the_time_of_its_clock() -> None:
+    table = gluonts(freq="H", start="2020-01-01T00:00:00+02:00")
+    assert arranged(table)["time"][0].as_py() == datetime(2020, 1, 1)
+
+
+@pytest.mark.parametrize(("fields", "message"), [
+    ({"freq": "bad"}, "row 1: freq is 'bad', which is not a step of time"),
+    ({"freq": "0D"}, "row 1: freq is '0D'"),
+    ({"freq": "D", "start": "soon"}, "row 1: the start is 'soon', which is not a date"),
+    ({"freq": "D", "start": None}, "row 1: the start is nothing"),
+])  # fmt: skip
+def test_a_step_or_a_start_that_is_not_read_is_refused_by_its_row(
+    fields: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(DataError, match=message):
+        arranged(gluonts(**fields))
+
+
 def test_lists_of_times_are_those_of_the_values() -> None:
     times = [datetime(2020, 1, 1), datetime(2020, 1, 2)]
     table = pa.table({"id": ["a", "b"], "timestamp": [times, times], "target": [[1.0, 2.0]] * 2})
