@@ -19,7 +19,7 @@ from engine.files.sanitize import plain
 from engine.models.build import base_of
 from engine.models.tables.boosted_trees import TREES
 from engine.vision.annotated_fitted import AnnotatedFitted
-from engine.vision.fitted import ImageFitted
+from engine.vision.fitted import PixelFitted
 
 Metrics = Mapping[str, Mapping[str, float | None]]
 """By split, by name."""
@@ -157,7 +157,7 @@ def _about(folder: Path, config: RunConfig) -> str:
 
 def _inputs(fitted: Fitted) -> list[str]:
     """Return a sentence on the texts or images that a model reads; none for other inputs."""
-    if isinstance(fitted, ImageFitted | AnnotatedFitted):
+    if isinstance(fitted, PixelFitted | AnnotatedFitted):
         return [" ".join(_images(fitted)), ""]
     longest: int | None = getattr(fitted, "max_length", None)
     if longest is None:
@@ -168,9 +168,9 @@ def _inputs(fitted: Fitted) -> list[str]:
     return [f"{read}up to {longest:,} tokens.", ""]
 
 
-def _images(fitted: ImageFitted | AnnotatedFitted) -> Iterator[str]:
+def _images(fitted: PixelFitted | AnnotatedFitted) -> Iterator[str]:
     """Yield what a program has to do with an image before the network gets it."""
-    cropped = isinstance(fitted, ImageFitted) and fitted.resize == "crop"
+    cropped = isinstance(fitted, PixelFitted) and fitted.resize == "crop"
     part = (
         "the middle square of an image, resized" if cropped else "the whole of an image, stretched"
     )

@@ -19,8 +19,12 @@ from engine.baselines.logistic import fitted_classes, fitted_flags
 from engine.data.images import Pixels
 from engine.metrics.evaluator import Evaluation
 from engine.metrics.uncertainty.paired import text_keys
+from engine.processes.later import Later
+
+linear_model = Later("sklearn.linear_model")
 
 EDGES_AND_COLOURS = "edges, colours and logistic regression"
+EDGES_AND_RIDGE = "edges, colours and ridge regression"
 SIDE = 32
 """Pixels of an image's sides."""
 ROWS = 5_000
@@ -33,6 +37,8 @@ _FAINT = 0.05
 """Edges weaker than this hardly count."""
 _STRENGTH = 0.03
 _STEPS = 100
+_PENALTIES = (0.1, 1.0, 10.0, 100.0)
+"""Penalties of ridge regression, of which cross-validation on the training images takes one."""
 _AT_ONCE = 512
 
 
@@ -41,8 +47,8 @@ class LabelledImages:
     """Images of which some may not be decodable."""
 
     names: Sequence[str]
-    targets: NDArray[np.int64]
-    """The number of each image's class, or ``[images, classes]`` of 0 and 1."""
+    targets: NDArray[Any]
+    """The number of each image's class, ``[images, classes]`` of 0 and 1, or numbers to learn."""
     decode: Callable[[range], tuple[Pixels, set[int]]]
     """Decodes some rows to ``[rows, SIDE, SIDE, channels]``; tells which of them it could not."""
 
@@ -63,6 +69,24 @@ def edges_and_colours(
         said = fitted_classes(known, targets.tolist(), len(classes), _STRENGTH, _STEPS)(new)
     keys = text_keys([test.names[row] for row in seen.tolist()])
     return evaluated(said, test.targets[seen], classes, keys)
+
+
+def numbers_by_edges(
+    train: LabelledImages, test: LabelledImages, seconds: float = SECONDS
+) -> tuple[NDArray[np.float64], NDArray[np.float64], list[str]] | None:
+    """Return predicted numbers of ``test``, the true ones, and the names of these images.
+
+    By a ridge regression; ``None`` as :func:`edges_and_colours`.
+    """
+    end = time.monotonic() + seconds
+    known, rows = _features(train, end)
+    new, seen = _features(test, end)
+    if not len(rows) or not len(seen) or time.monotonic() > end:
+        return None
+    model = linear_model.RidgeCV(alphas=_PENALTIES)
+    model.fit(known.astype(np.float64), train.targets[rows])
+    said = np.asarray(model.predict(new.astype(np.float64)), np.float64)
+    return said, test.targets[seen], [test.names[row] for row in seen.tolist()]
 
 
 def _features(images: LabelledImages, end: float) -> tuple[NDArray[Any], NDArray[np.int64]]:

@@ -30,6 +30,8 @@ class ImageShape:
     outputs: int
     labels: tuple[str, ...] = ()
     """Names of the classes."""
+    regression: bool = False
+    """Whether the only output is a number."""
 
 
 TextHead = Literal[

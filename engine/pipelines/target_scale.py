@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from engine.errors import DataError
 from engine.files.sanitize import plain
 
+_STEPS = 50
+"""Steps of float32 that a standard deviation has at least."""
 _SQUARED = 1e150
 """Sums of squares of larger numbers are infinite in float64, and those of its inverse 0."""
 
@@ -31,3 +33,19 @@ def target_scale(target: str, values: NDArray[np.float64]) -> tuple[float, float
             "Scale it, or take its logarithm.",
         )
     return mean, std
+
+
+def check_steps(target: str, values: NDArray[np.float64], std: float) -> None:
+    """Refuse numbers whose differences are lost in float32, in which networks compute.
+
+    Raises :class:`DataError`.
+    """
+    largest, most = np.abs(values).max(), np.finfo(np.float32).max
+    step = float(np.spacing(np.float32(largest))) if largest < most else np.inf
+    if not step < std / _STEPS:
+        raise DataError(
+            f"The target {plain(target, 60)!r} has values up to {largest:.3g} and a deviation "
+            f"of {std:.3g}: networks compute in float32, whose numbers are {step:.2g} apart "
+            "there.",
+            "Subtract a number from all values, such as the smallest, or scale them.",
+        )

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 from typing_extensions import override
 
 from engine.config.tasks.text_regression import TextRegressionConfig
@@ -14,14 +13,13 @@ from engine.data.column_roles import ColumnRoles
 from engine.data.load import load_texts
 from engine.data.raw import RawData
 from engine.data.splits import cut_splits
-from engine.errors import DataError
 from engine.files.sanitize import plain
-from engine.pipelines.target_scale import target_scale
+from engine.pipelines.target_scale import check_steps, target_scale
 from engine.pipelines.text import TextFitted, TextPipeline
 from engine.reports.data_summary import DataSummary
 from engine.reports.note import Note
 from engine.text import columns
-from engine.text.numbers_of import numbers_of, with_numbers
+from engine.text.numbers_of import find_numbers, numbers_of, with_numbers
 from engine.text.pairs.judgments import RELEVANCE, SIMILARITIES
 from engine.text.pairs.shared_queries import shared_queries
 from engine.text.rows import (
@@ -37,10 +35,6 @@ _TARGETS = (
     "score", "target", "label", "labels", "rating", "stars", "similarity", "relevance", "value",
     "y", *SIMILARITIES, *RELEVANCE,
 )  # fmt: skip
-
-
-_STEPS = 50
-"""Steps of float32 that a standard deviation has at least."""
 
 
 class TextRegressionFitted(TextFitted):
@@ -75,7 +69,8 @@ class TextRegressionPipeline(TextPipeline[TextRegressionFitted]):
         text, pair, target = self._columns(raw.train)
         values = np.array(numbers_of(raw.train, target), np.float64)
         mean, std = target_scale(target, values)
-        self._check_steps(target, values, std)
+        if self.section.loss != "bce":
+            check_steps(target, values, std)
         trained = self.learn_tokenizer(texts_in(raw.train, [n for n in (text, pair) if n]))
         return TextRegressionFitted(
             tokenizer=trained,
@@ -118,7 +113,7 @@ class TextRegressionPipeline(TextPipeline[TextRegressionFitted]):
     def _columns(self, table: pa.Table) -> tuple[str, str, str]:
         """Text, second text (or nothing) and target; raises :class:`DataError`."""
         section = self.section
-        target = section.target or _target(table, [section.text, section.text_pair])
+        target = section.target or find_numbers(table, _TARGETS, [section.text, section.text_pair])
         columns.chosen(table, target, "task.target")
         rest = table.drop_columns([target])
         pair = None if section.text or section.text_pair else columns.find_pair(rest)
@@ -129,18 +124,6 @@ class TextRegressionPipeline(TextPipeline[TextRegressionFitted]):
         if pair[1]:
             columns.chosen(table, pair[1], "task.text_pair")
         return (*pair, target)
-
-    def _check_steps(self, target: str, values: NDArray[np.float64], std: float) -> None:
-        """Refuse numbers whose differences are lost in float32, in which networks compute."""
-        largest, most = np.abs(values).max(), np.finfo(np.float32).max
-        step = float(np.spacing(np.float32(largest))) if largest < most else np.inf
-        if self.section.loss != "bce" and not step < std / _STEPS:
-            raise DataError(
-                f"The target {plain(target, 60)!r} has values up to {largest:.3g} and a deviation "
-                f"of {std:.3g}: networks compute in float32, whose numbers are {step:.2g} apart "
-                "there.",
-                "Subtract a number from all values, such as the smallest, or scale them.",
-            )
 
     def _faults(self, table: pa.Table, texts: list[str], target: str) -> list[str | None]:
         missing = [name for name in (*texts, target) if name not in table.column_names]
@@ -158,22 +141,3 @@ class TextRegressionPipeline(TextPipeline[TextRegressionFitted]):
         if self.section.loss == "bce" and not 0 <= value <= 1:
             return f"{name} is outside 0 to 1, which the loss bce needs"
         return None
-
-
-def _target(table: pa.Table, taken: list[str]) -> str:
-    """Return the column of numbers: by its name, else the only one; raises :class:`DataError`."""
-    rest = [name for name in table.column_names if name not in taken and name]
-    found = [name for name in rest if _holds_numbers(table, name)]
-    named = columns.by_name(table.select(found), _TARGETS)
-    if named or len(found) == 1:
-        return named or found[0]
-    shown = ", ".join(plain(name, 40) for name in found or rest) or "none"
-    raise DataError(f"Which column holds the numbers? It could be {shown}.", "Set task.target.")
-
-
-def _holds_numbers(table: pa.Table, name: str) -> bool:
-    """Return whether most of the first values of a column are numbers."""
-    if pa.types.is_nested(table.schema.field(name).type):
-        return False
-    some = numbers_of(table.select([name]).slice(0, 200), name)
-    return sum(value is not None for value in some) > len(some) / 2

@@ -13,7 +13,7 @@ from engine.errors import DataError
 from engine.files.paths import is_file, is_folder
 from engine.files.sanitize import plain
 from engine.vision.annotated_fitted import AnnotatedFitted
-from engine.vision.fitted import ImageFitted
+from engine.vision.fitted import PixelFitted
 
 
 def given_images(path: Path, fitted: Fitted) -> pa.Table | None:
@@ -22,7 +22,7 @@ def given_images(path: Path, fitted: Fitted) -> pa.Table | None:
     ``None`` for a file of rows, and for models of other inputs. Raises :class:`DataError` for a
     folder without images.
     """
-    if not isinstance(fitted, ImageFitted | AnnotatedFitted):
+    if not isinstance(fitted, PixelFitted | AnnotatedFitted):
         return None
     whole = path.absolute()
     if is_folder(whole):

@@ -9,7 +9,7 @@ from engine.data.image_record import is_image_record
 from engine.reports.note import Note
 from engine.vision.annotated_fitted import AnnotatedFitted
 from engine.vision.files.column import images_of
-from engine.vision.fitted import ImageFitted
+from engine.vision.fitted import PixelFitted
 
 
 def with_image_names(table: pa.Table, fitted: Fitted) -> tuple[pa.Table, list[Note]]:
@@ -19,7 +19,7 @@ def with_image_names(table: pa.Table, fitted: Fitted) -> tuple[pa.Table, list[No
     path, such as masks.
     """
     notes = []
-    taken = fitted.image if isinstance(fitted, ImageFitted | AnnotatedFitted) else None
+    taken = fitted.image if isinstance(fitted, PixelFitted | AnnotatedFitted) else None
     for place, field in enumerate(table.schema):
         if is_image_record(field.type) or (field.name == taken and not _is_text(field.type)):
             images = table.column(place)

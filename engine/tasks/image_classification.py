@@ -36,7 +36,7 @@ from engine.reports.picture import Picture
 from engine.runs.events import Report
 from engine.tasks.deployment import Deployment
 from engine.tasks.explanations.image import explain_image
-from engine.tasks.galleries.images import mistakes_gallery, pixels_of
+from engine.tasks.galleries.images import mistakes_gallery, sample_pictures
 from engine.tasks.image_baseline import image_baselines
 from engine.tasks.network_files import NetworkFiles
 from engine.tasks.presentation import Presentation, Records
@@ -44,19 +44,17 @@ from engine.tasks.shown_samples import ShownSamples
 from engine.tasks.task import Task
 from engine.vision.augmentation.batch import Augmentation
 from engine.vision.augmentation.mixing import Mixing
-from engine.vision.encoding import encode_images
+from engine.vision.encoding import class_targets, encode_images
 from engine.vision.files.column import images_of
 from engine.vision.files.processor_file import write_processor
 from engine.vision.fitted import ImageFitted
-from engine.vision.pictures import picture, pictures_of
+from engine.vision.pictures import pictures_of
 from engine.vision.prediction import shown
 from engine.vision.preparation import Normalisation, Preparation, ProgressiveSize
 from engine.vision.start_size import check_start_size
 
 _SHOWN = 5
 """Images for the monitor."""
-_SAMPLE_SIDE = 24
-"""Pixels of their pictures, which stand among the events of the run."""
 
 
 class ImageClassification(Task[ImageFitted]):
@@ -79,6 +77,7 @@ class ImageClassification(Task[ImageFitted]):
         source, skips = encode_images(
             table,
             fitted,
+            class_targets(table, fitted),
             _preparation(self.section.augmentation, self.config.train.epoch_count, fitted),
             device,
             report,
@@ -182,12 +181,8 @@ class ImageClassification(Task[ImageFitted]):
         batch = next(source.read(source.plan(_SHOWN)[:1]), None)
         if batch is None or batch.targets is None:
             return ShownSamples()
-        images = [
-            picture(pixels_of(image, fitted), _SAMPLE_SIDE, name=name)
-            for name, image in zip(batch.rows["name"].to_pylist(), batch.inputs, strict=True)
-        ]
         texts = shown(batch, self.predict(network, batch, fitted), fitted.classes)
-        return ShownSamples(texts[:_SHOWN], images)
+        return ShownSamples(texts[:_SHOWN], sample_pictures(batch, fitted))
 
     def _logits(self, network: nn.Module, batch: Batch) -> torch.Tensor:
         """Return the logits, averaged over each image and its mirror image if that is set."""

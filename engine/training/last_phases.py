@@ -28,7 +28,8 @@ _MOST_ROWS = 50_000
 """About how many training rows baselines use at most."""
 _MICROSECONDS = {
     "tabular_classification": 40, "tabular_regression": 50, "text_regression": 80,
-    "image_classification": 1000, "seq2seq": 300, "causal_lm": 20, "token_classification": 20,
+    "image_classification": 1000, "image_regression": 1000, "seq2seq": 300, "causal_lm": 20,
+    "token_classification": 20,
     "object_detection": 2000, "semantic_segmentation": 100, "forecasting": 30,
 }  # fmt: skip
 """Time of a baseline a row, by the kind of task: 1.0 to 1.5 times what the presets took on a core

@@ -13,7 +13,7 @@ from engine.data.raw import TRAIN, RawData
 from engine.reports.note import Note
 from engine.vision.annotated_fitted import AnnotatedFitted
 from engine.vision.files.column import images_of
-from engine.vision.fitted import ImageFitted
+from engine.vision.fitted import PixelFitted
 from engine.vision.fitting import spread
 
 _LOOKED_AT = 500
@@ -25,14 +25,14 @@ _KINDS: Mapping[Depth, str] = {
 }  # fmt: skip
 
 
-def notes_on_splits(raw: RawData, fitted: ImageFitted | AnnotatedFitted) -> Iterator[Note]:
+def notes_on_splits(raw: RawData, fitted: PixelFitted | AnnotatedFitted) -> Iterator[Note]:
     """Yield :func:`notes_on_depths` of the splits that are not trained on."""
     for split, table in raw.splits.items():
         for note in notes_on_depths(table, fitted) if split != TRAIN else ():
             yield replace(note, why=f"{split}: {note.why}", column=split)
 
 
-def notes_on_depths(table: pa.Table, fitted: ImageFitted | AnnotatedFitted) -> Iterator[Note]:
+def notes_on_depths(table: pa.Table, fitted: PixelFitted | AnnotatedFitted) -> Iterator[Note]:
     """Yield a note on each kind of values that the training images did not give a scale."""
     if fitted.levels is None or fitted.image not in table.column_names:
         return

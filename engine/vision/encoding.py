@@ -22,7 +22,7 @@ from engine.text.classes.spellings import codes_of
 from engine.text.columns import chosen
 from engine.vision.files.column import Images, images_of
 from engine.vision.files.pixel_cache import PixelCache
-from engine.vision.fitted import ImageFitted
+from engine.vision.fitted import ImageFitted, PixelFitted
 from engine.vision.left_out import warning_of
 from engine.vision.preparation import Preparation
 from engine.vision.source import RESIDENT_BYTES, ResidentImages, StoredImages
@@ -33,7 +33,8 @@ _MEMORY_BYTES = 1 << 26
 
 def encode_images(
     table: pa.Table,
-    fitted: ImageFitted,
+    fitted: PixelFitted,
+    targets: Tensor | None,
     preparation: Preparation,
     device: torch.device,
     report: Report,
@@ -41,12 +42,12 @@ def encode_images(
 ) -> tuple[Source, list[Skip]]:
     """A source of the rows that can be decoded, and what was left out.
 
-    At most ``cache_bytes`` of decoded images that do not stay in memory are cached on the disk.
+    ``targets`` has what is to be learned of each row; ``None`` where that is not known. At most
+    ``cache_bytes`` of decoded images that do not stay in memory are cached on the disk.
 
     Raises :class:`DataError` when there is no image column or nothing can be decoded.
     """
     images = images_of(table, chosen(table, fitted.image, "task.image"))
-    targets = _targets(table, fitted)
     most = RESIDENT_BYTES if device.type != "cpu" else min(RESIDENT_BYTES, _MEMORY_BYTES)
     if preparation.least_crop or len(images) * fitted.pixel_bytes > most:
         cache = _cache(images.names(), fitted, cache_bytes, report)
@@ -72,7 +73,7 @@ def encode_images(
 def _stored(
     images: Images,
     targets: Tensor | None,
-    fitted: ImageFitted,
+    fitted: PixelFitted,
     preparation: Preparation,
     device: torch.device,
     report: Report,
@@ -86,7 +87,7 @@ def _stored(
 
 
 def _cache(
-    names: Sequence[str], fitted: ImageFitted, most_bytes: int, report: Report
+    names: Sequence[str], fitted: PixelFitted, most_bytes: int, report: Report
 ) -> PixelCache | None:
     """Return the cache of a split, which the processes of a run on this machine have in common."""
     if not most_bytes:
@@ -103,7 +104,7 @@ def _cache(
     return PixelCache(len(names), like, most_bytes, warn, shared)
 
 
-def _targets(table: pa.Table, fitted: ImageFitted) -> Tensor | None:
+def class_targets(table: pa.Table, fitted: ImageFitted) -> Tensor | None:
     """Numbers of classes, or zeros and ones where an image can have several."""
     if fitted.label not in table.column_names:
         return None

@@ -1,21 +1,19 @@
-"""The state that image classification fits on the training images."""
+"""The state that tasks on images with a class or a number fit on the training images."""
 
 from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import Field
+
 from engine.data.fitted import Fitted
 from engine.data.image_levels import Depth, Levels
 
 
-class ImageFitted(Fitted):
+class PixelFitted(Fitted):
     """Image properties fitted on the training images."""
 
     image: str
-    label: str
-    classes: list[str]
-    counts: list[int]
-    multi_label: bool
     channels: int
     size: int
     resize: Literal["crop", "stretch"]
@@ -37,3 +35,31 @@ class ImageFitted(Fitted):
         """Bytes of one decoded image."""
         width = 4 if self.levels and self.levels.exact else 1
         return self.channels * self.size**2 * width
+
+
+class ImageFitted(PixelFitted):
+    """With the classes of the training images."""
+
+    label: str
+    classes: list[str]
+    counts: list[int]
+    multi_label: bool
+
+
+class NumberedFitted(PixelFitted):
+    """With the scale of the numbers of the training images."""
+
+    target: str
+    names: list[str]
+    """The name of the network's only output."""
+    target_mean: float
+    target_std: float
+    lowest: float
+    highest: float
+    bands: list[float] = Field(default_factory=list)
+    """For each of ``task.quantiles``, its distance to the prediction in local scales; empty where
+    none were fitted."""
+    scale_predictions: list[float] = Field(default_factory=list)
+    """Predictions, standardised, at which the local scale is known; empty where it is 1."""
+    scale_errors: list[float] = Field(default_factory=list)
+    """The local scale there: mean absolute errors."""

@@ -77,7 +77,7 @@ def classes_in(table: pa.Table, label: str) -> tuple[list[str], list[int], bool]
 def measure(
     table: pa.Table, column: str, task: Resized, wanted: Preprocessing | None
 ) -> dict[str, Any]:
-    """Return what :class:`~engine.vision.fitted.ImageFitted` has of sizes, colours and pages.
+    """Return what :class:`~engine.vision.fitted.PixelFitted` has of sizes, colours and pages.
 
     What pre-trained weights ask for, ``wanted``, goes before what the images are.
     """

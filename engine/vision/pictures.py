@@ -16,7 +16,7 @@ from engine.data.images import Pixels, decode, read_header
 from engine.data.threads import in_threads
 from engine.files.sanitize import plain
 from engine.reports.picture import Picture
-from engine.vision.fitted import ImageFitted
+from engine.vision.fitted import PixelFitted
 
 SIDE = 64
 """Longest side of a picture in pixels, unless it is to be seen alone."""
@@ -24,7 +24,7 @@ _NAME = 80
 
 
 def pictures_of(
-    records: Sequence[Any], fitted: ImageFitted, side: int = SIDE
+    records: Sequence[Any], fitted: PixelFitted, side: int = SIDE
 ) -> list[Picture | None]:
     """Return a picture of each image; ``None`` for those that cannot be decoded."""
     return list(
@@ -53,7 +53,7 @@ def as_bytes(pixels: NDArray[Any]) -> NDArray[np.uint8]:
     return (pixels.clip(0, 1) * 255).round().astype(np.uint8)
 
 
-def decoded(record: Any, fitted: ImageFitted, side: int) -> Pixels:
+def decoded(record: Any, fitted: PixelFitted, side: int) -> Pixels:
     """Return an image as the network sees it, at most ``side`` pixels wide.
 
     Raises :class:`~engine.data.image_limits.ImageFault`.

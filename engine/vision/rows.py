@@ -1,8 +1,8 @@
-"""Rows with an image and a class; the others are left out, counted and reported."""
+"""Rows with an image and a class or a number; the others are left out, counted and reported."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from engine.files.sanitize import plain
 from engine.text.classes.labels import labels_of
 from engine.text.classes.spellings import with_known_labels
 from engine.text.columns import is_list
+from engine.text.numbers_of import numbers_of
 from engine.text.rows import without_faults
 from engine.vision.files.column import Aside, Images
 
@@ -32,25 +33,58 @@ def usable_rows(
 
     Raises :class:`~engine.errors.DataError` where none is left.
     """
+
+    def cut(raw: RawData) -> RawData:
+        raw = cut_splits(raw, config, None if is_list(raw.train, label) else label)
+        return with_known_labels(raw, label)
+
+    return _usable(raw, image, folder, lambda table: _unlabelled(table, label), cut)
+
+
+def usable_numbers(
+    raw: RawData, config: DataConfig, image: str, target: str, folder: Path | None
+) -> RawData:
+    """Like :func:`usable_rows`, of images with numbers."""
+    return _usable(
+        raw, image, folder, lambda table: _unnumbered(table, target),
+        lambda raw: cut_splits(raw, config),
+    )  # fmt: skip
+
+
+def _usable(
+    raw: RawData,
+    image: str,
+    folder: Path | None,
+    faults: Callable[[pa.Table], list[str | None]],
+    cut: Callable[[RawData], RawData],
+) -> RawData:
     aside = Aside(raw.splits, image, folder)
-    raw = replace(raw, splits=aside.splits)
     raw = without_faults(
-        raw,
-        lambda table: _faults(table, image, label, aside.images),
+        replace(raw, splits=aside.splits),
+        lambda table: _faults(table, image, faults(table), aside.images),
         lambda table, row: _name(aside.images, table[image][row].as_py()),
         "Look at the images and the columns chosen.",
     )
-    raw = cut_splits(raw, config, None if is_list(raw.train, label) else label)
-    raw = with_known_labels(raw, label)
+    raw = cut(raw)
     return replace(raw, splits={split: aside.back(table) for split, table in raw.splits.items()})
 
 
-def _faults(table: pa.Table, image: str, label: str, images: Images) -> list[str | None]:
+def _unlabelled(table: pa.Table, label: str) -> list[str | None]:
     if label not in table.column_names:
         return ["there is no label"] * table.num_rows
-    faults: list[str | None] = [
-        f"{label} is empty" if value is None else None for value in labels_of(table, label)
-    ]
+    return [f"{label} is empty" if value is None else None for value in labels_of(table, label)]
+
+
+def _unnumbered(table: pa.Table, target: str) -> list[str | None]:
+    if target not in table.column_names:
+        return ["there is no number"] * table.num_rows
+    fault = f"{target} is not a number"
+    return [fault if value is None else None for value in numbers_of(table, target)]
+
+
+def _faults(
+    table: pa.Table, image: str, faults: list[str | None], images: Images
+) -> list[str | None]:
     if len(images) > _CHECKED:
         return faults
     numbers: Sequence[int] = table[image].to_pylist()

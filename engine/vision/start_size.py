@@ -7,12 +7,12 @@ from torch import nn
 
 from engine.errors import TrainingError
 from engine.files.sanitize import plain
-from engine.vision.fitted import ImageFitted
+from engine.vision.fitted import PixelFitted
 
 _FIELD = "task.augmentation.start_size"
 
 
-def check_start_size(network: nn.Module, size: int, fitted: ImageFitted) -> None:
+def check_start_size(network: nn.Module, size: int, fitted: PixelFitted) -> None:
     """Let empty images of the first epoch through; raises :class:`TrainingError`."""
     if not size:
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from engine.config.run_config import RunConfig
@@ -9,12 +10,13 @@ from engine.data.image_levels import Levels
 from engine.data.raw import RawData
 from engine.files.sanitize import plain
 from engine.reports.data_summary import ColumnSummary, DataSummary
+from engine.reports.note import Note
 from engine.text.classes.labels import joined_note
 from engine.text.summary import summary_of
 from engine.vision.annotated_fitted import AnnotatedFitted
 from engine.vision.depths import notes_on_splits
 from engine.vision.files.column import images_of
-from engine.vision.fitted import ImageFitted
+from engine.vision.fitted import ImageFitted, NumberedFitted, PixelFitted
 
 
 def image_summary(config: RunConfig, raw: RawData, fitted: ImageFitted) -> DataSummary:
@@ -24,20 +26,40 @@ def image_summary(config: RunConfig, raw: RawData, fitted: ImageFitted) -> DataS
         facts["labels"] = f"{sum(fitted.counts) / raw.train.num_rows:.2f} an image on average"
     roles = {fitted.image: "image", fitted.label: "label"}
     classes = dict(zip(fitted.classes, fitted.counts, strict=True))
-    # The image itself would be written out as an example.
-    others = raw.with_splits(
-        {split: table.drop_columns([fitted.image]) for split, table in raw.splits.items()}
-    )
-    summary = summary_of(config, others, roles, facts, classes)
-    first = images_of(raw.train.slice(0, 1), fitted.image).names()[0]
-    image = ColumnSummary(fitted.image, "image", "image", example=plain(first, 80))
+    summary = summary_of(config, _without(raw, fitted), roles, facts, classes)
     remedy = "several labels of an image are a list in JSON, or a column of 0 and 1 each"
     notes = [] if fitted.multi_label else joined_note(classes, fitted.label, remedy)
-    notes += notes_on_splits(raw, fitted)
-    return replace(summary, columns=(image, *summary.columns), notes=(*summary.notes, *notes))
+    return _with_image(raw, fitted, summary, notes)
 
 
-def pixel_facts(fitted: ImageFitted | AnnotatedFitted) -> dict[str, str]:
+def number_summary(config: RunConfig, raw: RawData, fitted: NumberedFitted) -> DataSummary:
+    """Columns, range of the numbers and sizes."""
+    facts = pixel_facts(fitted) | {
+        "target": f"{fitted.lowest:.4g} to {fitted.highest:.4g}, "
+        f"mean {fitted.target_mean:.4g}, deviation {fitted.target_std:.4g}"
+    }
+    roles = {fitted.image: "image", fitted.target: "target"}
+    return _with_image(raw, fitted, summary_of(config, _without(raw, fitted), roles, facts))
+
+
+def _without(raw: RawData, fitted: PixelFitted) -> RawData:
+    """Return the rows without their images, which would be written out as examples."""
+    return raw.with_splits(
+        {split: table.drop_columns([fitted.image]) for split, table in raw.splits.items()}
+    )
+
+
+def _with_image(
+    raw: RawData, fitted: PixelFitted, summary: DataSummary, notes: Sequence[Note] = ()
+) -> DataSummary:
+    """Return a summary with the column of the images, and notes on their kinds of values."""
+    first = images_of(raw.train.slice(0, 1), fitted.image).names()[0]
+    image = ColumnSummary(fitted.image, "image", "image", example=plain(first, 80))
+    all_notes = (*summary.notes, *notes, *notes_on_splits(raw, fitted))
+    return replace(summary, columns=(image, *summary.columns), notes=all_notes)
+
+
+def pixel_facts(fitted: PixelFitted | AnnotatedFitted) -> dict[str, str]:
     """Return what the network sees of the images, and what was found of their files."""
     colour = "grey" if fitted.channels == 1 else "colour"
     facts = {

@@ -37,6 +37,11 @@ BUILTIN: dict[str, BuiltinData] = {
         "600 drawn images, 64×64 pixels, of circles, squares and triangles, with masks and boxes",
         ("object_detection", "semantic_segmentation"),
     ),
+    "discs": BuiltinData(
+        "engine.data.builtin.discs:discs",
+        "600 drawn images, 64×64 pixels, of a disc among squares, with its diameter",
+        ("image_regression",),
+    ),
     "iris": BuiltinData(
         "engine.data.builtin.toy:iris", "150 flowers, 4 measures, 3 species", _CLASSES
     ),

@@ -16,9 +16,9 @@ class ImageFolderConfig(DataConfig):
     kind: Literal["image_folder"] = "image_folder"
     title = "folder of images"
     implementation = "engine.data.image_files:load_images"
-    tasks: ClassVar[tuple[str, ...]] = ("image_classification",)
+    tasks: ClassVar[tuple[str, ...]] = ("image_classification", "image_regression")
 
-    path: str = option("", "Folder with one subfolder of images for each class")
+    path: str = option("", "Folder with one subfolder of images for each class, or each number")
 
     def anchored(self) -> ImageFolderConfig:
         """The same with a whole path."""

@@ -57,8 +57,8 @@ class AugmentationConfig(Section):
     noise: float = NOISE
 
 
-class ClassAugmentationConfig(AugmentationConfig):
-    """The same, and what suits images with classes alone."""
+class WholeAugmentationConfig(AugmentationConfig):
+    """The same, and what suits images with one answer for the whole."""
 
     resized_crop: float = option(
         0.0,
@@ -77,6 +77,11 @@ class ClassAugmentationConfig(AugmentationConfig):
         2, "RandAugment: operations on each image", ge=1, le=14, advanced=True
     )
     policy_magnitude: int = option(9, "RandAugment: strength", ge=0, le=30, advanced=True)
+
+
+class ClassAugmentationConfig(WholeAugmentationConfig):
+    """The same, and what suits images with classes alone."""
+
     mixup: float = option(
         0.0,
         "Mixup: alpha of the beta distribution of the share with which two images and their "

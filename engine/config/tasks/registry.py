@@ -10,6 +10,7 @@ TASKS: Registry[TaskConfig] = Registry(
     "dltui.tasks",
     {
         "image_classification": "engine.config.tasks.image_classification:ImageClassificationConfig",  # noqa: E501
+        "image_regression": "engine.config.tasks.image_regression:ImageRegressionConfig",
         "object_detection": "engine.config.tasks.object_detection:ObjectDetectionConfig",
         "semantic_segmentation": "engine.config.tasks.semantic_segmentation:SemanticSegmentationConfig",  # noqa: E501
         "text_classification": "engine.config.tasks.text_classification:TextClassificationConfig",

@@ -22,7 +22,7 @@ _SEED = 7
 _MOST = 4
 _RADII = (5, 12)
 """Smallest and largest distance of a shape's outline from its middle, in pixels."""
-_FINER = 4
+FINER = 4
 """Supersampling: factor by which images are drawn larger, before they are reduced."""
 _TRIES = 50
 
@@ -39,9 +39,9 @@ def _shapes() -> pa.Table:
     drawn = [_drawn(np.random.default_rng((_SEED, number))) for number in range(COUNT)]
     images, masks, objects = zip(*drawn, strict=True)
     return pa.table({
-        "image": pa.array([_record(image, f"shapes-{i}.png") for i, image in enumerate(images)],
+        "image": pa.array([record(image, f"shapes-{i}.png") for i, image in enumerate(images)],
                           IMAGE_RECORD),
-        "mask": pa.array([_record(mask, f"mask-{i}.png") for i, mask in enumerate(masks)],
+        "mask": pa.array([record(mask, f"mask-{i}.png") for i, mask in enumerate(masks)],
                          IMAGE_RECORD),
         "objects": pa.array(objects, OBJECTS),
     })  # fmt: skip
@@ -49,30 +49,34 @@ def _shapes() -> pa.Table:
 
 def _drawn(random: np.random.Generator) -> tuple[Image.Image, Image.Image, list[dict[str, Any]]]:
     """Draw one image, its mask, and the boxes of its shapes."""
-    image = _background(random)
+    image = background(random)
     mask = Image.new("L", image.size, 0)
     objects = []
     for middle, radius in _places(random):
         kind = int(random.integers(len(KINDS)))
-        outline = _outline(kind, middle, radius, float(random.uniform(0, 2 * math.pi)))
+        corners = outline(kind, middle, radius, float(random.uniform(0, 2 * math.pi)))
         colour = tuple(int(value) for value in random.integers(0, 256, 3))
         for picture, filling in ((image, colour), (mask, kind + 1)):
-            ImageDraw.Draw(picture).polygon(outline, fill=filling)
-        columns, rows = zip(*outline, strict=True)
-        box = [side / _FINER for side in (min(columns), min(rows), max(columns), max(rows))]
+            ImageDraw.Draw(picture).polygon(corners, fill=filling)
+        columns, rows = zip(*corners, strict=True)
+        box = [side / FINER for side in (min(columns), min(rows), max(columns), max(rows))]
         objects.append({"label": KINDS[kind], "box": box})
-    small = image.resize((SIDE, SIDE), Image.Resampling.BOX)
-    noise = random.normal(0, 6, (SIDE, SIDE, 1))
-    noisy = (np.asarray(small, np.float32) + noise).clip(0, 255).astype(np.uint8)
     return (
-        Image.fromarray(noisy), mask.resize((SIDE, SIDE), Image.Resampling.NEAREST), objects
+        reduced(image, random), mask.resize((SIDE, SIDE), Image.Resampling.NEAREST), objects
     )  # fmt: skip
 
 
-def _background(random: np.random.Generator) -> Image.Image:
+def reduced(image: Image.Image, random: np.random.Generator) -> Image.Image:
+    """Return a drawn image in the size of the data, with noise."""
+    small = image.resize((SIDE, SIDE), Image.Resampling.BOX)
+    noise = random.normal(0, 6, (SIDE, SIDE, 1))
+    return Image.fromarray((np.asarray(small, np.float32) + noise).clip(0, 255).astype(np.uint8))
+
+
+def background(random: np.random.Generator) -> Image.Image:
     """Return a gradient between four random colours, in the drawn size."""
     corners = random.integers(40, 216, (2, 2, 3), dtype=np.uint8)
-    side = SIDE * _FINER
+    side = SIDE * FINER
     return Image.fromarray(corners).resize((side, side), Image.Resampling.BILINEAR)
 
 
@@ -90,20 +94,21 @@ def _places(random: np.random.Generator) -> list[tuple[tuple[float, float], floa
     return places
 
 
-def _outline(
+def outline(
     kind: int, middle: tuple[float, float], radius: float, angle: float
 ) -> list[tuple[float, float]]:
     """Return the corners in the drawn size; a circle has many."""
     corners = {"circle": 48, "square": 4, "triangle": 3}[KINDS[kind]]
     turns = (angle + 2 * math.pi * corner / corners for corner in range(corners))
     return [
-        (_FINER * (middle[0] + radius * math.cos(turn)),
-         _FINER * (middle[1] + radius * math.sin(turn)))
+        (FINER * (middle[0] + radius * math.cos(turn)),
+         FINER * (middle[1] + radius * math.sin(turn)))
         for turn in turns
     ]  # fmt: skip
 
 
-def _record(image: Image.Image, name: str) -> dict[str, Any]:
+def record(image: Image.Image, name: str) -> dict[str, Any]:
+    """Return an image as a cell of a table, as PNG."""
     file = io.BytesIO()
     image.save(file, "PNG", compress_level=1)
     return of_bytes(file.getvalue(), name)

@@ -94,7 +94,7 @@ class RegressionEvaluator(Evaluator):
         loss = float(self._loss(outputs, targets))
         truth, guess = self._in_units(targets), self._in_units(self._bands.point(outputs))
         evaluation = evaluate_numbers(guess, truth, loss)
-        covered, shown = self._coverage(outputs, targets)
+        covered, shown = coverage_of(self._bands, outputs, targets, self._std)
         evaluation = replace(evaluation, metrics=evaluation.metrics | covered)
         if not views:
             return evaluation
@@ -106,19 +106,6 @@ class RegressionEvaluator(Evaluator):
             views=[*shown, self.worst.table, predicted_and_true(guess, truth)],
             intervals=number_intervals(guess, truth, losses) | held,
         )
-
-    def _coverage(self, outputs: Tensor, targets: Tensor) -> tuple[dict[str, float], list[View]]:
-        """The share of the truth inside the widest band, and views of all bands."""
-        quantiles, truth = self._bands.quantiles(outputs), targets[:, None, None]
-        if quantiles is None:
-            return {}, []
-        sums = QuantileSums(self._bands.levels)
-        sums.update(quantiles[:, None, None], truth, torch.ones_like(truth), torch.float64)
-        sizes = np.array([[float(targets.abs().sum())]])
-        result = sums.result(sizes, np.full((1, 1), float(len(targets))))
-        metrics = result.by_target()
-        covered = {"coverage": float(metrics["coverage"][0])} if "coverage" in metrics else {}
-        return covered, result.views(np.full(1, self._std))
 
     def _in_units(self, values: Tensor) -> Floats:
         return values.cpu().double().numpy() * self._std + self._mean
@@ -133,6 +120,26 @@ class RegressionEvaluator(Evaluator):
         ]  # fmt: skip
         table = Table("Worst mistakes", ["true", "predicted", "difference", "inputs"], rows)
         return WrongRows(table, numbers, self._mistakes.wrong)
+
+
+def coverage_of(
+    bands: NumberBands, outputs: Tensor, targets: Tensor, std: float
+) -> tuple[dict[str, float], list[View]]:
+    """Return the share of the truth inside the widest band, and views of all bands.
+
+    ``outputs`` ``[rows, values]`` and ``targets`` ``[rows]`` are in standard deviations, ``std`` is
+    one in the units of the data. Both are empty where no bands are known.
+    """
+    quantiles, truth = bands.quantiles(outputs), targets[:, None, None]
+    if quantiles is None:
+        return {}, []
+    sums = QuantileSums(bands.levels)
+    sums.update(quantiles[:, None, None], truth, torch.ones_like(truth), torch.float64)
+    sizes = np.array([[float(targets.abs().sum())]])
+    result = sums.result(sizes, np.full((1, 1), float(len(targets))))
+    metrics = result.by_target()
+    covered = {"coverage": float(metrics["coverage"][0])} if "coverage" in metrics else {}
+    return covered, result.views(np.full(1, std))
 
 
 def evaluate_numbers(predicted: Floats, truth: Floats, loss: float) -> Evaluation:

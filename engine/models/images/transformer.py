@@ -178,3 +178,5 @@ def label_outputs(architecture: Any, shape: ImageShape) -> None:
     architecture.num_labels = len(labels)  # PVT has a number of its own
     architecture.id2label = dict(enumerate(labels))
     architecture.label2id = {label: index for index, label in enumerate(labels)}
+    if shape.regression:
+        architecture.problem_type = "regression"  # the loss that transformers computes

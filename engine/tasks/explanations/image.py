@@ -6,14 +6,15 @@ from torch import Tensor, nn
 
 from engine.batches.source import Batch
 from engine.errors import DataError
-from engine.explanations.grad_cam import grad_cam
+from engine.explanations.grad_cam import Heat, grad_cam
 from engine.explanations.heat_map import heated, place_of
 from engine.explanations.targets import likeliest, number_of
 from engine.files.sanitize import plain
 from engine.reports.explanation import Explanation
+from engine.reports.picture import Picture
 from engine.reports.views import Pictures
 from engine.tasks.galleries.images import file_of, pixels_of
-from engine.vision.fitted import ImageFitted
+from engine.vision.fitted import ImageFitted, NumberedFitted, PixelFitted
 from engine.vision.pictures import picture
 
 _SIDE = 128
@@ -27,20 +28,42 @@ def explain_image(
     ``logits`` are the ``[classes]`` that the task predicts from.
     """
     number = number_of(target, fitted.classes, logits)
+    heat = _heat(network, batch, number)
+    chances = logits.sigmoid() if fitted.multi_label else logits.softmax(0)
+    name = plain(fitted.classes[number], 40)
+    pictures = _pictures(batch, fitted, heat, f"{name} {chances[number]:.0%}", name)
+    names = likeliest(logits, fitted.classes)
+    return Explanation(fitted.classes[number], names, _method(heat), [Pictures(name, pictures)])
+
+
+def explain_image_number(
+    network: nn.Module, batch: Batch, fitted: NumberedFitted, value: float
+) -> Explanation:
+    """Return the image beside the places that make its number, ``value``, larger."""
+    heat, name = _heat(network, batch, 0), plain(fitted.target, 40)
+    pictures = _pictures(batch, fitted, heat, f"{name} {value:.5g}", f"a larger {name}")
+    return Explanation(fitted.target, [fitted.target], _method(heat), [Pictures(name, pictures)])
+
+
+def _heat(network: nn.Module, batch: Batch, number: int) -> Heat:
     heat = grad_cam(network, batch.inputs[:1], number)
     if heat is None:
         raise DataError("No layer of this network has places of the image, so none can be shown.")
-    chances = logits.sigmoid() if fitted.multi_label else logits.softmax(0)
-    name = plain(fitted.classes[number], 40)
+    return heat
+
+
+def _pictures(
+    batch: Batch, fitted: PixelFitted, heat: Heat, caption: str, what: str
+) -> list[Picture]:
+    """Return the image, and the heat of its places over it, which speak for ``what``."""
     image = pixels_of(batch.inputs[0], fitted)
     place = place_of(heat.weights)
     file = file_of(str(batch.rows["name"][0].as_py()))
-    shown = picture(image, _SIDE, caption=f"{name} {chances[number]:.0%}", name=file)
-    looked = f"for {name}: {place}" if place else f"nothing speaks for {name}"
+    shown = picture(image, _SIDE, caption=caption, name=file)
+    looked = f"for {what}: {place}" if place else f"nothing speaks for {what}"
+    return [shown, picture(heated(image, heat.weights), _SIDE, caption=looked)]
+
+
+def _method(heat: Heat) -> str:
     side = "×".join(map(str, heat.weights.shape))
-    return Explanation(
-        fitted.classes[number],
-        likeliest(logits, fitted.classes),
-        f"Grad-CAM, {side} places of the layer {plain(heat.layer, 60)}",
-        [Pictures(name, [shown, picture(heated(image, heat.weights), _SIDE, caption=looked)])],
-    )
+    return f"Grad-CAM, {side} places of the layer {plain(heat.layer, 60)}"

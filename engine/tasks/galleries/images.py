@@ -10,19 +10,22 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.batches.source import Source
+from engine.batches.source import Batch, Source
 from engine.files.sanitize import plain
 from engine.metrics.images.mistakes import ImageEvaluator
+from engine.metrics.images.numbers import COLUMNS, ImageNumbers
 from engine.metrics.mistakes import Mistake
 from engine.reports.gallery import Explained, Gallery
 from engine.reports.picture import Picture
 from engine.reports.views import Pictures
 from engine.vision.annotated_fitted import AnnotatedFitted
-from engine.vision.fitted import ImageFitted
+from engine.vision.fitted import ImageFitted, NumberedFitted, PixelFitted
 from engine.vision.pictures import as_bytes, picture
 
 _SIDE = 96
 """Pixels of a picture's longest side: networks of small images are shown all that they see."""
+_SAMPLE_SIDE = 24
+"""Pixels of the pictures of samples."""
 _BATCH = 16
 
 
@@ -55,7 +58,34 @@ def mistakes_gallery(
     )
 
 
-def _pictures(source: Source, rows: Sequence[int], fitted: ImageFitted) -> dict[int, Picture]:
+def errors_gallery(
+    evaluated: ImageNumbers | None, source: Source, fitted: NumberedFitted
+) -> Gallery | None:
+    """Return the largest errors of an evaluation on ``source``, each with its picture.
+
+    ``None`` before views were computed.
+    """
+    if evaluated is None or not evaluated.worst:
+        return None
+    pictures = _pictures(source, [one.row for one in evaluated.worst], fitted)
+    found = [(one, pictures[one.row]) for one in evaluated.worst if one.row in pictures]
+    return Gallery(
+        "Errors",
+        COLUMNS,
+        [one.line for one, _ in found],
+        [
+            Pictures(
+                one.name,
+                [replace(shown, caption=f"{one.true:.5g}, predicted {one.predicted:.5g}")],
+            )
+            for one, shown in found
+        ],
+        evaluated.total,
+        [Explained() for _ in found],
+    )
+
+
+def _pictures(source: Source, rows: Sequence[int], fitted: PixelFitted) -> dict[int, Picture]:
     plan = torch.split(torch.tensor(rows, dtype=torch.int64), _BATCH)
     return {
         named["row"]: picture(pixels_of(image, fitted), _SIDE, name=file_of(named["name"]))
@@ -64,12 +94,18 @@ def _pictures(source: Source, rows: Sequence[int], fitted: ImageFitted) -> dict[
     }
 
 
+def sample_pictures(batch: Batch, fitted: PixelFitted) -> list[Picture]:
+    """Return small pictures of the images of a batch, which stand among the events of a run."""
+    named = zip(batch.rows["name"].to_pylist(), batch.inputs, strict=True)
+    return [picture(pixels_of(image, fitted), _SAMPLE_SIDE, name=name) for name, image in named]
+
+
 def file_of(name: str) -> str:
     """Return the last part of an image's path."""
     return plain(name.rpartition("/")[2], 80)
 
 
-def pixels_of(image: Tensor, fitted: ImageFitted | AnnotatedFitted) -> NDArray[np.uint8]:
+def pixels_of(image: Tensor, fitted: PixelFitted | AnnotatedFitted) -> NDArray[np.uint8]:
     """Return a network's input ``[channels, height, width]`` as ``[height, width, channels]``."""
     mean, std = (torch.tensor(values)[:, None, None] for values in (fitted.mean, fitted.std))
     shares = image.detach().float().cpu() * std + mean

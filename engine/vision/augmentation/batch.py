@@ -15,7 +15,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
-from engine.config.tasks.augmentation import AugmentationConfig, ClassAugmentationConfig
+from engine.config.tasks.augmentation import AugmentationConfig, WholeAugmentationConfig
 from engine.vision.augmentation.colors import brightened, contrasted, saturated
 from engine.vision.augmentation.policies import with_policy
 
@@ -36,7 +36,7 @@ class Augmentation:
             _move: config.flip != "none" or config.crop,
             _turn: config.rotation or config.zoom,
             _jitter: config.color_jitter,
-            with_policy: isinstance(config, ClassAugmentationConfig) and config.policy != "none",
+            with_policy: isinstance(config, WholeAugmentationConfig) and config.policy != "none",
             _erase: config.erasing,
             _add_noise: config.noise,
         }

@@ -74,7 +74,7 @@ def located(raw: RawData, column: str, root: Path) -> RawData:
                         kind="converted",
                     )
                 )
-            chunks.append(pa.array(_joined(folder, paths), pa.string()))
+            chunks.append(pa.array(_joined(folder.absolute(), paths), pa.string()))
         index = table.column_names.index(column)
         splits[split] = table.set_column(index, column, pa.chunked_array(chunks, pa.string()))
     return raw.with_splits(splits, *notes)

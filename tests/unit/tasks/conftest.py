@@ -33,6 +33,7 @@ MODELS: dict[str, dict[str, Any]] = {
     "tabular_regression": {"kind": "mlp", "hidden": [4]},
     "forecasting": {"kind": "dlinear", "kernel_size": 3},
     "image_classification": {"kind": "cnn", "channels": [4]},
+    "image_regression": {"kind": "cnn", "channels": [4]},
     "semantic_segmentation": {"kind": "unet", "channels": [4]},
     "object_detection": {"kind": "centernet", "channels": [4, 4, 4]},
 }

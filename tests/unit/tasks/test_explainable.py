@@ -12,8 +12,8 @@ from engine.config.tasks.registry import TASKS
 from engine.tasks.explainable import explains
 
 EXPLAINED = {
-    "image_classification", "text_classification", "text_regression", "tabular_classification",
-    "tabular_regression",
+    "image_classification", "image_regression", "text_classification", "text_regression",
+    "tabular_classification", "tabular_regression",
 }  # fmt: skip
 
 

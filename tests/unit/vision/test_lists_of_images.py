@@ -166,3 +166,13 @@ def test_paths_that_are_whole_and_right_are_kept(tmp_path: Path) -> None:
     put(tmp_path, "a/1.png", "b/1.png")
     raw = listed(tmp_path / "b", [str(tmp_path / "a/1.png"), str(tmp_path / "a/2.png")])
     assert found(raw, tmp_path) == ["a/1.png", "a/2.png"]
+
+
+def test_paths_are_whole_where_the_list_is_named_by_a_relative_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tmp_path, "photos/images/1.png")
+    monkeypatch.chdir(tmp_path)
+    raw = listed(Path("photos"), ["1.png"])
+    paths = located(raw, "image", Path("photos")).train["image"].to_pylist()
+    assert paths == [str(tmp_path / "photos" / "images" / "1.png")]
