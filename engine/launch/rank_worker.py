@@ -17,7 +17,7 @@ from pathlib import Path
 
 from engine.launch.rank import Rank
 from engine.launch.rank_files import PEER_LOST, log_file, report_file, write_final_event
-from engine.processes.collector import collector_paused
+from engine.processes.collector import collect_seldom, collector_paused
 from engine.processes.signals import Terminated, Termination
 from engine.processes.spawn import open_log
 from engine.runs.directory import RunDirectory
@@ -46,6 +46,7 @@ def main(arguments: list[str]) -> int:
             with nullcontext() if rank.number else termination.handled():
                 with collector_paused():
                     from engine.launch.rank_training import train_rank  # torch, for seconds
+                collect_seldom()
                 status, last = train_rank(rank, events, termination)
         except Terminated:
             status, last = 0, Interrupted(step=0, seconds=0.0)
