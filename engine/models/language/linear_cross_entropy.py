@@ -44,60 +44,79 @@ def has_gradient_here(head: nn.Module, states: Tensor) -> bool:
     return torch.is_grad_enabled() and only_multiplies(head) and multiplied_type(states) in _TYPES
 
 
-def summed_nats(states: Tensor, head: nn.Module, labels: Tensor, rows: int) -> Tensor:
+def summed_nats(
+    states: Tensor, head: nn.Module, labels: Tensor, rows: int, all_known: bool = False
+) -> Tensor:
     """Sum of the nats of ``[tokens]`` labels from ``[tokens, width]`` states, with gradient.
 
-    Logits exist for ``rows`` tokens at once. For what :func:`has_gradient_here`.
+    Logits exist for ``rows`` tokens at once. For what :func:`has_gradient_here`; ``all_known``
+    where no label is to be ignored.
     """
     states = states.to(multiplied_type(states))
+    known = None if all_known else labels != IGNORED
+    chosen = labels if known is None else torch.where(known, labels, 0)
     with torch.autocast(states.device.type, enabled=False):
-        nats = _SummedNats.apply(states, head.weight, head.bias, labels, rows)
+        nats = _SummedNats.apply(states, head.weight, head.bias, chosen, known, rows)
     return cast(Tensor, nats)
 
 
 class _SummedNats(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, states: Tensor, weight: Tensor, bias: Tensor | None, labels: Tensor, rows: int
+        ctx: Any,
+        states: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        labels: Tensor,
+        known: Tensor | None,
+        rows: int,
     ) -> Tensor:
-        by_states, by_weight, by_bias, *_ = ctx.needs_input_grad
-        total = states.new_zeros((), dtype=torch.float32)
-        to_states = torch.empty_like(states) if by_states else None
-        to_weight = torch.zeros_like(weight) if by_weight else None
-        to_bias = torch.zeros_like(bias) if bias is not None and by_bias else None
         matrix = weight.to(states.dtype)
         shift = None if bias is None else bias.to(states.dtype)
+        total = states.new_zeros((), dtype=torch.float32)
+        to_states: list[Tensor] = []
+        to_weight: Tensor | None = None
+        to_bias: Tensor | None = None
         for begin in range(0, len(states), rows):
             part = slice(begin, begin + rows)
-            known = (labels[part] != IGNORED)[:, None].to(states.dtype)
-            nats, slope = _nats_and_slope(F.linear(states[part], matrix, shift), labels[part])
-            total += nats
+            some = states[part]
+            nats, slope = _nats_and_slope(F.linear(some, matrix, shift), labels[part])
             # What is not learned is left out of the narrow states, not of the wide logits.
-            if to_states is not None:
-                torch.mul(slope @ matrix, known, out=to_states[part])
-            if to_weight is not None:
-                to_weight += slope.t() @ (states[part] * known)
-            if to_bias is not None:
-                to_bias += (slope.t() @ known)[:, 0]
-        ctx.gradients = to_states, to_weight, to_bias
+            mask = None if known is None else known[part, None].to(states.dtype)
+            total += (nats if known is None else nats.where(known[part], 0)).sum()
+            if ctx.needs_input_grad[0]:
+                to_states.append(_masked(slope @ matrix, mask))
+            if ctx.needs_input_grad[1]:
+                to_weight = _added(to_weight, slope.t() @ _masked(some, mask), weight.dtype)
+            if ctx.needs_input_grad[2]:
+                learned = slope if mask is None else slope * mask
+                to_bias = _added(to_bias, learned.sum(0), weight.dtype)
+        ctx.gradients = _joined(to_states), to_weight, to_bias
         return total
 
     @staticmethod
     def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor | None, ...]:
         gradients: Sequence[Tensor | None] = ctx.gradients
         del ctx.gradients  # they are changed in place: a second backward pass would be wrong
-        return *(None if part is None else part.mul_(outer[0]) for part in gradients), None, None
+        scaled = (None if part is None else part.mul_(outer[0]) for part in gradients)
+        return *scaled, None, None, None
 
 
 def _nats_and_slope(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the sum of the nats, and their gradient by the logits, of labels that are learned.
-
-    The gradient has any values for other labels.
-    """
-    known = labels != IGNORED
-    chosen = torch.where(known, labels, 0)
+    """Return the nats of ``[tokens]`` labels, and their gradient by the logits."""
     logarithms = torch.log_softmax(logits.float(), -1)
-    nats = -(logarithms.gather(1, chosen[:, None])[:, 0] * known).sum()
-    slope = logarithms.exp_()
-    slope[torch.arange(len(labels), device=labels.device), chosen] -= 1
-    return nats, slope.to(logits.dtype)
+    chosen = logarithms.gather(1, labels[:, None])
+    slope = logarithms.exp_().scatter_(1, labels[:, None], chosen.exp() - 1)
+    return -chosen[:, 0], slope.to(logits.dtype)
+
+
+def _joined(parts: list[Tensor]) -> Tensor | None:
+    return torch.cat(parts) if parts[1:] else parts[0] if parts else None
+
+
+def _masked(values: Tensor, mask: Tensor | None) -> Tensor:
+    return values if mask is None else values * mask
+
+
+def _added(total: Tensor | None, more: Tensor, dtype: torch.dtype) -> Tensor:
+    return more.to(dtype) if total is None else total.add_(more)

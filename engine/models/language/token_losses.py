@@ -65,7 +65,7 @@ def summed_row_loss(
         return token_losses(logits[0], labels).sum()
     body, head = parts
     hidden: Tensor = body(**inputs, use_cache=False).last_hidden_state
-    return chunked_loss(hidden[0, learned], head, labels)
+    return chunked_loss(hidden[0, learned], head, labels, all_known=True)
 
 
 def _called_apart(
@@ -182,10 +182,15 @@ def label_losses(network: nn.Module, inputs: dict[str, Tensor], labels: Tensor) 
     return torch.cat(some).view(labels.shape)
 
 
-def chunked_loss(hidden: Tensor, head: nn.Module, labels: Tensor) -> Tensor:
-    """Sum of the nats of ``[tokens]`` labels from ``[tokens, width]`` states and the last layer."""
+def chunked_loss(
+    hidden: Tensor, head: nn.Module, labels: Tensor, all_known: bool = False
+) -> Tensor:
+    """Sum of the nats of ``[tokens]`` labels from ``[tokens, width]`` states and the last layer.
+
+    ``all_known`` where no label is to be ignored.
+    """
     if has_gradient_here(head, hidden):
-        return summed_nats(hidden, head, labels, _rows(hidden, head))
+        return summed_nats(hidden, head, labels, _rows(hidden, head), all_known)
     total = hidden.new_zeros((), dtype=torch.float32)
     for states, some in _chunks(hidden, head, labels):
         total = total + checkpoint(_nats, head, states, some, use_reentrant=False)
