@@ -18,7 +18,7 @@ from pathlib import Path
 from engine.launch.interruption import interrupted
 from engine.launch.rank import Rank
 from engine.launch.rank_files import PEER_LOST, log_file, report_file, write_final_event
-from engine.processes.collector import collector_paused
+from engine.processes.collector import collect_seldom, collector_paused
 from engine.processes.signals import Terminated, Termination
 from engine.processes.spawn import open_log
 from engine.runs.directory import RunDirectory
@@ -45,8 +45,9 @@ def main(arguments: list[str]) -> int:
     with EventLog(report_file(rank.run, rank.number), reserve) as events:
         try:
             with nullcontext() if rank.number else termination.handled():
-                with collector_paused(for_good=True):
+                with collector_paused():
                     from engine.launch.rank_training import train_rank  # torch, for seconds
+                collect_seldom()
                 status, last = train_rank(rank, events, termination)
         except Terminated:
             status, last = 0, interrupted(rank.run)

@@ -15,7 +15,7 @@ from typing import NoReturn
 from engine.errors import UserError
 from engine.launch.attempt import attempt
 from engine.launch.stall import watched
-from engine.processes.collector import collector_paused
+from engine.processes.collector import collect_seldom, collector_paused
 from engine.runs.directory import RunDirectory
 from engine.runs.events import Event, Interrupted
 from engine.runs.session import RunSession
@@ -48,9 +48,9 @@ def _train(session: RunSession) -> Event:
         from engine.launch.rank_supervisor import train_in_ranks
 
         return train_in_ranks(session)
-    with collector_paused(for_good=True):
+    with collector_paused():
         from engine.training.run import train_in
-
+    collect_seldom()
     return train_in(session)
 
 

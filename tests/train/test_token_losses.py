@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from engine.adapters.lora import with_adapter
 from engine.config.adapter import AdapterConfig
 from engine.models.language import token_losses
 from engine.models.language.last_layer import body_and_head
+from engine.models.language.linear_cross_entropy import has_gradient_here
 from engine.models.language.token_losses import (
     label_losses,
     measured_sums,
@@ -73,44 +75,107 @@ def batch() -> tuple[dict[str, Tensor], Tensor]:
     return {"input_ids": ids, "attention_mask": torch.ones_like(ids)}, labels
 
 
-def loss_and_gradients(network: nn.Module) -> tuple[Tensor, dict[str, Tensor]]:
+def phi() -> nn.Module:
+    torch.manual_seed(0)
+    config = transformers.PhiConfig(**SIZES)
+    network: Any = transformers.AutoModelForCausalLM.from_config(config).eval()
+    nn.init.normal_(network.lm_head.bias)
+    return network  # type: ignore[no-any-return]
+
+
+def by_chunks(network: nn.Module) -> Tensor:
     inputs, labels = batch()
-    loss = summed_loss(network, inputs, labels)
+    return summed_loss(network, inputs, labels)
+
+
+def by_torch(network: nn.Module) -> Tensor:
+    inputs, labels = batch()
+    logits = network(**inputs).logits.float()
+    return nn.functional.cross_entropy(logits.mT, labels, reduction="sum")
+
+
+def loss_and_gradients(
+    network: nn.Module, loss_of: Callable[[nn.Module], Tensor], bfloat16: bool = False
+) -> tuple[Tensor, dict[str, Tensor]]:
+    with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+        loss = loss_of(network) / 7
     torch.autograd.backward(loss)
     gradients = {name: p.grad for name, p in network.named_parameters() if p.grad is not None}
     return loss.detach(), gradients
 
 
-def saved_bytes(network: nn.Module) -> int:
+def saved_bytes(loss_of: Callable[[nn.Module], Tensor]) -> int:
     seen: dict[int, int] = {}
 
     def pack(tensor: Tensor) -> Tensor:
         seen[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
         return tensor
 
-    inputs, labels = batch()
+    network = llama()
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        summed_loss(network, inputs, labels)
+        loss_of(network)
     return sum(seen.values())
 
 
-@pytest.mark.parametrize("make", [llama, gpt2, adapted])
-def test_chunks_give_the_same_loss_and_gradients(
-    make: Any, monkeypatch: pytest.MonkeyPatch
+SIZES_OF_CHUNKS = [token_losses.CHUNK_BYTES, 4 * 501 * 16]
+
+
+@pytest.mark.parametrize("size", SIZES_OF_CHUNKS, ids=["whole", "chunks"])
+@pytest.mark.parametrize("make", [llama, gpt2, phi, adapted])
+def test_chunks_give_the_loss_and_gradients_of_torch(
+    make: Any, size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole, gradients = loss_and_gradients(make())
-    monkeypatch.setattr(token_losses, "CHUNK_BYTES", 4 * 501 * 16)
-    loss, in_chunks = loss_and_gradients(make())
+    whole, gradients = loss_and_gradients(make(), by_torch)
+    monkeypatch.setattr(token_losses, "CHUNK_BYTES", size)
+    loss, in_chunks = loss_and_gradients(make(), by_chunks)
     torch.testing.assert_close(loss, whole)
     assert in_chunks.keys() == gradients.keys()
     for name, gradient in gradients.items():
-        torch.testing.assert_close(in_chunks[name], gradient, atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(in_chunks[name], gradient, atol=1e-6, rtol=1e-4)
+
+
+@pytest.mark.parametrize("make", [llama, gpt2, phi])
+@pytest.mark.parametrize("weights", [torch.float32, torch.bfloat16])
+def test_chunks_are_as_exact_in_bfloat16_as_torch(
+    make: Any, weights: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, exact = loss_and_gradients(make(), by_torch)
+    monkeypatch.setattr(token_losses, "CHUNK_BYTES", 4 * 501 * 16)
+    mixed = weights is torch.float32
+    whole, usual = loss_and_gradients(make().to(weights), by_torch, mixed)
+    loss, in_chunks = loss_and_gradients(make().to(weights), by_chunks, mixed)
+    torch.testing.assert_close(loss, whole, atol=0, rtol=1e-4)
+    assert all(in_chunks[name].dtype is usual[name].dtype is weights for name in exact)
+    assert distance(in_chunks, exact) < 1.5 * distance(usual, exact) < 0.01
+
+
+def distance(gradients: dict[str, Tensor], exact: dict[str, Tensor]) -> float:
+    """Norm of the difference, as a share of that of the exact gradients."""
+    whole = torch.cat([part.flatten() for part in exact.values()])
+    other = torch.cat([gradients[name].flatten().float() for name in exact])
+    return float((other - whole).norm() / whole.norm())
+
+
+def test_a_layer_that_does_more_than_multiply_leaves_its_gradient_to_torch() -> None:
+    states = torch.zeros(1, 16, requires_grad=True)
+    head = nn.Linear(16, 501)
+    assert has_gradient_here(head, states)
+    assert not has_gradient_here(head.half(), states.half())
+    with torch.no_grad():
+        assert not has_gradient_here(head.float(), states)
+    with torch.autocast("cpu", torch.float16):
+        assert not has_gradient_here(head, states)
+    head.register_forward_hook(lambda _, __, output: output * 2)
+    assert not has_gradient_here(head, states)
+    network: Any = with_adapter(llama(), AdapterConfig(method="lora", target_modules=["lm_head"]))
+    assert not has_gradient_here(network.get_base_model().lm_head, states)
 
 
 def test_chunks_keep_no_logits_for_the_backward_pass(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = saved_bytes(llama())
-    monkeypatch.setattr(token_losses, "CHUNK_BYTES", 4 * 501 * 16)
-    assert saved_bytes(llama()) < whole - 4 * 501 * 3 * 40
+    most = saved_bytes(by_torch) - 4 * 501 * 3 * 40
+    for size in SIZES_OF_CHUNKS:
+        monkeypatch.setattr(token_losses, "CHUNK_BYTES", size)
+        assert saved_bytes(by_chunks) < most
 
 
 @pytest.mark.parametrize("make", [llama, gpt2, adapted])

@@ -1,8 +1,9 @@
 """Cross-entropy over a vocabulary, in chunks where all logits at once would fill the memory.
 
 A batch of 8 texts of 512 tokens has 2 GB of float32 logits over a vocabulary of 128,000, and as
-much again for their gradient. In chunks only one chunk's logits exist at a time; they are computed
-again in the backward pass.
+much again for their gradient. In chunks only one chunk's logits exist at a time. Where the last
+layer is a plain matrix, their gradient is computed at once; else they are computed again in the
+backward pass.
 """
 
 from __future__ import annotations
@@ -16,6 +17,11 @@ from torch.utils.checkpoint import checkpoint
 
 from engine.data.labels import IGNORED
 from engine.models.language.last_layer import body_and_head, head_of, plain
+from engine.models.language.linear_cross_entropy import (
+    has_gradient_here,
+    only_multiplies,
+    summed_nats,
+)
 
 CHUNK_BYTES = 64 << 20
 """Logits of a chunk, in float32."""
@@ -38,8 +44,8 @@ def summed_loss(network: nn.Module, inputs: dict[str, Tensor], labels: Tensor) -
 
     ``inputs`` are those of the network, a decoder of transformers with or without an adapter.
     """
-    parts = body_and_head(network, inputs["input_ids"])
-    if parts is None or labels.numel() * _outputs(parts[1]) * 4 <= 2 * CHUNK_BYTES:
+    parts = _called_apart(network, inputs, labels)
+    if parts is None:
         return token_losses(network(**inputs, use_cache=False).logits, labels).sum()
     body, head = parts
     hidden: Tensor = body(**inputs, use_cache=False).last_hidden_state
@@ -53,13 +59,26 @@ def summed_row_loss(
 
     Logits of other places are not computed.
     """
-    parts = body_and_head(network, inputs["input_ids"])
-    if parts is None or labels.numel() * _outputs(parts[1]) * 4 <= 2 * CHUNK_BYTES:
+    parts = _called_apart(network, inputs, labels)
+    if parts is None:
         logits = network(**inputs, use_cache=False, logits_to_keep=learned).logits
         return token_losses(logits[0], labels).sum()
     body, head = parts
     hidden: Tensor = body(**inputs, use_cache=False).last_hidden_state
-    return chunked_loss(hidden[0, learned], head, labels)
+    return chunked_loss(hidden[0, learned], head, labels, all_known=True)
+
+
+def _called_apart(
+    network: nn.Module, inputs: dict[str, Tensor], labels: Tensor
+) -> tuple[nn.Module, nn.Module] | None:
+    """Return body and last layer where these are called in place of the network.
+
+    Where there are few logits and autograd has to go through them, the network makes them.
+    """
+    parts = body_and_head(network, inputs["input_ids"])
+    if parts is None or only_multiplies(parts[1]):
+        return parts
+    return None if labels.numel() * _outputs(parts[1]) * 4 <= 2 * CHUNK_BYTES else parts
 
 
 def summed_sequence_loss(
@@ -163,8 +182,15 @@ def label_losses(network: nn.Module, inputs: dict[str, Tensor], labels: Tensor) 
     return torch.cat(some).view(labels.shape)
 
 
-def chunked_loss(hidden: Tensor, head: nn.Module, labels: Tensor) -> Tensor:
-    """Sum of the nats of ``[tokens]`` labels from ``[tokens, width]`` states and the last layer."""
+def chunked_loss(
+    hidden: Tensor, head: nn.Module, labels: Tensor, all_known: bool = False
+) -> Tensor:
+    """Sum of the nats of ``[tokens]`` labels from ``[tokens, width]`` states and the last layer.
+
+    ``all_known`` where no label is to be ignored.
+    """
+    if has_gradient_here(head, hidden):
+        return summed_nats(hidden, head, labels, _rows(hidden, head), all_known)
     total = hidden.new_zeros((), dtype=torch.float32)
     for states, some in _chunks(hidden, head, labels):
         total = total + checkpoint(_nats, head, states, some, use_reentrant=False)
@@ -172,11 +198,18 @@ def chunked_loss(hidden: Tensor, head: nn.Module, labels: Tensor) -> Tensor:
 
 
 def _chunks(hidden: Tensor, head: nn.Module, labels: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    rows = _rows(hidden, head)
+    return zip(torch.split(hidden, rows), torch.split(labels, rows), strict=True)
+
+
+def _rows(hidden: Tensor, head: nn.Module) -> int:
+    """Return the number of tokens whose logits are computed at once."""
     row = 4 * _outputs(head)
     rows = max(1, CHUNK_BYTES // row)
-    if hidden.device.type == "cpu" and not torch.is_grad_enabled():
+    again = torch.is_grad_enabled() and not has_gradient_here(head, hidden)
+    if hidden.device.type == "cpu" and not again:
         rows = min(rows, max(_LEAST_ROWS, _CACHED_BYTES // row))
-    return zip(torch.split(hidden, rows), torch.split(labels, rows), strict=True)
+    return rows
 
 
 def _nats(head: nn.Module, states: Tensor, labels: Tensor) -> Tensor:

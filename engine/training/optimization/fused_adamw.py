@@ -11,6 +11,9 @@ from torch import Tensor, nn
 
 from engine.torch_private import AdamW, foreach_add_, fused_adamw_
 
+_ONE = torch.tensor(1.0)
+"""A number would be made a tensor for each parameter anew."""
+
 
 def need_no_sorting(tensors: Iterable[Tensor]) -> bool:
     """Return whether all are plain tensors in float32 on the CPU (not sharded, …)."""
@@ -82,7 +85,7 @@ class FusedAdamW(AdamW):
 
 def _update(part: _Tensors, gradients: list[Tensor]) -> None:
     group = part.group
-    foreach_add_(part.steps, 1)
+    foreach_add_(part.steps, _ONE)
     fused_adamw_(
         group["params"], gradients, part.means, part.squares, [], part.steps,
         lr=group["lr"], beta1=group["betas"][0], beta2=group["betas"][1],
