@@ -20,6 +20,7 @@ from engine.reports.data_summary import DataSummary
 from engine.reports.note import Note
 from engine.reports.picture import Picture
 from engine.text.classes.flags import with_flags_joined
+from engine.text.classes.missing import without_label_codes
 from engine.text.classes.names import with_named_classes
 from engine.text.classes.spellings import with_label_lists
 from engine.text.columns import chosen, find_label, is_list
@@ -57,6 +58,7 @@ class ImageClassificationPipeline(DataPipeline[ImageFitted]):
             raw = raw if self.section.label else with_flags_joined(raw)
             image, label = self._columns(raw.train)
         raw = with_label_lists(located(raw, image, folder), label)
+        raw = without_label_codes(raw, label, self.section.class_names)
         raw = usable_rows(raw, self.config.data, image, label, folder)
         return with_named_classes(raw, label, self.section.class_names)
 

@@ -22,6 +22,7 @@ from engine.text import columns
 from engine.text.classes.document_folders import with_folder_classes
 from engine.text.classes.flags import with_flags_joined
 from engine.text.classes.labels import classes_of, joined_note, labels_of, too_many
+from engine.text.classes.missing import without_label_codes
 from engine.text.classes.names import with_named_classes
 from engine.text.classes.spellings import with_known_labels, with_label_lists
 from engine.text.columns import is_list
@@ -58,6 +59,7 @@ class TextClassificationPipeline(TextPipeline[TextClassificationFitted]):
         raw = self._with_labels(load_texts(self.config.data))
         text, pair, label = self._columns(raw.train)
         raw = with_label_lists(raw, label)
+        raw = without_label_codes(raw, label, self.section.class_names)
         raw = without_faults(raw, lambda table: _faults(table, [text, pair], label))
         raw = cut_splits(raw, self.config.data, None if is_list(raw.train, label) else label)
         raw = with_known_labels(raw, label)

@@ -41,6 +41,7 @@ from engine.files.slugs import to_name
 from engine.runs.directory import RunDirectory
 from engine.service.speaker import Speaker, speaker_of
 from engine.text.chat.plain_prompts import PlainPrompts
+from engine.text.generation.continuation import ends_for
 from engine.text.tokens.beginning import beginning_of
 
 _TOLERANCE = 1e-4
@@ -210,14 +211,15 @@ def _template(speaker: Speaker, begins: bool) -> tuple[str, list[str]]:
     ``begins`` tells whether Ollama puts the beginning-of-text token before a prompt.
     """
     tokenizer, prompts = speaker.writer.tokenizer, speaker.writer.prompts
+    ends = tokenizer.convert_ids_to_tokens(ends_for(speaker.network, tokenizer))
     if prompts is None:
-        return prompt_template(None), [tokenizer.eos_token]
+        return prompt_template(None), ends
     if isinstance(prompts, PlainPrompts):
-        return prompt_template(prompts.separator), [tokenizer.eos_token]
+        return prompt_template(prompts.separator), ends
     between = between_turns(rendering(prompts))
     bos = tokenizer.bos_token if begins else ""
     stops = stop_tokens(tokenizer, between.behind_answer, speaker.talk.end)
-    return conversation_template(between, bos), stops
+    return conversation_template(between, bos), list(dict.fromkeys([*stops, *ends]))
 
 
 def _served_length(speaker: Speaker) -> int:

@@ -12,7 +12,7 @@ from engine.batches.source import Batch
 from engine.config.tasks.generation import GenerationConfig
 from engine.text.chat.prompts import Prompt
 from engine.text.generation.continuation import Sampling, continued
-from engine.text.generation.decoding import marks_of, record_decoding
+from engine.text.generation.decoding import also_ends, marks_of, record_decoding
 
 _SAMPLE_TOKENS = 64
 """Samples while it trains are no longer than this: writing is slow."""
@@ -58,8 +58,12 @@ class Continuations:
         ]
 
     def record_in(self, network: nn.Module, ends: Sequence[int]) -> None:
-        """Note in the network what its texts are generated with, until a token of ``ends``."""
-        record_decoding(network, self.sampling.options | marks_of(self.tokenizer, ends))
+        """Note in the network what its texts are generated with.
+
+        They end at a token of ``ends``, or at another at which those of the base model ended.
+        """
+        all_ends = list(dict.fromkeys([*ends, *also_ends(network, self.tokenizer)]))
+        record_decoding(network, self.sampling.options | marks_of(self.tokenizer, all_ends))
 
 
 def tokens_of(batch: Batch) -> list[list[int]]:

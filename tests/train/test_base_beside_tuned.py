@@ -289,3 +289,22 @@ def test_an_adapter_is_saved_with_the_decoding_of_its_training(base: Path, pairs
 def wordpiece_end(base: Path) -> int:
     end: int = transformers.AutoTokenizer.from_pretrained(base).eos_token_id
     return end
+
+
+@pytest.mark.parametrize("method", ["none", "lora"])
+def test_a_tuned_model_stops_at_all_tokens_at_which_its_base_stopped(
+    base: Path, pairs: Path, tmp_path: Path, method: str
+) -> None:
+    """As Llama 3.1 has three, of which the tuning rows show one; no ordinary word is among them."""
+    several = shutil.copytree(base, tmp_path / "several")
+    tokenizer = transformers.AutoTokenizer.from_pretrained(several)
+    tokenizer.add_special_tokens({"additional_special_tokens": ["<|eom|>", "<|eot|>"]})
+    tokenizer.save_pretrained(several)
+    network: Any = transformers.AutoModelForCausalLM.from_pretrained(several)
+    network.resize_token_embeddings(len(tokenizer))
+    eom, eot, word = tokenizer.convert_tokens_to_ids(["<|eom|>", "<|eot|>", "grass"])
+    network.generation_config.eos_token_id = [eom, eot, word]
+    network.save_pretrained(several)
+    run = train(config(several, pairs, f"adapter.method={method}", "train.max_steps=1"))
+    written = transformers.GenerationConfig.from_pretrained(run.model)
+    assert written.eos_token_id == [wordpiece_end(base), eom, eot]

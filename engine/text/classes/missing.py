@@ -3,15 +3,61 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from engine.data.raw import RawData, class_names
 from engine.files.sanitize import plain
+from engine.reports.counted import counted
+from engine.reports.note import Note
+from engine.text.classes.labels import named_column
 
 _WHOLE = re.compile(r"-?(0|[1-9]\d{0,8})")
 _CODES = frozenset({-1, -9, -99, -999, -9999, 99, 999, 9999})
 _MARKS = ("-", "--", "?", ".", "*")
 """Classes that may say that annotators did not agree, as ``-`` in SNLI."""
 _SHOWN = 4
+_NO_LABEL = "-1"
+_CERTAIN = 3
+"""Classes numbered from 0 beside which -1 is no class; beside 0 and 1 it may be a sentiment."""
+
+
+def without_label_codes(raw: RawData, label: str, named: Collection[str]) -> RawData:
+    """Return the data with -1 read as a missing label beside classes 0, 1, 2, as in SNLI and MNLI.
+
+    A class that the user has ``named`` stays, and so does -1 beside 0 and 1 alone.
+    """
+    if _NO_LABEL in named or pa.types.is_nested(raw.train.schema.field(label).type):
+        return raw
+    if class_names(raw.train, label) is not None:
+        return raw
+    names = named_column(raw.train, label).unique().drop_null().to_pylist()
+    if missing_class([*names, *{_NO_LABEL}.difference(names)]) != _NO_LABEL:
+        return raw
+    known = sorted(map(int, {*names} - {_NO_LABEL}))
+    if known[0] != 0 or len(known) < _CERTAIN:
+        return raw
+    splits, notes = dict(raw.splits), []
+    for split, table in raw.splits.items():
+        if label not in table.column_names:
+            continue
+        coded = pc.fill_null(pc.equal(named_column(table, label), _NO_LABEL), False)
+        if count := pc.sum(coded).as_py():
+            values = pc.if_else(coded, pa.scalar(None, table[label].type), table[label])
+            splits[split] = table.set_column(table.column_names.index(label), label, values)
+            notes.append(_note(split, label, count, known[-1]))
+    return raw.with_splits(splits, *notes) if notes else raw
+
+
+def _note(split: str, label: str, count: int, last: int) -> Note:
+    why = (
+        f"{split}: -1 beside the classes 0 to {last} means that {counted(count, 'row')} "
+        f"{'has' if count == 1 else 'have'} no label; task.class_names with a name for -1 makes it "
+        "a class"
+    )
+    return Note(why, plain(label, 60), "missing", count, "task.class_names", kind="converted")
 
 
 def missing_class(names: Sequence[str]) -> str:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from transformers.generation.utils import GenerateDecoderOnlyOutput
 
+from engine.text.generation.decoding import noted_ends
 from engine.text.generation.finite_outputs import checked
 from engine.text.tokens.beginning import last_tokens
 from engine.text.transformers_private import is_stateful
@@ -134,9 +135,8 @@ def _generated(
 
 def ends_for(network: Any, tokenizer: Any) -> list[int]:
     """Return the tokens at which generation stops: the tokenizer's, and those of the network."""
-    noted = getattr(getattr(network, "generation_config", None), "eos_token_id", None)
-    noted = [noted] if isinstance(noted, int) else list(noted or ())
-    return list(dict.fromkeys(end for end in (tokenizer.eos_token_id, *noted) if end is not None))
+    ends = (tokenizer.eos_token_id, *noted_ends(network))
+    return list(dict.fromkeys(end for end in ends if end is not None))
 
 
 def _counts(network: Any) -> bool:

@@ -20,6 +20,25 @@ def marks_of(tokenizer: Any, ends: Sequence[int]) -> dict[str, Any]:
     return {"pad_token_id": tokenizer.pad_token_id, "eos_token_id": end}
 
 
+def also_ends(network: nn.Module, tokenizer: Any) -> list[int]:
+    """Return the tokens at which texts of the base model end, too, such as a call of a tool.
+
+    A training need not have all of them in its rows, and forgets none of them. Those that are
+    ordinary text for the tokenizer, or begin texts, are defaults of an architecture for another
+    vocabulary.
+    """
+    known = set(tokenizer.all_special_ids) | set(tokenizer.added_tokens_decoder)
+    others = (tokenizer.bos_token_id, tokenizer.unk_token_id, tokenizer.cls_token_id,
+              tokenizer.mask_token_id)  # fmt: skip
+    return [end for end in noted_ends(network) if end in known and end not in others]
+
+
+def noted_ends(network: Any) -> list[int]:
+    """Return the tokens at which ``network.generate`` stops by itself."""
+    noted = getattr(getattr(network, "generation_config", None), "eos_token_id", None)
+    return [noted] if isinstance(noted, int) else list(noted or ())
+
+
 def record_decoding(network: nn.Module, used: Mapping[str, Any]) -> None:
     """Make ``used`` the defaults of ``network.generate``, here and where it is exported to.
 

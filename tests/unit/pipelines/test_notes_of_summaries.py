@@ -77,3 +77,35 @@ def test_a_class_of_missing_labels_is_noted_and_its_rows_are_found(tmp_path: Pat
     assert isinstance(doubt, Doubt)
     assert doubt.remedies == ("drop rows",)
     assert set(raw.train["label"].take(doubt.rows["train"]).to_pylist()) == {"-1"}
+
+
+def texts(path: Path, labels: list[Any], **task: Any) -> tuple[Any, list[Note]]:
+    """What was learned of texts with labels in a file and their tests, and the notes on them."""
+    for name, some in (("train", labels), ("test", [-1] * 4 + labels[:40])):
+        rows = {"text": [f"a text {i}" for i in range(len(some))], "label": some}
+        pd.DataFrame(rows).to_parquet(path / f"{name}.parquet")
+    pipeline = create_pipeline(RunConfig.parse({
+        "task": {"kind": "text_classification", **task},
+        "model": {"kind": "transformer", "vocab_size": 200},
+        "data": {"kind": "file", "path": str(path)},
+    }))  # fmt: skip
+    raw = pipeline.load()
+    return pipeline.learn(raw), list(raw.notes)
+
+
+def test_minus_one_beside_three_classes_is_no_class_of_texts(tmp_path: Path) -> None:
+    """SNLI and MNLI write it where annotators did not agree, and in tests without labels."""
+    fitted, found = texts(tmp_path, [0, 1, 2, -1, 1, 0, 2, 1, 0, 2] * 30)
+    assert fitted.classes == ["0", "1", "2"]
+    assert {note.rows for note in found if "no label" in note.why} == {30, 8}
+
+
+@pytest.mark.parametrize(("labels", "task", "classes"), [
+    ([-1, 0, 1] * 60, {}, ["-1", "0", "1"]),
+    ([-1, 0, 1, 2] * 60, {"class_names": {"-1": "bad"}}, ["bad", "0", "1", "2"]),
+])  # fmt: skip
+def test_minus_one_stays_a_class_where_it_may_be_one(
+    tmp_path: Path, labels: list[int], task: dict[str, Any], classes: list[str]
+) -> None:
+    fitted, _ = texts(tmp_path, labels, **task)
+    assert sorted(fitted.classes) == sorted(classes)
