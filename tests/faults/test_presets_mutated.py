@@ -151,9 +151,8 @@ def fitting(spec: FieldSpec) -> st.SearchStrategy[Any]:
                 st.integers(1, 64) if spec.item == "int" else st.text(max_size=9), max_size=4
             )
         case "mapping":
-            return st.dictionaries(
-                st.text(max_size=9), st.sampled_from(spec.suggestions), max_size=4
-            )
+            values = st.sampled_from(spec.suggestions) if spec.suggestions else st.text(max_size=9)
+            return st.dictionaries(st.text(max_size=9), values, max_size=4)
         case _:
             return st.text(max_size=30)
 
