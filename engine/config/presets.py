@@ -16,8 +16,10 @@ from typing import Any
 
 import tomlkit
 
+from engine.config.models.registry import MODELS, models_of
 from engine.config.needs import needs_of
-from engine.config.run_config import REGISTRIES, RunConfig, parse_overridden
+from engine.config.run_config import RunConfig, parse_overridden
+from engine.config.tasks.registry import TASKS
 from engine.config.usual_name import usual_name
 from engine.errors import PresetError, UserError
 from engine.files import atomic, safe_toml
@@ -83,23 +85,37 @@ def load_preset(preset: Preset, assignments: Sequence[str] = ()) -> RunConfig:
 
 
 def without_preset(assignments: Sequence[str]) -> RunConfig:
-    """The experiment of ``field=value`` texts alone, which name the kinds of all sections.
+    """The experiment of ``field=value`` texts alone.
 
-    Without a name it is called after its data and model.
+    Without a model it is the first of the task's, without a name it is called after its data and
+    model; a path alone is that of local files.
 
-    Raises :class:`PresetError` where a kind is missing, :class:`ConfigError` for wrong fields.
+    Raises :class:`PresetError` where task or data are missing, :class:`ConfigError` for wrong
+    fields.
     """
-    given = {text.partition("=")[0].strip() for text in assignments}
-    kinds = [f"{section}.kind" for section in REGISTRIES]
-    if not given.issuperset(kinds):
+    given = dict(map(_assigned, assignments))
+    usual = {}
+    if "data.path" in given:
+        usual["data.kind"] = "file"
+    task = given.get("task.kind", "")
+    usual["model.kind"] = next(iter(models_of(task) if task in TASKS else MODELS))
+    if not {"task.kind", "data.kind"} <= given.keys() | usual.keys():
         raise PresetError(
             "Name a preset to train, and behind it what differs.",
-            f"`dltui presets` lists all. Without one, {', '.join(kinds)} are needed.",
+            "`dltui presets` lists all. Without one, task.kind and data.path or data.kind are "
+            "needed.",
         )
-    config = parse_overridden({}, assignments)
+    added = [f"{name}={value}" for name, value in usual.items() if name not in given]
+    config = parse_overridden({}, [*added, *assignments])
     if "name" in given:
         return config
     return config.override([f"name={usual_name(config.values())}"])
+
+
+def _assigned(text: str) -> tuple[str, str]:
+    """Return the name and the value of a ``field=value`` text."""
+    name, _, value = text.partition("=")
+    return name.strip(), value.strip()
 
 
 def experiment_of(first: str, assignments: Sequence[str]) -> RunConfig:

@@ -26,7 +26,7 @@ def compose(
 ) -> SweepConfig:
     """The sweep; ``settings`` are fields of :class:`SweepConfig`.
 
-    In place of a ``preset``, the first of the fields that name all kinds may be given. Raises
+    In place of a ``preset``, the first of the fields that name task and data may be given. Raises
     :class:`UserError` for whatever is wrong, before anything is written.
     """
     if needs_no_preset(preset):

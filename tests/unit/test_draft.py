@@ -21,7 +21,7 @@ from engine.config.presets import (
 )
 from engine.config.run_config import RunConfig
 from engine.config.tasks.registry import TASKS
-from engine.errors import PresetError
+from engine.errors import ConfigError, PresetError
 from tui.screens.new_run import choices
 from tui.screens.new_run.command_line import command_line
 from tui.screens.new_run.draft import Draft
@@ -258,6 +258,17 @@ def test_a_run_of_fields_alone_is_called_after_its_data_and_model() -> None:
         experiment_of("data.path=" + "x" * 300, [])
     called_run = without_preset([*fields, "model.kind=tabm", "name=run"])
     assert without_preset(shlex.split(command_line(called_run, {}))[2:]) == called_run
+
+
+def test_task_and_path_alone_begin_a_run_with_the_first_model_of_the_task() -> None:
+    config = without_preset(["task.kind=image_regression", "data.path=cells/labels.csv"])
+    assert (config.data.kind, config.model.kind) == ("file", "residual_cnn")
+    folder = ["data.kind=image_folder", "data.path=cells", "model.kind=cnn"]
+    config = without_preset(["task.kind=image_regression", *folder])
+    assert (config.data.kind, config.model.kind) == ("image_folder", "cnn")
+    with pytest.raises(ConfigError) as refused:
+        without_preset(["task.kind=image_regresion", "data.path=cells/labels.csv"])
+    assert [problem.field for problem in refused.value.problems] == ["task.kind"]
 
 
 def test_every_preset_has_a_command_that_starts_from_none() -> None:

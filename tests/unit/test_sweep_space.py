@@ -104,8 +104,8 @@ def test_a_sweep_of_fields_that_name_all_kinds_needs_no_preset() -> None:
     sweep = compose("task.kind=tabular_regression", [*kinds, "train.batch_size=16,32"])
     assert (sweep.base["task"]["target"], sweep.base["data"]["path"]) == ("price", "homes.csv")
     assert sweep.space == {"train.batch_size": "16,32"}
-    with pytest.raises(PresetError, match=r"model\.kind are needed"):
-        compose("task.kind=tabular_regression", [*kinds[:2], "train.batch_size=16,32"])
+    with pytest.raises(PresetError, match=r"data\.kind are needed"):
+        compose("task.kind=tabular_regression", [*kinds[2:], "train.batch_size=16,32"])
 
 
 def test_an_unknown_field_with_several_values_is_named() -> None:

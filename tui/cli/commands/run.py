@@ -39,7 +39,7 @@ examples:
   dltui run digits-cnn
   dltui run digits-cnn train.epochs=30 train.learning_rate=3e-4
   dltui run ./mine.toml name=second-try --detach
-  dltui run task.kind=tabular_regression data.kind=file data.path=homes.csv model.kind=tabm
+  dltui run task.kind=tabular_regression data.path=homes.csv
   dltui run ./mine.toml --resume auto      (in a job that may be started again)
   dltui run --resume digits-cnn            (resume this run)
 
@@ -73,7 +73,7 @@ def arguments(parser: ArgumentParser) -> None:
         "preset",
         metavar="PRESET",
         nargs="?",
-        help="name of a preset, or a TOML file; may be left out where fields name all kinds",
+        help="name of a preset, or a TOML file; may be left out where fields name task and data",
     )
     parser.add_argument(
         "assignments", metavar="field=value", nargs="*", help="what differs from the preset"

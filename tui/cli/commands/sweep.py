@@ -46,7 +46,7 @@ def arguments(parser: ArgumentParser) -> None:
         "preset",
         metavar="PRESET",
         nargs="?",
-        help="a preset, or a TOML file; may be left out where fields name all kinds",
+        help="a preset, or a TOML file; may be left out where fields name task and data",
     )
     parser.add_argument("assignments", metavar="field=space", nargs="*", help="what may be tried")
     parser.add_argument("--resume", metavar="SWEEP", help="resume a sweep")
@@ -116,7 +116,7 @@ def _refuse_changes(options: Namespace, how: str, *names: str) -> None:
 def _config(options: Namespace) -> SweepConfig:
     if not options.preset:
         raise UserError(
-            "A sweep needs a preset, fields that name all kinds, or --resume.",
+            "A sweep needs a preset, fields that name task and data, or --resume.",
             "`dltui presets` lists all presets.",
         )
     settings = {name: getattr(options, name) for name in ("parallel", *_SETTINGS)}
