@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from rich.cells import cell_len
 from textual.content import Content
@@ -45,6 +46,7 @@ class GalleryRows:
         ]
         self._sorted: tuple[int, bool] | None = None
         self._first_number = _first_number(found.rows)
+        self._ranking = _ranking(found.rows) if found.ranked else None
         self.columns = [self._column(place) for place in range(len(found.columns))]
         """The columns, as wide as their longest cells: names before errors."""
 
@@ -66,7 +68,7 @@ class GalleryRows:
     @property
     def order(self) -> tuple[int | None, bool]:
         """The place of the column that sorts the rows, if one does, and whether it falls."""
-        return self._sorted or (self._first_number if self._found.ranked else None, True)
+        return self._sorted or (self._ranking, True)
 
     def sort_by(self, column: int) -> None:
         """Sort by a column, errors from the largest; the current column's order is reversed."""
@@ -127,9 +129,21 @@ def case_cells(row: CaseRow) -> list[Content]:
 
 
 def _first_number(rows: Sequence[Sequence[Cell]]) -> int:
-    """Return the place of the first column of errors."""
+    """Return the place of the first column of numbers."""
     row = rows[0] if rows else ()
     return next((place for place, cell in enumerate(row) if not isinstance(cell, str)), 0)
+
+
+def _ranking(rows: Sequence[Sequence[Cell]]) -> int | None:
+    """Return the place of the first column of numbers that fall from row to row.
+
+    Differences have a sign, and the worst of them first is the order of none of the columns.
+    """
+    for place in range(_first_number(rows), len(rows[0]) if rows else 0):
+        numbers = [float(cell) for row in rows if isinstance(cell := row[place], int | float)]
+        if all(before >= after for before, after in pairwise(numbers)):
+            return place
+    return None
 
 
 def _cell(value: Cell) -> Content:

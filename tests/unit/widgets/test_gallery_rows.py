@@ -193,3 +193,15 @@ def test_sorting_moves_cases_without_losing_any(cells: list[tuple[str, float | N
     known = [error for error in errors if isinstance(error, float)]
     assert known == sorted((e for _, e in cells if e is not None), reverse=True)
     assert errors[len(known) :] == [None] * (len(cells) - len(known))
+
+
+def test_the_worst_first_by_their_size_are_in_the_order_of_no_column() -> None:
+    rows: Sequence[Sequence[Cell]] = [
+        ["c.jpg", 8.1, 2.8, -5.3],
+        ["a.jpg", 11.1, 5.7, -5.2],
+        ["b.jpg", 2.0, 4.0, 2.0],
+    ]
+    errors = gallery(rows, ("image", "true", "predicted", "difference"))
+    orders = [errors.order[0], gallery().order[0]]
+    errors.sort_by_next()
+    assert [*orders, errors.order[0]] == [None, 2, 1]
