@@ -143,6 +143,11 @@ class RunConfig(Section):
         return meaningful if chosen == "auto" else chosen == "on"
 
     @property
+    def by_data(self) -> frozenset[str]:
+        """The dotted names of fields that go by the data where they are empty."""
+        return self.task.by_data | self.model.by_data
+
+    @property
     def usual_rate(self) -> float:
         """The learning rate where none is set: by the method, and what the network begins with.
 

@@ -9,7 +9,7 @@ BY_DATA = "by the data"
 
 def usual_value(config: RunConfig, name: str) -> str:
     """Return what the field comes to if it is empty, in words; empty where it has no such value."""
-    if name in config.model.by_data:
+    if name in config.by_data:
         return BY_DATA
     known = {
         "train.learning_rate": f"{config.usual_rate:g}",

@@ -18,6 +18,7 @@ from engine.reports.note import Note
 from engine.vision.annotated_fitted import AnnotatedFitted
 from engine.vision.depths import notes_on_depths
 from engine.vision.files.bare_names import with_records
+from engine.vision.usual_epochs import usual_epochs
 
 F = TypeVar("F", bound=AnnotatedFitted)
 
@@ -36,6 +37,11 @@ class AnnotatedImagesPipeline(DataPipeline[F]):
     @abstractmethod
     def columns(self, table: pa.Table) -> tuple[str, str]:
         """The columns of images and of what was drawn on them; raises ``DataError``."""
+
+    @override
+    def settled(self, fitted: F) -> list[str]:
+        """The epochs, which go by the number of images."""
+        return usual_epochs(self.config, fitted.rows)
 
     def inputs(self, fitted: F) -> tuple[str, ...]:
         """The image: a file's path."""

@@ -34,6 +34,7 @@ from engine.vision.fitting import classes_in, measure
 from engine.vision.images_instead import images_instead
 from engine.vision.rows import usable_rows
 from engine.vision.summary import image_summary
+from engine.vision.usual_epochs import usual_epochs
 
 _PREVIEWED = 8
 """Classes of which a preview shows an image."""
@@ -76,6 +77,11 @@ class ImageClassificationPipeline(DataPipeline[ImageFitted]):
     def summarize(self, raw: RawData, fitted: ImageFitted) -> DataSummary:
         """Columns, class balance, sizes."""
         return image_summary(self.config, raw.with_skips(*self.undecoded), fitted)
+
+    @override
+    def settled(self, fitted: ImageFitted) -> list[str]:
+        """The epochs, which go by the number of images."""
+        return usual_epochs(self.config, fitted.rows)
 
     def inputs(self, fitted: ImageFitted) -> tuple[str, ...]:
         """The image: a file's path."""

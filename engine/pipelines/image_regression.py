@@ -34,6 +34,7 @@ from engine.vision.images_instead import images_instead
 from engine.vision.number_sheet import number_sheet
 from engine.vision.rows import usable_numbers
 from engine.vision.summary import number_summary
+from engine.vision.usual_epochs import usual_epochs
 
 _TARGETS = (
     "target", "label", "age", "score", "count", "value", "rating", "quality", "number", "y",
@@ -78,6 +79,11 @@ class ImageRegressionPipeline(DataPipeline[NumberedFitted]):
     def summarize(self, raw: RawData, fitted: NumberedFitted) -> DataSummary:
         """Columns, range of the numbers, sizes."""
         return number_summary(self.config, raw.with_skips(*self.undecoded), fitted)
+
+    @override
+    def settled(self, fitted: NumberedFitted) -> list[str]:
+        """The epochs, which go by the number of images."""
+        return usual_epochs(self.config, fitted.rows)
 
     def inputs(self, fitted: NumberedFitted) -> tuple[str, ...]:
         """The image: a file's path."""

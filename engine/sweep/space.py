@@ -73,9 +73,10 @@ def place(config: RunConfig, dimensions: Sequence[Dimension]) -> dict[str, str |
     """Return the configuration's own point in the space; ``None`` where it lies outside."""
     given, values = config.values(), config.values()
     values["train"]["learning_rate"] = config.train.learning_rate or config.usual_rate
-    if not config.model.by_data:
-        train = config.train
-        values["train"] |= {"epochs": train.epoch_count, "batch_size": train.batch_rows}
+    usual = {"epochs": config.train.epoch_count, "batch_size": config.train.batch_rows}
+    values["train"] |= {
+        name: value for name, value in usual.items() if f"train.{name}" not in config.by_data
+    }
     fields = fields_of(values)
     found: dict[str, str | float] = {}
     for dimension in dimensions:

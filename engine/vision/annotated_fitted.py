@@ -14,6 +14,8 @@ class AnnotatedFitted(Fitted):
     classes: list[str]
     counts: list[int]
     """For each class, the objects in the training images, or the masks that have it."""
+    rows: int = 0
+    """The training images; 0 in runs before it was recorded."""
     size: int
     mean: list[float]
     std: list[float]

@@ -14,6 +14,8 @@ class PixelFitted(Fitted):
     """Image properties fitted on the training images."""
 
     image: str
+    rows: int = 0
+    """The training images; 0 in runs before it was recorded."""
     channels: int
     size: int
     resize: Literal["crop", "stretch"]

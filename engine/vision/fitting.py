@@ -93,7 +93,7 @@ def measure(
         else _statistics(_thinned(some), size, channels, task, levels)
     )
     return {
-        "channels": channels, "size": size, "mean": mean, "std": std,
+        "rows": table.num_rows, "channels": channels, "size": size, "mean": mean, "std": std,
         "sizes": found.sizes, "levels": levels, "paged": found.paged, "depths": found.depths,
         "see_through": found.see_through,
     }  # fmt: skip

@@ -571,7 +571,7 @@ async def test_what_is_known_and_missing_is_told_before_the_estimate(
             return {"columns": [], "rows": [], "problem": "", "summary": summary}
         raise Superseded("")
 
-    values = {"train": {"report_to": ["wandb"], "batch_size": 7}}
+    values = {"train": {"epochs": 10, "report_to": ["wandb"], "batch_size": 7}}
     async with DltuiApp().run_test(size=(80, 24)) as pilot:
         await opened(pilot, NewRunScreen(values, ask=ask), until)
         await until(pilot, lambda: "10 epochs, batches of 7" in text_of(pilot))

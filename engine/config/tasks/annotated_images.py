@@ -19,6 +19,7 @@ class AnnotatedImagesConfig(TaskConfig):
     """Column and size of the images, and augmentation."""
 
     domain = "vision"
+    by_data = frozenset({"train.epochs"})
     resize: ClassVar[Literal["crop", "stretch"]] = "stretch"
     """The whole image is always seen, since boxes and masks lie anywhere in it."""
 

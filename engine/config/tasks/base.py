@@ -25,6 +25,8 @@ class TaskConfig(TaggedSection):
     answers_untrained: ClassVar[bool] = False
     """Whether a pre-trained network does the task before it is trained: no part of it is new."""
 
+    by_data: ClassVar[frozenset[str]] = frozenset()
+    """Dotted names of fields that go by the data where they are empty."""
     splits_by_column: ClassVar[bool] = False
     """Whether its rows can be split by ``data.group``, ``data.time`` and ``data.folds``."""
 

@@ -21,6 +21,7 @@ class ImageClassificationConfig(ClassificationConfig):
     pipeline = "engine.pipelines.image_classification:ImageClassificationPipeline"
     splits_by_column = True
     domain = "vision"
+    by_data = frozenset({"train.epochs"})
     models = ("residual_cnn", "cnn", "torchvision", "image_transformer")
     metrics: ClassVar[tuple[Metric, ...]] = (
         *CLASS_METRICS,

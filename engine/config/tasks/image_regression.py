@@ -24,6 +24,7 @@ class ImageRegressionConfig(TaskConfig):
     pipeline = "engine.pipelines.image_regression:ImageRegressionPipeline"
     splits_by_column = True
     domain = "vision"
+    by_data = frozenset({"train.epochs"})
     models = ("residual_cnn", "cnn", "torchvision", "image_transformer")
     metrics: ClassVar[tuple[Metric, ...]] = TabularRegressionConfig.metrics
 
