@@ -44,7 +44,7 @@ from engine.files.sanitize import plain
 from engine.reports.note import Note
 
 _ELSEWHERE = {
-    (".xls", ".xlsb", ".ods", ".numbers"): "Save it as .xlsx, or its sheet as CSV (UTF-8).",
+    (".numbers",): "Save it as .xlsx, or its sheet as CSV (UTF-8).",
     (".zip", ".tgz", ".7z", ".rar"): "Unpack it, and give the file or folder.",
     (".pkl", ".pickle", ".pt", ".npy", ".npz", ".h5", ".hdf5", ".orc", ".avro", ".dta", ".sav",
      ".sas7bdat", ".xml"): "Write it as Parquet or CSV.",
@@ -270,6 +270,9 @@ READERS: dict[str, Reader] = {
     ".arff": _read_arff,
     ".xlsx": read_excel,
     ".xlsm": read_excel,
+    ".xls": read_excel,
+    ".xlsb": read_excel,
+    ".ods": read_excel,
     ".sqlite": read_sqlite,
     ".sqlite3": read_sqlite,
     ".db": read_sqlite,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import zipfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from xml.etree.ElementTree import ParseError
 
@@ -15,17 +17,27 @@ import pyarrow as pa
 
 from engine.data.readers.csv import read_csv
 from engine.data.readers.excel.layout import Layout, Row, lay_out
+from engine.data.readers.excel.listed import ListedSheet
+from engine.data.readers.excel.other_books import other_sheets
 from engine.data.readers.excel.sheet import Cell, Sheet, has_cells, read_sheet
-from engine.data.readers.excel.workbook import SheetPart, Workbook
-from engine.data.readers.reading import INCOMPLETE, Reading, ReadOptions
+from engine.data.readers.excel.workbook import Workbook
+from engine.data.readers.reading import INCOMPLETE, Reading, ReadOptions, read_text, suffix_of
 from engine.data.readers.several_tables import one_of
 from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.reports.counted import counted
 from engine.reports.note import Note
 
-_LOCKED = b"\xd0\xcf\x11\xe0"
+_OLDER = b"\xd0\xcf\x11\xe0"
 """First bytes of older files of Office, and of those with a password."""
+_OTHER_PARTS = ("content.xml", "xl/workbook.bin")
+"""Parts of archives that are an ``.ods`` or an ``.xlsb`` file, whatever they are called."""
+_UNTOLD = (
+    "in this format, codes padded with zeros, percentages, errors, formulas without a value, and "
+    "hidden rows and columns are not told apart from other cells, in .ods and .xlsb merged ones "
+    "neither"
+)
+_BEGINNING = 4096
 _LARGEST_PART = 1 << 30
 """Bytes of XML: some ten million cells."""
 _SHOWN = 3
@@ -38,21 +50,15 @@ def read_excel(path: Path, options: ReadOptions) -> Reading:
     Cells have the values that the file has for them, formulas those that were computed last; dates
     are those of their formats. Raises :class:`DataError`.
     """
-    with path.open("rb") as file:
-        if file.read(len(_LOCKED)) == _LOCKED:
-            raise DataError(
-                f"{plain(path.name)} has a password, or is an older .xls file.",
-                "Save it as .xlsx without a password, or its sheet as CSV (UTF-8).",
-            )
-    try:
-        with zipfile.ZipFile(path) as archive:
-            _check_size(archive)
-            book = Workbook(archive)
-            part, notes = _chosen(path, book, options)
-            sheet = read_sheet(book, part)
-    except (zipfile.BadZipFile, KeyError, ValueError, IndexError, ParseError, EOFError) as error:
-        problem = f"{plain(path)} is not a readable workbook: {plain(error).rstrip('.')}."
-        raise DataError(problem, INCOMPLETE) from error
+    if _is_text(path):
+        return _read_text(path, options)
+    if _is_other(path):
+        listed, notes = _chosen(path, other_sheets(path), options)
+        sheet = listed.read()
+        why = f"{plain(path.name, 60)}: {_UNTOLD}"
+        notes.append(Note(why, kind="converted"))
+    else:
+        sheet, notes = _read_archive(path, options)
     layout = lay_out(sheet, options.header)
     header = "yes" if layout.header else options.header
     reading = read_csv(path, _as_csv(layout), replace(options, delimiter=",", header=header))
@@ -62,6 +68,62 @@ def read_excel(path: Path, options: ReadOptions) -> Reading:
     notes += reading.notes
     numbers = _numbers(reading, layout) if options.as_written else frozenset()
     return replace(reading, notes=tuple(notes), format=None, numbers=numbers)
+
+
+def _is_text(path: Path) -> bool:
+    """Return whether an ``.xls`` file is a text, as many programs call what Excel is to open."""
+    if suffix_of(path) != ".xls":
+        return False
+    with path.open("rb") as file:
+        beginning = file.read(_BEGINNING)
+    return b"\0" not in beginning or beginning.startswith(
+        (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+    )
+
+
+def _read_text(path: Path, options: ReadOptions) -> Reading:
+    """Return a text with cells, with a note. Raises :class:`DataError` for a page of HTML."""
+    text = read_text(path, options.encoding)
+    if text.lstrip().startswith("<"):
+        raise DataError(
+            f"{plain(path.name)} holds HTML or XML, not a workbook.",
+            "Open it in Excel or LibreOffice, and save it as .xlsx, or its sheet as CSV (UTF-8).",
+        )
+    reading = read_csv(path, text, options)
+    why = f"{plain(path.name, 60)} is a text, not a workbook: it is read as CSV"
+    note = Note(why, change="data.format", kind="converted")
+    return replace(reading, notes=(note, *reading.notes))
+
+
+def _is_other(path: Path) -> bool:
+    """Return whether the content is that of ``.xls``, ``.xlsb`` or ``.ods``, whatever its name."""
+    with path.open("rb") as file:
+        if file.read(len(_OLDER)) == _OLDER:
+            return True
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return not set(_OTHER_PARTS).isdisjoint(archive.namelist())
+
+
+def _read_archive(path: Path, options: ReadOptions) -> tuple[Sheet, list[Note]]:
+    """Return a sheet of an ``.xlsx`` file, with notes on others. Raises :class:`DataError`."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            _check_size(archive)
+            book = Workbook(archive)
+            sheets = [
+                ListedSheet(
+                    part.name, part.hidden,
+                    partial(has_cells, book, part), partial(read_sheet, book, part),
+                )
+                for part in book.sheets
+            ]  # fmt: skip
+            listed, notes = _chosen(path, sheets, options)
+            return listed.read(), notes
+    except (zipfile.BadZipFile, KeyError, ValueError, IndexError, ParseError, EOFError) as error:
+        problem = f"{plain(path)} is not a readable workbook: {plain(error).rstrip('.')}."
+        raise DataError(problem, INCOMPLETE) from error
 
 
 def _check_size(archive: zipfile.ZipFile) -> None:
@@ -89,13 +151,15 @@ def _is_plain(cell: Cell) -> bool:
     return cell.kind in _NUMBERS and not padded
 
 
-def _chosen(path: Path, book: Workbook, options: ReadOptions) -> tuple[SheetPart, list[Note]]:
+def _chosen(
+    path: Path, sheets: Sequence[ListedSheet], options: ReadOptions
+) -> tuple[ListedSheet, list[Note]]:
     """Return the sheet to read, and notes on others."""
-    named = [sheet for sheet in book.sheets if sheet.name.strip() == options.table.strip()]
+    named = [sheet for sheet in sheets if sheet.name.strip() == options.table.strip()]
     if named:
         return named[0], []
-    shown = [sheet for sheet in book.sheets if not sheet.hidden and has_cells(book, sheet)]
-    secret = [sheet for sheet in book.sheets if sheet.hidden and has_cells(book, sheet)]
+    shown = [sheet for sheet in sheets if not sheet.hidden and sheet.has_cells()]
+    secret = [sheet for sheet in sheets if sheet.hidden and sheet.has_cells()]
     name = one_of(path, "sheet", [sheet.name for sheet in shown or secret], options)
     chosen = next(sheet for sheet in shown or secret if sheet.name == name)
     if not secret or not shown:
