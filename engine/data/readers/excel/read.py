@@ -33,9 +33,8 @@ _OLDER = b"\xd0\xcf\x11\xe0"
 _OTHER_PARTS = ("content.xml", "xl/workbook.bin")
 """Parts of archives that are an ``.ods`` or an ``.xlsb`` file, whatever they are called."""
 _UNTOLD = (
-    "in this format, codes padded with zeros, percentages, errors, formulas without a value, and "
-    "hidden rows and columns are not told apart from other cells, in .ods and .xlsb merged ones "
-    "neither"
+    "this format does not tell codes padded with zeros, percentages, errors, formulas without a "
+    "value, and hidden rows and columns from other cells, nor merged cells in .ods and .xlsb"
 )
 _BEGINNING = 4096
 _LARGEST_PART = 1 << 30
