@@ -10,6 +10,9 @@ import pytest
 from tui.widgets.form import path_list
 from tui.widgets.form.path_list import FoundPath, PathFinder, count_of, facts_of
 
+OFFICE = "Office document"
+OPEN_DOCUMENT = Path(__file__).with_name("data") / "shops.ods"
+
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -75,7 +78,9 @@ def test_facts_are_size_and_first_line(folder) -> None:
     assert facts_of(FoundPath("rows.parquet")).line == "Parquet"
     for name, head, line in (
         ("rows.db", b"SQLite format 3\0", "SQLite database"),
-        ("rows.xlsx", b"PK\x03\x04" + bytes(26) + b"[Content_Types].xml", "Office document"),
+        ("rows.xlsx", b"PK\x03\x04" + bytes(26) + b"[Content_Types].xml", OFFICE),
+        ("rows.ods", OPEN_DOCUMENT.read_bytes(), OFFICE),
+        ("rows.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", OFFICE),
         ("rows.zip", b"PK\x03\x04" + bytes(26) + b"rows.csv", "ZIP archive"),
     ):
         Path(name).write_bytes(head + bytes(100))

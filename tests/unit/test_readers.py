@@ -425,7 +425,11 @@ def test_classes_of_several_files_are_joined_by_name(tmp_path: Path) -> None:
         ("a.json", '[{"a": [1]}, {"a": 2}]', "'a' have different shapes"),
         ("a.json", '[{"a": 1}, {"a": "\\ud800"}]', "a.json, row 2: the text .* half a character"),
         ("a.parquet", "PAR1", "not a readable Parquet file"),
-        ("a.numbers", "x", "no way to read the file a.numbers. Save it as .xlsx, or its sheet as CSV"),
+        (
+            "a.numbers",
+            "x",
+            "no way to read the file a.numbers. Save it as .xlsx, or its sheet as CSV",
+        ),
         ("a.xlsx", "x", "a.xlsx is not a readable workbook"),
         ("a.xlsx", "\xd0\xcf", "a.xlsx is not a readable workbook"),
         ("a.sqlite", "x", "a.sqlite is not a database of SQLite"),

@@ -33,10 +33,10 @@ _LONGEST = 1_000
 _BINARY = {
     b"PAR1": "Parquet", b"\x89PNG": "PNG image", b"\xff\xd8\xff": "JPEG image", b"GIF8": "GIF",
     b"SQLite format 3\0": "SQLite database", b"PK\x03\x04": "ZIP archive", b"\x1f\x8b": "gzip",
-    b"ARROW1": "Arrow", b"%PDF": "PDF",
+    b"ARROW1": "Arrow", b"%PDF": "PDF", b"\xd0\xcf\x11\xe0": "Office document",
 }  # fmt: skip
-_OF_OFFICE = b"[Content_Types].xml"
-"""Name of the first file in the archive that a workbook or a document is."""
+_OF_OFFICE = (b"[Content_Types].xml", b"mimetypeapplication/vnd.oasis.opendocument")
+"""Beginnings of the first file in the archive that a workbook or a document is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +224,7 @@ def _file_facts(place: Path) -> PathFacts:
 
 
 def _first_line(head: bytes) -> str:
-    if head.startswith(b"PK") and _OF_OFFICE in head:
+    if head.startswith(b"PK") and any(mark in head for mark in _OF_OFFICE):
         return "Office document"
     for magic, name in _BINARY.items():
         if head.startswith(magic):
