@@ -11,11 +11,11 @@ from engine.reports.note import Note
 from engine.text.chat.turns import ASSISTANT, USER
 from engine.text.columns import by_name, is_flat_list
 
-_NAMES = ("conversations", "conversation", "messages", "dialogue", "dialog", "turns")
+_NAMES = ("conversations", "conversation", "messages", "dialogue", "dialog", "turns", "data")
 
 
 def with_sides(raw: RawData) -> RawData:
-    """Return conversations with turns, where each is a list of texts, as in LIMA.
+    """Return conversations with turns, where each is a list of texts, as in LIMA and UltraChat.
 
     Other data stays as it is: most of its lists have two texts or more in them.
     """

@@ -1,7 +1,8 @@
 """Comparisons as people keep them, read as rows with a chosen answer and those that are worse.
 
 Answers may stand in a list with a score each (UltraFeedback, Nectar, distilabel), or in two columns
-beside one that says which is better (LMSYS, SHP, PKU-SafeRLHF, AlpacaFarm, HelpSteer3).
+beside one that says which is better (LMSYS, SHP, PKU-SafeRLHF, AlpacaFarm, HelpSteer3), or two in a
+list, the better one first (LLaMA-Factory).
 """
 
 from __future__ import annotations
@@ -46,7 +47,9 @@ _SIGNED = "overall_preference"
 """The column in which a negative number prefers the first answer: of HelpSteer3."""
 _TIES = ("tie", "tie (bothbad)", "both", "bothbad", "neither", "equal", "same", "draw", "none")
 _NO_CHOICE = ("", "none", "null", "nan")
-CHOSEN, REJECTED = "chosen", "rejected"
+_SIDES = CHOSEN, REJECTED = "chosen", "rejected"
+_ORDERED = ("output",)
+"""The column of LLaMA-Factory with a chosen and a rejected answer."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +106,15 @@ class _Either(_Form):
         return _Judged(one, other) if first else _Judged(other, one)
 
 
+@dataclass(frozen=True)
+class _Ordered(_Form):
+    """A list of two answers, the better one first."""
+
+    def judged(self, row: Mapping[str, Any]) -> _Judged | None:
+        texts = listed(row[self.columns[0]]) or []
+        return _Judged(*texts) if len(texts) == len(_SIDES) and None not in texts else None
+
+
 def with_answers(raw: RawData, section: PreferenceConfig) -> RawData:
     """Return the data with columns ``chosen`` and ``rejected``, where it has another known form.
 
@@ -145,6 +157,8 @@ def _form_of(table: pa.Table) -> _Form | None:
         scores = by_name(table, _SCORE_LISTS)
         if first and scores and any(listed(v) for v in table[scores][:100].to_pylist()):
             return _Scored((name, scores), _scored(name, scores))
+    if (name := by_name(table, _ORDERED)) is not None and _are_two(table, name):
+        return _Ordered((name,), f"the first of the two answers in {plain(name, 40)} is the better")
     pairs = ((by_name(table, (one,)), by_name(table, (other,))) for one, other in _PAIRS)
     pair = next(((one, other) for one, other in pairs if one and other), None)
     choice = by_name(table, _CHOICES)
@@ -152,6 +166,11 @@ def _form_of(table: pa.Table) -> _Form | None:
         return None
     one, other, said = (plain(name, 40) for name in (*pair, choice))
     return _Either((*pair, choice), f"{said} says which of {one} and {other} is better")
+
+
+def _are_two(table: pa.Table, name: str) -> bool:
+    some = [listed(value) for value in table[name][:100].to_pylist() if value is not None]
+    return bool(some) and all(texts is not None and len(texts) == len(_SIDES) for texts in some)
 
 
 def _scored(name: str, key: str) -> str:

@@ -169,6 +169,7 @@ def test_calls_of_glaive_are_turns(tmp_path: Path) -> None:
 
 LISTS: dict[str, dict[str, Any]] = {
     "LIMA": {"conversations": ["q1", "a1", "q2", "a2"], "source": "x"},
+    "UltraChat": {"id": "0", "data": ["q1", "a1", "q2", "a2"]},
     "XTuner": {"conversation": [{"system": "Be.", "input": "q1", "output": "a1"},
                                 {"input": "q2", "output": "a2"}]},
     "Firefly": {"conversation": [{"human": "q1", "assistant": "a1"},
@@ -183,7 +184,7 @@ def test_texts_and_pairs_in_turn_are_those_of_user_and_assistant(name: str, tmp_
     talk = "<|user|>q1<|assistant|>[a1]<|user|>q2<|assistant|>[a2]"
     assert learned(prepared) == [system + talk] * 2
     said = "texts in lists are taken in turn from the user, who begins, and the assistant"
-    assert (said in notes(prepared)) is (name == "LIMA")
+    assert (said in notes(prepared)) is (name in ("LIMA", "UltraChat"))
 
 
 SHAREGPT = [{"conversations": [{"from": "human", "value": "q1"}, {"from": "gpt", "value": "a1"}]}]

@@ -147,3 +147,15 @@ def test_columns_that_are_chosen_are_taken_as_they_are(prepare: Make) -> None:
     rows = {"prompt": ["q"], "response_0": ["a"], "response_1": ["b"], "better_response_id": [1]}
     prepared = prepare(KIND, rows, chosen="response_0", rejected="response_1")
     assert compared(prepared) == [("a", "b")]
+
+
+def test_of_two_answers_in_one_list_the_first_is_the_chosen_one(prepare: Make) -> None:
+    rows = {
+        "instruction": ["q", "r", "s"],
+        "input": ["", "more", ""],
+        "output": [["good", "bad"], ["fine", "poor"], ["alone", None]],
+    }
+    prepared = prepare(KIND, rows)
+    assert compared(prepared) == [("good", "bad"), ("fine", "poor")]
+    assert "train: the first of the two answers in output is the better" in notes(prepared)
+    assert "train: 1 row left out in which no answer is better" in notes(prepared)
