@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from huggingface_hub import EvalResult, ModelCardData
@@ -18,8 +18,6 @@ from engine.files import atomic
 from engine.files.sanitize import plain
 from engine.models.build import base_of
 from engine.models.tables.boosted_trees import TREES
-from engine.vision.annotated_fitted import AnnotatedFitted
-from engine.vision.fitted import PixelFitted
 
 Metrics = Mapping[str, Mapping[str, float | None]]
 """By split, by name."""
@@ -157,8 +155,8 @@ def _about(folder: Path, config: RunConfig) -> str:
 
 def _inputs(fitted: Fitted) -> list[str]:
     """Return a sentence on the texts or images that a model reads; none for other inputs."""
-    if isinstance(fitted, PixelFitted | AnnotatedFitted):
-        return [" ".join(_images(fitted)), ""]
+    if fitted.preparation:
+        return [fitted.preparation, ""]
     longest: int | None = getattr(fitted, "max_length", None)
     if longest is None:
         return []
@@ -166,23 +164,6 @@ def _inputs(fitted: Fitted) -> list[str]:
     named = ", then ".join(f"`{plain(column)}`" for column in columns if column)
     read = f"It reads the column {named}: " if named else "It reads "
     return [f"{read}up to {longest:,} tokens.", ""]
-
-
-def _images(fitted: PixelFitted | AnnotatedFitted) -> Iterator[str]:
-    """Yield what a program has to do with an image before the network gets it."""
-    cropped = isinstance(fitted, PixelFitted) and fitted.resize == "crop"
-    part = (
-        "the middle square of an image, resized" if cropped else "the whole of an image, stretched"
-    )
-    colours = "grey" if fitted.channels == 1 else "red, green and blue"
-    numbers = [", ".join(f"{one:.4f}" for one in values) for values in (fitted.mean, fitted.std)]
-    yield f"It reads {part} to {fitted.size}×{fitted.size} px:"
-    yield f"{colours} from 0 (black) to 1 (white), less {numbers[0]}, divided by {numbers[1]}."
-    if fitted.levels and fitted.levels.exact:
-        (black, white), (low, high) = fitted.levels.integer, fitted.levels.floating
-        yield f"In images of more than eight bits {black:,g} is black and {white:,g} is white, in"
-        yield f"those in floating point {low:,g} and {high:,g}; image processors of transformers,"
-        yield "which take bytes, do not scale them so."
 
 
 def _kept(config: RunConfig, fitted: Fitted) -> list[str]:

@@ -30,3 +30,8 @@ class Fitted(BaseModel):
     def numeric_columns(self) -> frozenset[str]:
         """Columns of numbers, whatever marks those of the training rows have in their texts."""
         return frozenset()
+
+    @property
+    def preparation(self) -> str:
+        """Sentences on how a program has to prepare an image; empty for other inputs."""
+        return ""

@@ -31,13 +31,14 @@ def worker_environment() -> dict[str, str]:
     """This process's environment, for one that computes.
 
     It finds this very copy of the engine wherever it is started from, prints at once, and its
-    libraries draw no progress bars.
+    libraries draw no progress bars. Arrow takes memory from the C library from the first table on:
+    its own allocator would begin with megabytes in huge pages, and keep what is freed.
     """
     root = str(Path(__file__).resolve().parents[2])
     inherited = os.environ.get("PYTHONPATH", "")
     path = os.pathsep.join(filter(None, [root, inherited]))
     return (
-        {"GOMP_SPINCOUNT": SPIN_COUNT}
+        {"GOMP_SPINCOUNT": SPIN_COUNT, "ARROW_DEFAULT_MEMORY_POOL": "system"}
         | os.environ
         | {
             "PYTHONPATH": path,

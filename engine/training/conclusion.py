@@ -10,6 +10,7 @@ from engine.artifacts.model_folder import export
 from engine.data.raw import TEST, TRAIN, VALIDATION
 from engine.errors import TrainingFailed
 from engine.files import atomic
+from engine.hardware.allocator import return_freed_memory
 from engine.metrics.evaluator import Evaluation
 from engine.reports.gallery import Gallery
 from engine.runs.boosting import BOOSTING
@@ -46,10 +47,13 @@ def conclude(session: RunSession, trainer: Trainer, material: Material, ending: 
 def _conclude(session: RunSession, trainer: Trainer, material: Material, ending: Ending) -> Event:
     run, task, state = session.run, trainer.setup.task, trainer.state
     state.take_best()
+    # What one phase needed of large batches would lie beside what the next one needs.
+    return_freed_memory()
     pruned = _prune(trainer, material)
     calibrated = _calibrate(trainer, material)
     known = {} if pruned or calibrated else _known_evaluations(trainer, material)
     evaluations = known | _final_evaluations(session, trainer, material, known, bool(pruned))
+    return_freed_memory()
     gallery = _gallery(trainer, material)
     forgetting = _forgetting(trainer, material)
     position = state.position
@@ -75,6 +79,8 @@ def _conclude(session: RunSession, trainer: Trainer, material: Material, ending:
         decisive = evaluations.get(TEST) or evaluations.get(VALIDATION) or Evaluation({})
         if gallery is not None:
             run.gallery.write(gallery)
+        del gallery  # the baselines need memory of their own
+        return_freed_memory()
         atomic.write_json(
             run.report.path,
             _report(run, trainer, material, ending, evaluations, last)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing_extensions import override
+
 from engine.data.fitted import Fitted
 from engine.data.image_levels import Depth, Levels
 from engine.data.masks import MaskCoding
+from engine.vision.images_in_words import WHOLE, images_in_words
 
 
 class AnnotatedFitted(Fitted):
@@ -36,6 +39,12 @@ class AnnotatedFitted(Fitted):
         """Bytes of one decoded image."""
         width = 4 if self.levels and self.levels.exact else 1
         return self.channels * self.size**2 * width
+
+    @property
+    @override
+    def preparation(self) -> str:
+        normalization = self.mean, self.std
+        return images_in_words(WHOLE, self.channels, self.size, normalization, self.levels)
 
 
 class SegmentationFitted(AnnotatedFitted):

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Literal
 
 from pydantic import Field
+from typing_extensions import override
 
 from engine.data.fitted import Fitted
 from engine.data.image_levels import Depth, Levels
+from engine.vision.images_in_words import WHOLE, images_in_words
 
 
 class PixelFitted(Fitted):
@@ -37,6 +39,14 @@ class PixelFitted(Fitted):
         """Bytes of one decoded image."""
         width = 4 if self.levels and self.levels.exact else 1
         return self.channels * self.size**2 * width
+
+    @property
+    @override
+    def preparation(self) -> str:
+        cut = "the middle square of an image, resized"
+        part = cut if self.resize == "crop" else WHOLE
+        normalization = self.mean, self.std
+        return images_in_words(part, self.channels, self.size, normalization, self.levels)
 
 
 class ImageFitted(PixelFitted):

@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from engine.processes.environment import worker_environment
+
 SCRIPT = """
 import re, sys
 from pathlib import Path
@@ -39,3 +41,15 @@ def test_freed_arrays_and_tables_go_back_to_the_system_beside_small_ones_that_st
     most, left = map(int, found.stdout.split())
     assert most >= 150
     assert left < most / 4
+
+
+def test_arrow_keeps_nothing_that_it_freed_in_processes_that_compute() -> None:
+    script = "import pyarrow as pa; print(pa.default_memory_pool().backend_name)"
+    found = subprocess.run(
+        [sys.executable, "-c", script],
+        env=worker_environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert found.stdout.strip() == "system"

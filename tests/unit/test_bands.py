@@ -201,6 +201,8 @@ def test_a_calibration_keeps_evenly_spaced_windows_of_many() -> None:
     kept = torch.cat([part[1] for part in calibrator._kept]).flatten()
     assert len(kept) <= 8192
     assert kept.diff().unique().tolist() == [4.0]
+    stored = sum(part[1].untyped_storage().nbytes() for part in calibrator._kept)
+    assert stored == len(kept) * 4  # and nothing of the batches that they were in
     calibrator.compute()
     [factors] = found
     assert factors is not None

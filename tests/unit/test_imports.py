@@ -112,6 +112,15 @@ def test_the_kinds_of_all_sections_are_loaded_with_the_form(
     assert set(loaded) >= {*TASKS}
 
 
+def test_training_on_tables_and_series_loads_nothing_for_images() -> None:
+    loaded = loaded_by(
+        "import engine.training.run, engine.data.readers.files\n"
+        "import engine.tasks.forecasting, engine.tasks.tabular_classification"
+    )
+    assert "torch" in loaded
+    assert not packages(loaded) & {"PIL", "torchvision", "transformers", "datasets", "peft"}
+
+
 def test_help_loads_neither_screens_nor_the_metadata_of_packages() -> None:
     loaded = loaded_by(HELP)
     assert not packages(loaded) & {"textual", "engine", "email", "difflib"}

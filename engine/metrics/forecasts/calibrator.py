@@ -42,10 +42,11 @@ class Calibrator(Evaluator):
         chosen = slice(first, None, self._every)
         known = batch.inputs.get("known", torch.ones_like(truth, dtype=torch.bool))
         forecast = self._forward(network, batch).float()
-        self._kept.append(tuple(part[chosen].cpu() for part in (forecast, truth, known)))
+        # A view would keep its whole batch.
+        parts = (part[chosen].to("cpu", copy=True) for part in (forecast, truth, known))
+        self._kept.append(tuple(parts))
         if sum(len(part[0]) for part in self._kept) > _MOST:
-            self._kept = [tuple(part[::2] for part in self._joined())]
-            self._every *= 2
+            self._keep_every_second()
 
     def compute(self, views: bool = False) -> Evaluation:
         """No metrics, but what was fitted."""
@@ -54,6 +55,14 @@ class Calibrator(Evaluator):
         fitted: Any = self._finish(factors)
         return Evaluation({}, fitted=fitted)
 
+    def _keep_every_second(self) -> None:
+        begin = 0
+        for place, parts in enumerate(self._kept):
+            self._kept[place] = tuple(part[begin % 2 :: 2].clone() for part in parts)
+            begin += len(parts[0])
+        self._every *= 2
+
     def _joined(self) -> tuple[Tensor, Tensor, Tensor]:
         forecast, truth, known = (torch.cat(part) for part in zip(*self._kept, strict=True))
+        self._kept = [(forecast, truth, known)]  # the parts are not needed beside it
         return forecast, truth, known
