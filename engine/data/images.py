@@ -170,11 +170,11 @@ def decode(
                 return _as_kept(_resized_shares(shares, size, box_of), levels.exact)
             # Large photographs are decoded at a half, a quarter or an eighth of their size.
             image.draft(None, _least_size(image.size, size, box_of))
-            upright = ImageOps.exif_transpose(image)
-            pixels = _resized(_coloured(upright, channels), size, box_of)
+            ImageOps.exif_transpose(image, in_place=True)
+            pixels = _resized(_coloured(image, channels), size, box_of)
+            whole = np.asarray(pixels, np.uint8).reshape(size, size, channels)
         except _BROKEN as error:
             raise ImageFault("the image is damaged or cut off") from error
-    whole = np.asarray(pixels, np.uint8).reshape(size, size, channels)
     return (whole / 255).astype(np.float32) if levels and levels.exact else whole
 
 
@@ -252,7 +252,8 @@ def _coloured(image: Image.Image, channels: int) -> Image.Image:
     if _has_opacity(image):
         rgba = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
-    return image.convert("L" if channels == 1 else "RGB")
+    mode = "L" if channels == 1 else "RGB"
+    return image if image.mode == mode else image.convert(mode)
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
