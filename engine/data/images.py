@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
@@ -347,8 +348,12 @@ def decode_all(
     channels: int,
     fit: Fit,
     levels: Levels | None = _STANDARD,
+    known: Mapping[int, Pixels] = MappingProxyType({}),
 ) -> tuple[Pixels, dict[int, str]]:
-    """``[rows, size, size, channels]``, and the fault of each row that cannot be decoded."""
+    """``[rows, size, size, channels]``, and the fault of each row that cannot be decoded.
+
+    Rows that are ``known`` are not decoded.
+    """
     shape = (len(records), size, size, channels)
     exact = bool(levels and levels.exact)
     pixels: Pixels = np.zeros(shape, np.float32) if exact else np.zeros(shape, np.uint8)
@@ -356,7 +361,10 @@ def decode_all(
 
     def put(row: int) -> None:
         try:
-            pixels[row] = decode(records[row], size, channels, fit, levels)
+            image = known.get(row)
+            if image is None:
+                image = decode(records[row], size, channels, fit, levels)
+            pixels[row] = image
         except ImageFault as fault:
             faults[row] = plain(fault)
 
