@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
@@ -170,11 +171,11 @@ def decode(
                 return _as_kept(_resized_shares(shares, size, box_of), levels.exact)
             # Large photographs are decoded at a half, a quarter or an eighth of their size.
             image.draft(None, _least_size(image.size, size, box_of))
-            upright = ImageOps.exif_transpose(image)
-            pixels = _resized(_coloured(upright, channels), size, box_of)
+            ImageOps.exif_transpose(image, in_place=True)
+            pixels = _resized(_coloured(image, channels), size, box_of)
+            whole = np.asarray(pixels, np.uint8).reshape(size, size, channels)
         except _BROKEN as error:
             raise ImageFault("the image is damaged or cut off") from error
-    whole = np.asarray(pixels, np.uint8).reshape(size, size, channels)
     return (whole / 255).astype(np.float32) if levels and levels.exact else whole
 
 
@@ -252,7 +253,8 @@ def _coloured(image: Image.Image, channels: int) -> Image.Image:
     if _has_opacity(image):
         rgba = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
-    return image.convert("L" if channels == 1 else "RGB")
+    mode = "L" if channels == 1 else "RGB"
+    return image if image.mode == mode else image.convert(mode)
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
@@ -346,8 +348,12 @@ def decode_all(
     channels: int,
     fit: Fit,
     levels: Levels | None = _STANDARD,
+    known: Mapping[int, Pixels] = MappingProxyType({}),
 ) -> tuple[Pixels, dict[int, str]]:
-    """``[rows, size, size, channels]``, and the fault of each row that cannot be decoded."""
+    """``[rows, size, size, channels]``, and the fault of each row that cannot be decoded.
+
+    Rows that are ``known`` are not decoded.
+    """
     shape = (len(records), size, size, channels)
     exact = bool(levels and levels.exact)
     pixels: Pixels = np.zeros(shape, np.float32) if exact else np.zeros(shape, np.uint8)
@@ -355,7 +361,10 @@ def decode_all(
 
     def put(row: int) -> None:
         try:
-            pixels[row] = decode(records[row], size, channels, fit, levels)
+            image = known.get(row)
+            if image is None:
+                image = decode(records[row], size, channels, fit, levels)
+            pixels[row] = image
         except ImageFault as fault:
             faults[row] = plain(fault)
 

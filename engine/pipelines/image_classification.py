@@ -25,6 +25,7 @@ from engine.text.classes.names import with_named_classes
 from engine.text.classes.spellings import with_label_lists
 from engine.text.columns import chosen, find_label, is_list
 from engine.vision.contact_sheet import Sheet
+from engine.vision.decoded_rows import DecodedRows
 from engine.vision.depths import notes_on_depths
 from engine.vision.files.bare_names import with_records, with_suffixes
 from engine.vision.files.column import find_image
@@ -50,6 +51,8 @@ class ImageClassificationPipeline(DataPipeline[ImageFitted]):
         super().__init__(config)
         self.undecoded: list[Skip] = []
         """Images left out when they were encoded, since they cannot be decoded."""
+        self.decoded = DecodedRows()
+        """Training images that were decoded to be measured."""
 
     def load(self) -> RawData:
         """Rows with an image and a class, in three splits."""
@@ -68,7 +71,7 @@ class ImageClassificationPipeline(DataPipeline[ImageFitted]):
         image, label = self._columns(raw.train)
         classes, counts, multi_label = classes_in(raw.train, label)
         wanted = preprocessing_of(self.config.model)
-        measured = measure(raw.train, image, self.section, wanted)
+        measured = measure(raw.train, image, self.section, wanted, self.decoded)
         return ImageFitted(
             image=image, label=label, classes=classes, counts=counts, multi_label=multi_label,
             resize=self.section.resize, **measured,

@@ -24,6 +24,7 @@ from engine.reports.picture import Picture
 from engine.text.columns import chosen
 from engine.text.numbers_of import find_numbers, numbers_of, with_named_numbers, with_numbers
 from engine.vision.contact_sheet import Sheet
+from engine.vision.decoded_rows import DecodedRows
 from engine.vision.depths import notes_on_depths
 from engine.vision.files.bare_names import with_records, with_suffixes
 from engine.vision.files.column import find_image
@@ -53,6 +54,8 @@ class ImageRegressionPipeline(DataPipeline[NumberedFitted]):
         super().__init__(config)
         self.undecoded: list[Skip] = []
         """Images left out when they were encoded, since they cannot be decoded."""
+        self.decoded = DecodedRows()
+        """Training images that were decoded to be measured."""
 
     def load(self) -> RawData:
         """Rows with an image and a number, in three splits."""
@@ -73,7 +76,7 @@ class ImageRegressionPipeline(DataPipeline[NumberedFitted]):
         return NumberedFitted(
             image=image, target=target, names=[target], target_mean=mean, target_std=std,
             lowest=float(values.min()), highest=float(values.max()), resize=self.section.resize,
-            **measure(raw.train, image, self.section, wanted),
+            **measure(raw.train, image, self.section, wanted, self.decoded),
         )  # fmt: skip
 
     def summarize(self, raw: RawData, fitted: NumberedFitted) -> DataSummary:

@@ -82,6 +82,7 @@ class ImageClassification(Task[ImageFitted]):
             device,
             report,
             cache_bytes,
+            self.pipeline.decoded.take(table),
         )
         self.pipeline.undecoded += skips
         return source

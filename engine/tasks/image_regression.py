@@ -80,7 +80,7 @@ class ImageRegression(Task[NumberedFitted]):
         )
         source, skips = encode_images(
             table, fitted, _targets(table, fitted), preparation, device, report,
-            int(self.config.compute.image_cache * 1e9),
+            int(self.config.compute.image_cache * 1e9), self.pipeline.decoded.take(table),
         )  # fmt: skip
         self.pipeline.undecoded += skips
         return source

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 import pyarrow as pa
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor
 
 from engine.batches.source import Source
-from engine.data.images import decode, decode_all
+from engine.data.images import Pixels, decode, decode_all
 from engine.data.raw import Skip
 from engine.errors import DataError
 from engine.files.digest import digest_of
@@ -39,11 +40,13 @@ def encode_images(
     device: torch.device,
     report: Report,
     cache_bytes: int = 0,
+    decoded: Mapping[int, Pixels] = MappingProxyType({}),
 ) -> tuple[Source, list[Skip]]:
     """A source of the rows that can be decoded, and what was left out.
 
     ``targets`` has what is to be learned of each row; ``None`` where that is not known. At most
-    ``cache_bytes`` of decoded images that do not stay in memory are cached on the disk.
+    ``cache_bytes`` of decoded images that do not stay in memory are cached on the disk. Images that
+    are ``decoded`` already, by row, are not decoded again where they are kept.
 
     Raises :class:`DataError` when there is no image column or nothing can be decoded.
     """
@@ -51,8 +54,12 @@ def encode_images(
     most = RESIDENT_BYTES if device.type != "cpu" else min(RESIDENT_BYTES, _MEMORY_BYTES)
     if preparation.least_crop or len(images) * fitted.pixel_bytes > most:
         cache = _cache(images.names(), fitted, cache_bytes, report)
+        if cache:
+            for row, image in decoded.items():
+                cache.put(row, image)
         return _stored(images, targets, fitted, preparation, device, report, cache), []
-    pixels, faults = decode_all(images, fitted.size, fitted.channels, fitted.resize, fitted.levels)
+    form = (fitted.size, fitted.channels, fitted.resize, fitted.levels)
+    pixels, faults = decode_all(images, *form, decoded)
     names = images.names()
     kept = [row for row in range(len(images)) if row not in faults]
     if not kept:

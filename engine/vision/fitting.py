@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from engine.config.models.image import Preprocessing
 from engine.data.image_levels import Levels
-from engine.data.images import decode_all, find_levels, look
+from engine.data.images import Pixels, decode_all, find_levels, look
 from engine.data.raw import class_names
 from engine.errors import DataError
 from engine.files.sanitize import plain
 from engine.text.classes.labels import classes_of, labels_of, too_many
 from engine.text.columns import is_list
+from engine.vision.decoded_rows import DecodedRows
 from engine.vision.files.column import images_of
 
 T = TypeVar("T")
@@ -75,23 +76,32 @@ def classes_in(table: pa.Table, label: str) -> tuple[list[str], list[int], bool]
 
 
 def measure(
-    table: pa.Table, column: str, task: Resized, wanted: Preprocessing | None
+    table: pa.Table,
+    column: str,
+    task: Resized,
+    wanted: Preprocessing | None,
+    decoded: DecodedRows | None = None,
 ) -> dict[str, Any]:
     """Return what :class:`~engine.vision.fitted.PixelFitted` has of sizes, colours and pages.
 
-    What pre-trained weights ask for, ``wanted``, goes before what the images are.
+    What pre-trained weights ask for, ``wanted``, goes before what the images are. ``decoded``
+    holds the images that had to be decoded.
     """
     images = images_of(table, column)
-    some = [images[i] for i in spread(len(images), _LOOKED_AT)]
+    rows = spread(len(images), _LOOKED_AT)
+    some = [images[row] for row in rows]
     found = look(some, _LARGEST_SIDE)
     channels = 1 if found.grey and wanted is None else 3
     size = task.image_size or (wanted.size if wanted else found.side)
     levels = find_levels([some[i] for i in _thinned(found.deep)])
-    mean, std = (
-        (list(wanted.mean), list(wanted.std))
-        if wanted
-        else _statistics(_thinned(some), size, channels, task, levels)
-    )
+    if wanted:
+        mean, std = list(wanted.mean), list(wanted.std)
+    else:
+        pixels, faults = decode_all(_thinned(some), size, channels, task.resize, levels)
+        mean, std = _statistics(pixels, faults, levels)
+        if decoded:
+            whole = enumerate(_thinned(rows))
+            decoded.hold(table, {row: pixels[i] for i, row in whole if i not in faults})
     return {
         "rows": table.num_rows, "channels": channels, "size": size, "mean": mean, "std": std,
         "sizes": found.sizes, "levels": levels, "paged": found.paged, "depths": found.depths,
@@ -109,14 +119,10 @@ def spread(count: int, most: int) -> list[int]:
 
 
 def _statistics(
-    records: Sequence[Any],
-    size: int,
-    channels: int,
-    task: Resized,
-    levels: Levels,
+    pixels: Pixels, faults: Mapping[int, str], levels: Levels
 ) -> tuple[list[float], list[float]]:
     """Mean and deviation of each channel, white being 1."""
-    pixels, faults = decode_all(records, size, channels, task.resize, levels)
+    channels = pixels.shape[-1]
     good = np.delete(pixels, list(faults), axis=0) if faults else pixels
     if not len(good):
         raise DataError("None of the training images that were tried can be decoded.")

@@ -26,11 +26,14 @@ def of_dltui(folder: str, size: int, epochs: int) -> Iterator[str]:
     from engine.batches.source import Noise, epoch_plan
     from engine.hardware import allocator
     from engine.hardware.device import choose
+    from engine.processes.collector import collect_seldom
     from engine.tasks.create import create_task
     from engine.training.material import prepare
 
     yield "imports"
-    allocator.return_freed_arrays()  # and what follows on memory, as in every run
+    # What follows on memory and garbage is as in every run.
+    collect_seldom()
+    allocator.return_freed_arrays()
     config = RunConfig.parse(
         {
             "task": {

@@ -23,6 +23,7 @@ Step = Callable[[Tensor, Any, Generator], Tensor]
 
 WHITE = 255.0
 """The largest value of a byte."""
+_LARGEST_INT32 = 2**31 - 1
 _ERASED = (0.02, 0.33)
 """Least and greatest share of the image that is blotted out, as ``RandomErasing`` has it."""
 
@@ -82,8 +83,11 @@ def _move(images: Tensor, config: AugmentationConfig, generator: Generator) -> T
         _places(offset, length, flipped.get(axis))
         for offset, length, axis in zip(offsets, (height, width), (-2, -1), strict=True)
     )
-    number = torch.arange(count, device=images.device)[:, None, None]
-    places = (number * height + rows[:, :, None]) * width + columns[:, None, :]
+    # There is a place for each pixel: where four bytes hold it, eight would be twice the memory.
+    kind = torch.int32 if count * height * width <= _LARGEST_INT32 else torch.int64
+    rows, columns = rows.to(kind)[:, :, None], columns.to(kind)[:, None, :]
+    number = torch.arange(count, dtype=kind, device=images.device)[:, None, None]
+    places = (number * height + rows) * width + columns
     # With the channels innermost: whole pixels are copied.
     pixels = images.permute(0, 2, 3, 1).reshape(-1, channels).index_select(0, places.flatten())
     return pixels.view(count, height, width, channels).permute(0, 3, 1, 2)

@@ -80,7 +80,9 @@ class PixelCache:
         if self._file is None or row >= len(held):
             return
         try:
-            written = os.pwrite(self._file.fileno(), image.tobytes(), self._place(row))
+            written = os.pwrite(
+                self._file.fileno(), np.ascontiguousarray(image).data, self._place(row)
+            )
             if written == self._size and os.pwrite(self._file.fileno(), _HELD, row):
                 held[row] = True
         except OSError as error:
