@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
 from typing_extensions import override
 
-from engine.config.run_config import RunConfig
 from engine.config.tasks.image_classification import ImageClassificationConfig
 from engine.data.column_roles import ColumnRoles
 from engine.data.load import load_texts
-from engine.data.raw import RawData, Skip
+from engine.data.raw import RawData
 from engine.data.readers.files import root_of
 from engine.models.images.preprocessing import preprocessing_of
-from engine.pipelines.pipeline import DataPipeline
+from engine.pipelines.images import ImagesPipeline
 from engine.reports.data_summary import DataSummary
-from engine.reports.note import Note
 from engine.reports.picture import Picture
 from engine.text.classes.flags import with_flags_joined
 from engine.text.classes.missing import without_label_codes
@@ -25,9 +23,7 @@ from engine.text.classes.names import with_named_classes
 from engine.text.classes.spellings import with_label_lists
 from engine.text.columns import chosen, find_label, is_list
 from engine.vision.contact_sheet import Sheet
-from engine.vision.decoded_rows import DecodedRows
-from engine.vision.depths import notes_on_depths
-from engine.vision.files.bare_names import with_records, with_suffixes
+from engine.vision.files.bare_names import with_suffixes
 from engine.vision.files.column import find_image
 from engine.vision.files.list_paths import located
 from engine.vision.fitted import ImageFitted
@@ -35,24 +31,16 @@ from engine.vision.fitting import classes_in, measure
 from engine.vision.images_instead import images_instead
 from engine.vision.rows import usable_rows
 from engine.vision.summary import image_summary
-from engine.vision.usual_epochs import usual_epochs
 
 _PREVIEWED = 8
 """Classes of which a preview shows an image."""
 
 
-class ImageClassificationPipeline(DataPipeline[ImageFitted]):
+class ImageClassificationPipeline(ImagesPipeline[ImageFitted]):
     """Images of files or of a data set, each with a class or several labels."""
 
     section: ImageClassificationConfig
     fitted_type = ImageFitted
-
-    def __init__(self, config: RunConfig) -> None:
-        super().__init__(config)
-        self.undecoded: list[Skip] = []
-        """Images left out when they were encoded, since they cannot be decoded."""
-        self.decoded = DecodedRows()
-        """Training images that were decoded to be measured."""
 
     def load(self) -> RawData:
         """Rows with an image and a class, in three splits."""
@@ -80,23 +68,6 @@ class ImageClassificationPipeline(DataPipeline[ImageFitted]):
     def summarize(self, raw: RawData, fitted: ImageFitted) -> DataSummary:
         """Columns, class balance, sizes."""
         return image_summary(self.config, raw.with_skips(*self.undecoded), fitted)
-
-    @override
-    def settled(self, fitted: ImageFitted) -> list[str]:
-        """The epochs, which go by the number of images."""
-        return usual_epochs(self.config, fitted.rows)
-
-    def inputs(self, fitted: ImageFitted) -> tuple[str, ...]:
-        """The image: a file's path."""
-        return (fitted.image,)
-
-    def from_file(self, table: pa.Table, fitted: ImageFitted, folder: Path) -> pa.Table:
-        """Rows whose images are read; relative paths begin at the file's folder, as in training."""
-        return with_records(table, fitted.image, folder)
-
-    @override
-    def unfit(self, table: pa.Table, fitted: ImageFitted) -> Iterable[Note]:
-        return notes_on_depths(table, fitted)
 
     def pictures(self, raw: RawData, fitted: ImageFitted) -> Sequence[Picture]:
         """An image of each of the most frequent classes."""

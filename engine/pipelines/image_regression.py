@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
 from typing_extensions import override
 
-from engine.config.run_config import RunConfig
 from engine.config.tasks.image_regression import ImageRegressionConfig
 from engine.data.column_roles import ColumnRoles
 from engine.data.load import load_texts
-from engine.data.raw import RawData, Skip
+from engine.data.raw import RawData
 from engine.data.readers.files import root_of
 from engine.models.images.preprocessing import preprocessing_of
-from engine.pipelines.pipeline import DataPipeline
+from engine.pipelines.images import ImagesPipeline
 from engine.pipelines.target_scale import check_steps, target_scale
 from engine.reports.data_summary import DataSummary
-from engine.reports.note import Note
 from engine.reports.picture import Picture
 from engine.text.columns import chosen
 from engine.text.numbers_of import find_numbers, numbers_of, with_named_numbers, with_numbers
 from engine.vision.contact_sheet import Sheet
-from engine.vision.decoded_rows import DecodedRows
-from engine.vision.depths import notes_on_depths
-from engine.vision.files.bare_names import with_records, with_suffixes
+from engine.vision.files.bare_names import with_suffixes
 from engine.vision.files.column import find_image
 from engine.vision.files.list_paths import located
 from engine.vision.fitted import NumberedFitted
@@ -35,7 +30,6 @@ from engine.vision.images_instead import images_instead
 from engine.vision.number_sheet import number_sheet
 from engine.vision.rows import usable_numbers
 from engine.vision.summary import number_summary
-from engine.vision.usual_epochs import usual_epochs
 
 _TARGETS = (
     "target", "label", "age", "score", "count", "value", "rating", "quality", "number", "y",
@@ -44,18 +38,11 @@ _PREVIEWED = 2
 """Images of each range of numbers in a preview."""
 
 
-class ImageRegressionPipeline(DataPipeline[NumberedFitted]):
+class ImageRegressionPipeline(ImagesPipeline[NumberedFitted]):
     """Images of files or of a data set, each with a number."""
 
     section: ImageRegressionConfig
     fitted_type = NumberedFitted
-
-    def __init__(self, config: RunConfig) -> None:
-        super().__init__(config)
-        self.undecoded: list[Skip] = []
-        """Images left out when they were encoded, since they cannot be decoded."""
-        self.decoded = DecodedRows()
-        """Training images that were decoded to be measured."""
 
     def load(self) -> RawData:
         """Rows with an image and a number, in three splits."""
@@ -82,23 +69,6 @@ class ImageRegressionPipeline(DataPipeline[NumberedFitted]):
     def summarize(self, raw: RawData, fitted: NumberedFitted) -> DataSummary:
         """Columns, range of the numbers, sizes."""
         return number_summary(self.config, raw.with_skips(*self.undecoded), fitted)
-
-    @override
-    def settled(self, fitted: NumberedFitted) -> list[str]:
-        """The epochs, which go by the number of images."""
-        return usual_epochs(self.config, fitted.rows)
-
-    def inputs(self, fitted: NumberedFitted) -> tuple[str, ...]:
-        """The image: a file's path."""
-        return (fitted.image,)
-
-    def from_file(self, table: pa.Table, fitted: NumberedFitted, folder: Path) -> pa.Table:
-        """Rows whose images are read; relative paths begin at the file's folder, as in training."""
-        return with_records(table, fitted.image, folder)
-
-    @override
-    def unfit(self, table: pa.Table, fitted: NumberedFitted) -> Iterable[Note]:
-        return notes_on_depths(table, fitted)
 
     def pictures(self, raw: RawData, fitted: NumberedFitted) -> Sequence[Picture]:
         """A few images of each range of numbers."""
