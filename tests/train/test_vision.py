@@ -29,7 +29,7 @@ from engine.metrics.images.flipped import FLIP
 from engine.service import export
 from engine.tasks.create import create_task
 from engine.training.material import prepare
-from engine.vision import encoding
+from engine.vision import encoding, fitting
 from engine.vision.augmentation.crops import Crop
 
 CPU = torch.device("cpu")
@@ -363,6 +363,7 @@ def test_images_are_decoded_once_for_all_epochs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(encoding, "RESIDENT_BYTES", 0)
+    monkeypatch.setattr(fitting, "_MEASURED", 7)
     decoded: list[Any] = []
 
     def counted(record: Any, *form: Any) -> Any:
@@ -371,7 +372,8 @@ def test_images_are_decoded_once_for_all_epochs(
 
     monkeypatch.setattr(encoding, "decode", counted)
     folder = folder_of_shades(tmp_path / "shades")
-    for cache, times in ((1.0, 1), (0.0, 3)):
+    # Of 28 images, 7 were decoded to be measured.
+    for cache, decodings in ((1.0, 28 - 7), (0.0, 3 * 28)):
         config = in_folder(folder, augmentation=AUGMENTED)
         config = config.override([f"compute.image_cache={cache}"])
         source = material_of(config).sources[TRAIN]
@@ -382,7 +384,8 @@ def test_images_are_decoded_once_for_all_epochs(
             )
             for noise in [Noise(0, 0, CPU)] * 3
         ]
-        assert len(decoded) == times * len(source)
+        assert len(source) == 28
+        assert len(decoded) == decodings
         assert all(torch.equal(epochs[0], later) for later in epochs[1:])
 
 

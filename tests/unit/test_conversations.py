@@ -544,7 +544,7 @@ def test_rows_with_images_are_left_out_and_counted(pairs: bool, tmp_path: Path) 
     [
         ({"conv": [{"speaker": "user", "utterance": "Q"}]}, "objects with speaker and utterance"),
         ({"segments": [{"label": "PER", "text": "Q"}]}, "objects with label and text"),
-        ({"id": "a", "data": ["Q", "A"]}, "texts"),
+        ({"id": "a", "parts": ["Q", "A"]}, "texts"),
     ],
 )
 def test_lists_that_are_no_turns_are_not_passed_over_for_an_identifier(
