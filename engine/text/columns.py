@@ -109,6 +109,11 @@ def is_text(table: pa.Table, name: str) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
+def has_texts(table: pa.Table) -> bool:
+    """Whether a column has texts that are no identifiers."""
+    return any(is_text(table, name) and not IDS.fullmatch(name) for name in table.column_names)
+
+
 def is_list(table: pa.Table, name: str) -> bool:
     """Whether a column holds lists."""
     kind = table.schema.field(name).type

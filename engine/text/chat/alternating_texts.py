@@ -9,9 +9,11 @@ from engine.data.raw import RawData
 from engine.files.sanitize import plain
 from engine.reports.note import Note
 from engine.text.chat.turns import ASSISTANT, USER
-from engine.text.columns import by_name, is_flat_list
+from engine.text.columns import by_name, has_texts, is_flat_list
 
-_NAMES = ("conversations", "conversation", "messages", "dialogue", "dialog", "turns", "data")
+_NAMES = ("conversations", "conversation", "messages", "dialogue", "dialog", "turns")
+_ALONE = ("data",)
+"""The name of UltraChat, which says little: only where no other column has texts."""
 
 
 def with_sides(raw: RawData) -> RawData:
@@ -19,7 +21,7 @@ def with_sides(raw: RawData) -> RawData:
 
     Other data stays as it is: most of its lists have two texts or more in them.
     """
-    name = by_name(raw.train, _NAMES)
+    name = by_name(raw.train, _NAMES if has_texts(raw.train) else (*_NAMES, *_ALONE))
     if name is None or not _holds_talks(raw.train, name):
         return raw
     splits = {split: _with_turns(table, name) for split, table in raw.splits.items()}

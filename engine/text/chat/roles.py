@@ -18,7 +18,7 @@ from engine.text.chat.labelled_texts import SEGMENTS, holds_segments
 from engine.text.chat.template_variables import VARIABLES
 from engine.text.chat.transcripts import are_transcripts
 from engine.text.chat.turns import fault_in, holds_turns
-from engine.text.columns import IDS, by_name, chosen, find_text, is_list, is_text
+from engine.text.columns import by_name, chosen, find_text, has_texts, is_list, is_text
 
 Form = Literal["text", "pairs", "messages", "segments"]
 
@@ -108,7 +108,7 @@ def _columns(table: pa.Table, section: CausalLmConfig) -> tuple[Form, list[str]]
 
 def _check_texts(table: pa.Table) -> None:
     """Refuse tables whose texts are in lists; raises :class:`DataError`."""
-    if any(is_text(table, name) and not IDS.fullmatch(name) for name in table.column_names):
+    if has_texts(table):
         return
     for name in filter(partial(is_list, table), table.column_names):
         kind = table.schema.field(name).type.value_type

@@ -187,6 +187,12 @@ def test_texts_and_pairs_in_turn_are_those_of_user_and_assistant(name: str, tmp_
     assert (said in notes(prepared)) is (name in ("LIMA", "UltraChat"))
 
 
+def test_a_list_of_texts_called_data_beside_a_text_is_no_conversation(tmp_path: Path) -> None:
+    rows = [{"text": f"text {row}", "data": ["q", "a"]} for row in range(4)]
+    prepared = written(tmp_path, {"rows.jsonl": rows})
+    assert (prepared.fitted.form, prepared.fitted.columns) == ("text", ["text"])
+
+
 SHAREGPT = [{"conversations": [{"from": "human", "value": "q1"}, {"from": "gpt", "value": "a1"}]}]
 ALPACA = [{"instruction": "q2", "input": "more", "output": "a2", "system": "Be."}]
 OPENAI = [{"messages": [{"role": "user", "content": "q3"}, {"role": "assistant", "content": "a3"}]}]
