@@ -93,12 +93,14 @@ def without_preset(assignments: Sequence[str]) -> RunConfig:
     Raises :class:`PresetError` where task or data are missing, :class:`ConfigError` for wrong
     fields.
     """
-    given = dict(map(_assigned, assignments))
-    usual = {}
+    given = {
+        name.strip(): value.strip()
+        for name, _, value in (text.partition("=") for text in assignments)
+    }
+    task = given.get("task.kind", "")
+    usual = {"model.kind": next(iter(models_of(task) if task in TASKS else MODELS))}
     if "data.path" in given:
         usual["data.kind"] = "file"
-    task = given.get("task.kind", "")
-    usual["model.kind"] = next(iter(models_of(task) if task in TASKS else MODELS))
     if not {"task.kind", "data.kind"} <= given.keys() | usual.keys():
         raise PresetError(
             "Name a preset to train, and behind it what differs.",
@@ -110,12 +112,6 @@ def without_preset(assignments: Sequence[str]) -> RunConfig:
     if "name" in given:
         return config
     return config.override([f"name={usual_name(config.values())}"])
-
-
-def _assigned(text: str) -> tuple[str, str]:
-    """Return the name and the value of a ``field=value`` text."""
-    name, _, value = text.partition("=")
-    return name.strip(), value.strip()
 
 
 def experiment_of(first: str, assignments: Sequence[str]) -> RunConfig:

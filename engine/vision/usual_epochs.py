@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from engine.config.run_config import RunConfig
 from engine.config.train import USUAL_EPOCHS
+from engine.config.usual import epochs_for
 
 _UPDATES = 600
-"""Updates that a training has at least, within the bounds of its epochs."""
+"""Updates that a training has about, within the bounds of its epochs."""
 _MOST_EPOCHS = 40
 
 
@@ -18,5 +19,6 @@ def usual_epochs(config: RunConfig, rows: int) -> list[str]:
     train = config.train
     if train.epochs is not None or not rows:
         return []
-    updates = max(1, rows // (train.batch_rows * train.gradient_accumulation_steps))
-    return [f"train.epochs={max(USUAL_EPOCHS, min(_MOST_EPOCHS, -(-_UPDATES // updates)))}"]
+    an_update = train.batch_rows * train.gradient_accumulation_steps
+    epochs = epochs_for(_UPDATES, rows, an_update, USUAL_EPOCHS, _MOST_EPOCHS)
+    return [f"train.epochs={epochs}"]

@@ -27,6 +27,7 @@ class TaskConfig(TaggedSection):
 
     by_data: ClassVar[frozenset[str]] = frozenset()
     """Dotted names of fields that go by the data where they are empty."""
+
     splits_by_column: ClassVar[bool] = False
     """Whether its rows can be split by ``data.group``, ``data.time`` and ``data.folds``."""
 

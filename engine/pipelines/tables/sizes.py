@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from engine.config.models.tabm import TabmConfig
 from engine.config.run_config import RunConfig
+from engine.config.usual import epochs_for
 from engine.data.tables.schema import Features
 
 _BATCHES = ((2_800, 32), (4_500, 64), (6_400, 128), (32_000, 256), (108_000, 512))
@@ -13,7 +14,7 @@ _BATCHES = ((2_800, 32), (4_500, 64), (6_400, 128), (32_000, 256), (108_000, 512
 _LARGEST_BATCH = 1024
 _UPDATES = 1400
 """Updates that a training has about, within the bounds of its epochs."""
-_FEWEST_EPOCHS, _MOST_EPOCHS = 12, 24
+_EPOCHS = (12, 24)
 _FEW_ROWS, _MANY_ROWS = 2_000, 100_000
 _EMBEDDED, _SMALLEST, _LARGEST = 256, 4, 16
 """Size of the embeddings of all numbers together, and bounds of that of one."""
@@ -24,7 +25,9 @@ def automatic_sizes(config: RunConfig, rows: int, features: Features) -> Iterato
     if not isinstance(config.model, TabmConfig):
         return
     found = {
-        "train.epochs": _epochs(rows, config.train.batch_size or _batch_size(rows)),
+        "train.epochs": epochs_for(
+            _UPDATES, rows, config.train.batch_size or _batch_size(rows), *_EPOCHS
+        ),
         "train.batch_size": _batch_size(rows),
         "model.width": 256 if rows > _MANY_ROWS else 128,
         "model.layers": 2,
@@ -46,11 +49,6 @@ def _given(config: RunConfig) -> Mapping[str, object]:
 
 def _batch_size(rows: int) -> int:
     return next((size for most, size in _BATCHES if rows < most), _LARGEST_BATCH)
-
-
-def _epochs(rows: int, batch_size: int) -> int:
-    updates = -(-rows // batch_size)
-    return max(_FEWEST_EPOCHS, min(_MOST_EPOCHS, round(_UPDATES / updates)))
 
 
 def _embedding_size(numbers: int) -> int:

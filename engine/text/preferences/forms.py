@@ -47,7 +47,8 @@ _SIGNED = "overall_preference"
 """The column in which a negative number prefers the first answer: of HelpSteer3."""
 _TIES = ("tie", "tie (bothbad)", "both", "bothbad", "neither", "equal", "same", "draw", "none")
 _NO_CHOICE = ("", "none", "null", "nan")
-_SIDES = CHOSEN, REJECTED = "chosen", "rejected"
+CHOSEN, REJECTED = "chosen", "rejected"
+_SIDES = (CHOSEN, REJECTED)
 _ORDERED = ("output",)
 """The column of LLaMA-Factory with a chosen and a rejected answer."""
 
